@@ -1,0 +1,218 @@
+"""What the control plane and whoever runs a phase say to each other. No database, no HTTP.
+
+A phase is a plan or an apply. Each attempt at one has an epoch; every write of the attempt
+carries it and is refused with LostLeaseError once a later attempt began or the phase ended.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from landform.kit.errors import ConflictError
+
+
+class LostLeaseError(ConflictError):
+    """The attempt is no longer the phase's own: whatever it still has to say comes too late."""
+
+
+class Phase(StrEnum):
+    """What is to be done."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+
+
+class Tool(StrEnum):
+    """Which program does it."""
+
+    TERRAFORM = "terraform"
+    TOFU = "tofu"
+
+
+class Category(StrEnum):
+    """Where a variable goes."""
+
+    TERRAFORM = "terraform"
+    ENV = "env"
+
+
+class Artefact(StrEnum):
+    """A file that outlives the phase."""
+
+    CONFIGURATION = "configuration"  # tar.gz, as the client uploaded it
+    STATE = "state"  # raw state, as terraform wrote it
+    PLAN = "plan"  # the binary plan file
+    LOCK_FILE = "lock-file"  # .terraform.lock.hcl as it was after init
+    PLAN_JSON = "plan-json"  # `show -json` of the plan file; holds secrets in clear
+    PLAN_JSON_REDACTED = "plan-json-redacted"  # what TFE calls json-output-redacted
+    PROVIDER_SCHEMAS = "provider-schemas"  # `providers schema -json`
+    GENERATED_CONFIGURATION = "generated-configuration"  # of `plan -generate-config-out`
+
+
+class LogStream(StrEnum):
+    """The two logs of one phase."""
+
+    TEXT = "text"  # for people and older clients
+    JSON = "json"  # terraform's JSON lines, for clients that render themselves
+
+
+class Message(BaseModel):
+    """Parent of everything that crosses the line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Variable(Message):
+    """One input of the run, its value in clear."""
+
+    key: str
+    value: str = Field(repr=False)
+    category: Category
+    hcl: bool = False
+    sensitive: bool = False
+
+
+class PlanOptions(Message):
+    """What was asked of the plan."""
+
+    is_destroy: bool = False
+    refresh: bool = True
+    refresh_only: bool = False
+    target_addrs: Sequence[str] = ()
+    replace_addrs: Sequence[str] = ()
+    allow_config_generation: bool = False
+
+
+class PhaseJob(Message):
+    """One attempt at one phase, with everything that is not a file.
+
+    Attributes:
+        phase_id: `plan-…` or `apply-…`.
+        epoch: number of this attempt, from 1; never reused.
+        lease_s: seconds the attempt may go unrenewed before another takes over.
+        version: exact version of the tool, such as `1.11.4`.
+        working_directory: relative to the root of the configuration; empty for the root itself.
+        timeout_s: seconds the phase may take before it is interrupted.
+        grace_s: seconds between an interrupt and the next, harder one.
+        context: names for the run's environment and messages (organization, project, workspace).
+    """
+
+    phase_id: str
+    phase: Phase
+    run_id: str
+    workspace_id: str
+    epoch: int
+    lease_s: float
+    tool: Tool
+    version: str
+    working_directory: str = ""
+    options: PlanOptions = PlanOptions()
+    variables: Sequence[Variable] = ()
+    timeout_s: float = 7200.0
+    grace_s: float = 30.0
+    context: dict[str, str] = {}
+
+
+class Stop(StrEnum):
+    """How an attempt is told to end."""
+
+    NO = "no"
+    INTERRUPT = "interrupt"  # let terraform end by itself, then press harder
+    KILL = "kill"  # at once
+
+
+class Orders(Message):
+    """The answer to a renewal."""
+
+    stop: Stop = Stop.NO
+
+
+class Counts(Message):
+    """Resources by what is or was done to them."""
+
+    additions: int = 0
+    changes: int = 0
+    destructions: int = 0
+    imports: int = 0
+
+
+class Created(Message):
+    """An object that terraform reported as made; `id_value` is empty when it gave none."""
+
+    address: str
+    id_value: str = ""
+    action: str = "create"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    FINISHED = "finished"
+    ERRORED = "errored"
+    CANCELED = "canceled"
+
+
+class PhaseResult(Message):
+    """The last word of an attempt.
+
+    Attributes:
+        error: what went wrong and what would be right, for a person; empty when nothing did.
+        has_changes: plan only: the plan would change a resource or an output.
+        maybe_not_in_state: objects made after the newest state that reached the platform.
+    """
+
+    outcome: Outcome
+    counts: Counts = Counts()
+    has_changes: bool = False
+    error: str = ""
+    maybe_not_in_state: Sequence[Created] = ()
+
+
+class ControlPlane(Protocol):
+    """What a phase needs of the platform; every call may raise LostLeaseError or UnavailableError.
+
+    UnavailableError means "try again": the caller decides how long.
+    """
+
+    async def renew(self, job: PhaseJob) -> Orders:
+        """Keep the lease for another `lease_s` and hear whether to stop."""
+        ...
+
+    async def fetch(self, job: PhaseJob, artefact: Artefact) -> bytes | None:
+        """Read an input of the phase; None when there is none (no state yet, no lock file)."""
+        ...
+
+    async def put(self, job: PhaseJob, artefact: Artefact, data: bytes) -> None:
+        """Keep an output of the phase."""
+        ...
+
+    async def append_log(
+        self, job: PhaseJob, stream: LogStream, offset: int, data: bytes
+    ) -> None:
+        """Add `data` at `offset` bytes from the phase's first log byte; a repeat is a no-op."""
+        ...
+
+    async def put_state(self, job: PhaseJob, state: bytes, *, final: bool) -> None:
+        """Make `state` the workspace's newest; a snapshot during an apply is not `final`.
+
+        Raises:
+            ConflictError: the lineage is another or the serial is not newer.
+        """
+        ...
+
+    async def offer_state(self, job: PhaseJob, state: bytes) -> None:
+        """Keep a state that came too late or was refused, beside the others, for a person.
+
+        The one call that an attempt may still make after it lost its lease.
+        """
+        ...
+
+    async def report_created(self, job: PhaseJob, created: Sequence[Created]) -> None:
+        """Say which objects were made since the newest state that reached the platform."""
+        ...
+
+    async def finish(self, job: PhaseJob, result: PhaseResult) -> None:
+        """End the attempt; a repeat with the same epoch is a no-op."""
+        ...

@@ -1,0 +1,1 @@
+"""No product knowledge; every module here would be of use in another product."""

@@ -1,0 +1,88 @@
+"""Declarative base, the engine, and the one place a transaction is opened and ended."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+
+import psycopg
+from sqlalchemy import DateTime, MetaData, Text, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+
+Sessions: TypeAlias = async_sessionmaker[AsyncSession]
+
+# Names of constraints are fixed so that a migration can speak of them.
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Parent of every table: text, aware times and JSONB by default."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(),
+        list[str]: JSONB(),
+        list[dict[str, Any]]: JSONB(),
+    }
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return `url` (`postgresql://…`) naming the driver we use."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Return an engine on `url`; at most `pool_size` + 10 connections, each checked before use."""
+    return create_async_engine(
+        sqlalchemy_url(url), pool_size=pool_size, max_overflow=10, pool_pre_ping=True
+    )
+
+
+def make_sessions(engine: AsyncEngine) -> Sessions:
+    """Return the factory of sessions; rows stay readable after the commit."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+@asynccontextmanager
+async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
+    """Yield a session; commit on the way out, roll back on any exception."""
+    async with sessions() as session, session.begin():
+        yield session
+
+
+async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
+    """Return the psycopg connection `session` is in a transaction on."""
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    if not isinstance(driver, psycopg.AsyncConnection):
+        raise TypeError(f"The engine is not on psycopg but on {type(driver).__name__}.")
+    return driver
+
+
+async def notify(session: AsyncSession, channel: str, payload: str) -> None:
+    """Wake listeners of `channel` when the caller's transaction commits; `payload` is an id."""
+    await session.execute(select(func.pg_notify(channel, payload)))
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """Return the database's clock: the only one that leases and order may be judged by."""
+    moment: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return moment

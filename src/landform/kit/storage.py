@@ -1,0 +1,101 @@
+"""Write-once objects: state, plans, configurations and logs, encrypted, on disk or in a bucket."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+import obstore
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from landform.kit.crypto import Keyring
+from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
+
+_CONCURRENT_READS: Final = 8
+
+
+class Store:
+    """Objects by path; each is encrypted and bound to its path, so none can pose as another."""
+
+    def __init__(self, objects: ObjectStore, keyring: Keyring) -> None:
+        self._objects = objects
+        self._keyring = keyring
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Write the object; a second write to `path` must carry the same purpose and replaces it.
+
+        Raises:
+            UnavailableError: the store did not take it.
+        """
+        sealed = self._keyring.seal(data, place=path)
+        try:
+            await obstore.put_async(self._objects, path, sealed)
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not take {path}.") from failure
+
+    async def create(self, path: str, data: bytes) -> None:
+        """Write the object only if `path` is free.
+
+        Raises:
+            ConflictError: something is there already; it was left as it is.
+            UnavailableError: the store did not take it.
+        """
+        sealed = self._keyring.seal(data, place=path)
+        try:
+            await obstore.put_async(self._objects, path, sealed, mode="create")
+        except (FileExistsError, obstore.exceptions.AlreadyExistsError):
+            raise ConflictError(f"{path} was written before.") from None
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not take {path}.") from failure
+
+    async def get(self, path: str) -> bytes:
+        """Read the object.
+
+        Raises:
+            NotFoundError: there is none.
+            SealError: it was altered, moved, or encrypted with a key this process lacks.
+            UnavailableError: the store did not answer.
+        """
+        try:
+            answer = await obstore.get_async(self._objects, path)
+            sealed = bytes(await answer.bytes_async())
+        except (FileNotFoundError, obstore.exceptions.NotFoundError):
+            raise NotFoundError(f"There is no object {path}.") from None
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not give {path}.") from failure
+        return self._keyring.open(sealed, place=path)
+
+    async def get_many(self, paths: Sequence[str]) -> list[bytes]:
+        """Read several objects, a few at a time, in the order asked for."""
+        gate = asyncio.Semaphore(_CONCURRENT_READS)
+
+        async def read(path: str) -> bytes:
+            async with gate:
+                return await self.get(path)
+
+        return await asyncio.gather(*(read(path) for path in paths))
+
+    async def delete(self, paths: Sequence[str]) -> None:
+        """Remove the objects; those that are not there count as removed."""
+        for path in paths:
+            try:
+                await obstore.delete_async(self._objects, path)
+            except (FileNotFoundError, obstore.exceptions.NotFoundError):
+                continue
+            except (OSError, obstore.exceptions.BaseError) as failure:
+                raise UnavailableError(f"The object store did not delete {path}.") from failure
+
+
+def open_store(url: str, keyring: Keyring, **options: Any) -> Store:
+    """Open `file:///dir`, `memory://`, `s3://bucket/prefix`, `az://…` or `gs://…`.
+
+    Args:
+        options: what obstore's `from_url` takes for that kind, such as an S3 `endpoint`.
+    """
+    if url == "memory://":
+        return Store(MemoryStore(), keyring)
+    if url.startswith("file://"):
+        directory = Path(url.removeprefix("file://"))
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Store(LocalStore(directory), keyring)
+    return Store(cast("ObjectStore", from_url(url, **options)), keyring)
