@@ -6,11 +6,12 @@ carries it and is refused with LostLeaseError once a later attempt began or the 
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from landform.kit.errors import ConflictError
+from landform.toolchain.versions import Tool
 
 
 class LostLeaseError(ConflictError):
@@ -24,18 +25,40 @@ class Phase(StrEnum):
     APPLY = "apply"
 
 
-class Tool(StrEnum):
-    """Which program does it."""
-
-    TERRAFORM = "terraform"
-    TOFU = "tofu"
-
-
 class Category(StrEnum):
     """Where a variable goes."""
 
     TERRAFORM = "terraform"
     ENV = "env"
+
+
+RESERVED: Final = frozenset(
+    {
+        *("BASH_ENV", "ENV", "GCONV_PATH", "GIT_SSH_COMMAND", "GLIBC_TUNABLES", "HOME", "IFS"),
+        *("LOCPATH", "LOGNAME", "PATH", "PWD", "SHELL", "TMPDIR", "USER"),
+        *("TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_WORKSPACE"),
+        *("TF_PLUGIN_CACHE_DIR", "TF_REATTACH_PROVIDERS", "TF_TEMP_LOG_PATH", "CHECKPOINT_DISABLE"),
+        *("TFE_RUN_ID", "TFC_RUN_ID", "TFC_WORKSPACE_NAME", "TFC_WORKSPACE_SLUG"),
+        *("TFC_ORGANIZATION_NAME", "TFC_PROJECT_NAME"),
+    }
+)
+"""Names of the run's environment that the runner sets itself, or that would change the runner."""
+
+RESERVED_PREFIXES: Final = ("LD_", "LANDFORM_", "TF_CLI_ARGS", "TF_CLOUD_", "TF_HTTP_")
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether an environment variable of a run may not be called `name`.
+
+    True as well for what no process could be given: an empty name, or one with `=` or NUL in it.
+    """
+    return (
+        not name
+        or "=" in name
+        or "\0" in name
+        or name in RESERVED
+        or name.startswith(RESERVED_PREFIXES)
+    )
 
 
 class Artefact(StrEnum):
@@ -188,9 +211,7 @@ class ControlPlane(Protocol):
         """Keep an output of the phase."""
         ...
 
-    async def append_log(
-        self, job: PhaseJob, stream: LogStream, offset: int, data: bytes
-    ) -> None:
+    async def append_log(self, job: PhaseJob, stream: LogStream, offset: int, data: bytes) -> None:
         """Add `data` at `offset` bytes from the phase's first log byte; a repeat is a no-op."""
         ...
 

@@ -3,10 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
 import psycopg
-from sqlalchemy import DateTime, MetaData, Text, func, select
+from sqlalchemy import DateTime, Enum, MetaData, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -34,6 +35,14 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
+        # Text with the enum's values, so that a new value needs no migration of a type.
+        StrEnum: Enum(
+            StrEnum,
+            native_enum=False,
+            create_constraint=False,
+            length=64,
+            values_callable=lambda enum: [member.value for member in enum],
+        ),
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(),
         list[str]: JSONB(),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import obstore
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
@@ -98,4 +98,4 @@ def open_store(url: str, keyring: Keyring, **options: Any) -> Store:
         directory = Path(url.removeprefix("file://"))
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Store(LocalStore(directory), keyring)
-    return Store(cast("ObjectStore", from_url(url, **options)), keyring)
+    return Store(from_url(url, **options), keyring)

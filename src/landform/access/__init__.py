@@ -1,0 +1,1 @@
+"""Who may do what: teams, memberships, grants, and the one question `require()`."""

@@ -1,0 +1,86 @@
+"""Tables of access."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from landform.kit.clock import now
+from landform.kit.db import Base
+from landform.kit.ids import new_id
+
+
+class Membership(Base):
+    """A user belongs to an organization; what they may do comes from their teams."""
+
+    __tablename__ = "organization_memberships"
+    __table_args__ = (UniqueConstraint("organization_id", "user_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ou"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Team(Base):
+    """Users who were given the same permissions.
+
+    Attributes:
+        is_owners: the one team per organization that may do everything in it.
+        organization_access: TFE's switches by name (`manage-workspaces` …) that are on.
+    """
+
+    __tablename__ = "teams"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("team"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    is_owners: Mapped[bool] = mapped_column(default=False)
+    visibility: Mapped[str] = mapped_column(default="secret")
+    organization_access: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TeamMember(Base):
+    """A user is in a team."""
+
+    __tablename__ = "team_members"
+
+    team_id: Mapped[str] = mapped_column(
+        ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class WorkspaceGrant(Base):
+    """What a team may do on one workspace: a fixed level, or `custom` with its own settings."""
+
+    __tablename__ = "team_workspaces"
+    __table_args__ = (UniqueConstraint("team_id", "workspace_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("tws"))
+    team_id: Mapped[str] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    level: Mapped[str]
+    custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ProjectGrant(Base):
+    """What a team may do on a project and on every workspace in it."""
+
+    __tablename__ = "team_projects"
+    __table_args__ = (UniqueConstraint("team_id", "project_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("tprj"))
+    team_id: Mapped[str] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+    project_id: Mapped[str] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), index=True
+    )
+    level: Mapped[str]
+    custom: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,0 +1,74 @@
+"""Everything that changes a configuration version."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.access.service import require
+from landform.configurations.events import ConfigurationUploaded
+from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.identity.actor import Actor
+from landform.kit import events
+from landform.kit.clock import now
+from landform.kit.errors import ConflictError
+from landform.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewConfiguration:
+    """What a client says of a configuration before it uploads it."""
+
+    auto_queue_runs: bool = True
+    speculative: bool = False
+    provisional: bool = False
+    source: str = "tfe-api"
+
+
+async def create(
+    session: AsyncSession, actor: Actor, workspace: Workspace, new: NewConfiguration
+) -> ConfigurationVersion:
+    """Expect an upload of a configuration for `workspace`."""
+    await require(session, actor, Permission.QUEUE_PLAN, workspace.place)
+    row = ConfigurationVersion(
+        workspace_id=workspace.id,
+        auto_queue_runs=new.auto_queue_runs,
+        speculative=new.speculative,
+        provisional=new.provisional,
+        source=new.source,
+        created_by=actor.id,
+    )
+    session.add(row)
+    await session.flush()
+    return row
+
+
+def accept(
+    session: AsyncSession, row: ConfigurationVersion, workspace: Workspace, *, size_bytes: int
+) -> None:
+    """Say that the archive, which is in the store already, arrived whole.
+
+    Raises:
+        ConflictError: there was an upload before.
+    """
+    if row.status is not ConfigurationStatus.PENDING:
+        raise ConflictError(f"Configuration version {row.id} is {row.status}; make a new one.")
+    row.status = ConfigurationStatus.UPLOADED
+    row.size_bytes = size_bytes
+    row.uploaded_at = now()
+    events.publish(
+        session,
+        ConfigurationUploaded(
+            actor_id=row.created_by,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            size_bytes=size_bytes,
+        ),
+    )
+
+
+def refuse(row: ConfigurationVersion, reason: str) -> None:
+    """Say why the archive cannot be used."""
+    row.status = ConfigurationStatus.ERRORED
+    row.error = reason

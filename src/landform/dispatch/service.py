@@ -1,0 +1,177 @@
+"""Enqueue, lease, renew, end: the fence that no job engine gives.
+
+The lease row is the truth; a Procrastinate job only says "look at this phase". A job that comes
+twice finds the phase leased and does nothing; a job that is lost is rung again by the sweep.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.contract import LostLeaseError, Orders, Phase, Stop
+from landform.dispatch.models import Lease, LeaseState
+from landform.kit.db import database_now, notify
+from landform.kit.tasks import defer
+
+RUN_PHASE: Final = "landform.run_phase"
+ORDERS_CHANNEL: Final = "landform_orders"
+_RING_AGAIN: Final = timedelta(seconds=5)
+
+
+async def enqueue(
+    session: AsyncSession, *, phase_id: str, phase: Phase, run_id: str, pool: str = "default"
+) -> None:
+    """Offer the phase to the workers of `pool`; they wake when the transaction commits."""
+    session.add(Lease(phase_id=phase_id, phase=phase, run_id=run_id, pool=pool))
+    await session.flush()
+    await defer(session, RUN_PHASE, queue=pool, phase_id=phase_id)
+
+
+async def lease(
+    session: AsyncSession, *, phase_id: str, worker_id: str, lease_s: float
+) -> Lease | None:
+    """Take the phase for a fresh attempt; None when it is not to be had (taken, ended, unknown)."""
+    row = await _locked(session, phase_id)
+    if row is None or row.state is not LeaseState.QUEUED:
+        return None
+    row.state = LeaseState.LEASED
+    row.epoch += 1
+    row.worker_id = worker_id
+    row.leased_until = await database_now(session) + timedelta(seconds=lease_s)
+    return row
+
+
+async def renew(session: AsyncSession, *, phase_id: str, epoch: int, lease_s: float) -> Orders:
+    """Keep the attempt's lease for another `lease_s` seconds and hear its orders.
+
+    Raises:
+        LostLeaseError: another attempt began or the phase ended.
+    """
+    row = await guard(session, phase_id=phase_id, epoch=epoch)
+    row.leased_until = await database_now(session) + timedelta(seconds=lease_s)
+    return Orders(stop=row.stop)
+
+
+async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
+    """Lock the lease row if the attempt still holds it; every write of an attempt asks first.
+
+    A lease past its time that no sweep has taken yet still holds: time alone fences nobody,
+    taking it over does.
+
+    Raises:
+        LostLeaseError: it does not.
+    """
+    row = await _locked(session, phase_id)
+    if row is None or row.state is not LeaseState.LEASED or row.epoch != epoch:
+        raise LostLeaseError(f"Attempt {epoch} at {phase_id} is over.")
+    return row
+
+
+async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> None:
+    """End the phase; with an epoch, only on that attempt's word.
+
+    Raises:
+        LostLeaseError: the attempt does not hold the phase.
+    """
+    row = (
+        await _locked(session, phase_id)
+        if epoch is None
+        else await guard(session, phase_id=phase_id, epoch=epoch)
+    )
+    if row is not None:
+        row.state = LeaseState.ENDED
+        await notify(session, ORDERS_CHANNEL, phase_id)
+
+
+async def order(session: AsyncSession, *, phase_id: str, stop: Stop) -> LeaseState | None:
+    """Tell the attempt at work to stop; return where the phase stands, None if never queued."""
+    row = await _locked(session, phase_id)
+    if row is None:
+        return None
+    row.stop = stop
+    await notify(session, ORDERS_CHANNEL, phase_id)
+    return row.state
+
+
+async def requeue(session: AsyncSession, row: Lease) -> None:
+    """Offer a phase whose attempt died to the workers once more."""
+    row.state = LeaseState.QUEUED
+    row.worker_id = None
+    row.leased_until = None
+    row.queued_at = await database_now(session)
+    await defer(session, RUN_PHASE, queue=row.pool, phase_id=row.phase_id)
+
+
+async def expired(session: AsyncSession, *, limit: int = 20) -> Sequence[Lease]:
+    """Return attempts that went unrenewed past their lease, oldest first; none is locked."""
+    query = select(Lease).where(_is_expired()).order_by(Lease.leased_until).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def still_expired(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease | None:
+    """Lock the lease if that attempt still holds it past its time: the caller takes it over."""
+    query = (
+        select(Lease)
+        .where(Lease.phase_id == phase_id, Lease.epoch == epoch, _is_expired())
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+def _is_expired() -> ColumnElement[bool]:
+    return and_(Lease.state == LeaseState.LEASED, Lease.leased_until < func.clock_timestamp())
+
+
+async def ring_again(session: AsyncSession) -> int:
+    """Defer a job for each phase that waits with none; return how many there were.
+
+    That happens when a worker dies between taking the job and taking the lease.
+    """
+    query = (
+        select(Lease)
+        .where(
+            Lease.state == LeaseState.QUEUED,
+            Lease.queued_at < func.clock_timestamp() - _RING_AGAIN,
+            text(
+                "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.status = 'todo'"
+                " AND job.args ->> 'phase_id' = leases.phase_id)"
+            ),
+        )
+        .limit(100)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await session.scalars(query)).all()
+    for row in rows:
+        await requeue(session, row)
+    return len(rows)
+
+
+async def forget_dead_jobs(session: AsyncSession) -> None:
+    """Delete jobs whose worker is gone: the lease, not the job, says what is to be done."""
+    await session.execute(
+        text(
+            "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND (worker_id IS NULL OR"
+            " worker_id NOT IN (SELECT id FROM procrastinate_workers"
+            " WHERE last_heartbeat > now() - interval '60 seconds'))"
+        )
+    )
+
+
+async def release(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
+    """Give back a phase that was leased but not begun, so that another worker takes it at once."""
+    row = await guard(session, phase_id=phase_id, epoch=epoch)
+    await requeue(session, row)
+
+
+async def _locked(session: AsyncSession, phase_id: str) -> Lease | None:
+    query = (
+        select(Lease)
+        .where(Lease.phase_id == phase_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one_or_none()

@@ -1,0 +1,66 @@
+"""Session, actor and process of the present request."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.edge.process import Process
+from landform.identity import tokens
+from landform.identity.actor import Actor
+from landform.kit.db import transaction
+from landform.kit.errors import TooLargeError, UnauthenticatedError
+
+
+def process_of(request: Request) -> Process:
+    """Return what the process holds."""
+    process: Process = request.app.state.process
+    return process
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with transaction(process_of(request).platform.sessions) as session:
+        yield session
+
+
+# "function": commit before the response is sent, so a client can read what it just wrote.
+Session = Annotated[AsyncSession, Depends(_session, scope="function")]
+
+
+async def _actor(request: Request, session: Session) -> Actor:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise UnauthenticatedError("Send an API token: `Authorization: Bearer TOKEN`.")
+    return await tokens.authenticate(session, secret.strip())
+
+
+CurrentActor = Annotated[Actor, Depends(_actor)]
+CurrentProcess = Annotated[Process, Depends(process_of)]
+
+
+def base_url(request: Request) -> str:
+    """Return how this client reaches us: `https://host[:port]`."""
+    configured = process_of(request).public_url
+    return configured or f"{request.url.scheme}://{request.url.netloc}"
+
+
+async def read_body(request: Request, *, limit_bytes: int) -> bytes:
+    """Read the body of an upload, giving up as soon as it is past `limit_bytes`.
+
+    Raises:
+        TooLargeError: it is.
+    """
+    announced = request.headers.get("content-length", "0")
+    parts: list[bytes] = []
+    size = int(announced) if announced.isdigit() else 0
+    if size <= limit_bytes:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > limit_bytes:
+                break
+            parts.append(part)
+    if size > limit_bytes:
+        raise TooLargeError(f"At most {limit_bytes // 2**20} MiB can be uploaded here.")
+    return b"".join(parts)

@@ -1,0 +1,28 @@
+"""What a server process holds for all its requests."""
+
+from dataclasses import dataclass
+
+from landform.edge.signed_urls import UrlSigner
+from landform.kit.notify import Listener
+from landform.runs.attempts import Platform
+from landform.toolchain.versions import Tool
+
+
+@dataclass(frozen=True)
+class Process:
+    """Made once by a composition root, found at `request.app.state.process`.
+
+    Attributes:
+        public_url: without a trailing slash; empty: what each request says.
+        max_configuration_bytes: largest upload of a configuration.
+        max_state_bytes: largest upload of a state.
+        default_tool: for workspaces that do not say.
+    """
+
+    platform: Platform
+    listener: Listener
+    signer: UrlSigner
+    public_url: str
+    max_configuration_bytes: int
+    max_state_bytes: int
+    default_tool: Tool = Tool.TERRAFORM

@@ -1,0 +1,36 @@
+"""Who is calling."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ActorKind(StrEnum):
+    """Whose credentials were shown."""
+
+    USER = "user"
+    TEAM = "team"
+    ORGANIZATION = "organization"
+    AGENT_POOL = "agent-pool"
+    SYSTEM = "system"  # the platform itself: schedulers, sweeps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """A user, a team or organization token, an agent, or the platform itself.
+
+    Attributes:
+        id: the id of the user, team, organization or pool; `landform` for the platform.
+        organization_id: the only organization the actor can reach; None for users.
+        token_id: the API token that was shown; None for a browser session.
+    """
+
+    kind: ActorKind
+    id: str
+    name: str = ""
+    is_site_admin: bool = False
+    organization_id: str | None = None
+    token_id: str | None = None
+
+
+SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id="landform", name="Landform")

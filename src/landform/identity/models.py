@@ -1,0 +1,92 @@
+"""Tables of identity."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from landform.identity.actor import ActorKind
+from landform.kit.clock import now
+from landform.kit.db import Base
+from landform.kit.ids import new_id
+
+
+class User(Base):
+    """A person who can sign in.
+
+    Attributes:
+        must_change_password: the password was printed or set by someone else.
+    """
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("user"))
+    username: Mapped[str]
+    email: Mapped[str] = mapped_column(default="")
+    password_hash: Mapped[str | None]
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    is_site_admin: Mapped[bool] = mapped_column(default=False)
+    is_suspended: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+Index("uq_users_lower_username", func.lower(User.username), unique=True)
+
+
+class ApiToken(Base):
+    """A bearer credential. Only its SHA-256 is stored; exactly one owner column is set.
+
+    Attributes:
+        last_used_at: within a minute, so that a busy token does not write on each request.
+    """
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(user_id, team_id, organization_id, agent_pool_id) = 1", name="one_owner"
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("at"))
+    kind: Mapped[ActorKind]
+    user_id: Mapped[str | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    team_id: Mapped[str | None] = mapped_column(
+        ForeignKey("teams.id", ondelete="CASCADE"), index=True
+    )
+    organization_id: Mapped[str | None] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+    )
+    agent_pool_id: Mapped[str | None]
+    description: Mapped[str] = mapped_column(default="")
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str]
+
+
+class BrowserSession(Base):
+    """A signed-in browser; the cookie holds the secret, the row its SHA-256."""
+
+    __tablename__ = "browser_sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("session"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+
+
+class LoginCode(Base):
+    """An authorization code of `terraform login`, good for one exchange within minutes."""
+
+    __tablename__ = "login_codes"
+
+    code_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    client_id: Mapped[str]
+    redirect_uri: Mapped[str]
+    challenge: Mapped[str]
+    expires_at: Mapped[datetime]

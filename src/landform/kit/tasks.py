@@ -1,0 +1,61 @@
+"""Procrastinate: jobs deferred in the caller's transaction, run by workers.
+
+A job here only says "look at this"; what may be done about it is decided by rows of ours.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import procrastinate
+import psycopg
+from procrastinate.schema import SchemaManager
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.kit.db import driver_connection
+
+# Never opened: it only writes jobs through connections that its callers hold.
+_DEFERRER = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+Task = Callable[..., Awaitable[None]]
+
+
+async def defer(session: AsyncSession, task: str, *, queue: str, **arguments: Any) -> int:
+    """Enqueue `task` in the caller's transaction: no commit, no job. Return the job's number."""
+    connection = await driver_connection(session)
+    deferrer = _DEFERRER.configure_task(task, queue=queue, connection=connection)
+    return await deferrer.defer_async(**arguments)
+
+
+async def apply_schema(url: str) -> None:
+    """Create Procrastinate's tables and functions unless they are there."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor = await connection.execute("SELECT to_regclass('procrastinate_jobs')")
+        row = await cursor.fetchone()
+        if row is None or row[0] is None:
+            await connection.execute(SchemaManager.get_schema().encode())
+
+
+def worker_app(url: str, tasks: dict[str, Task], *, slots: int) -> procrastinate.App:
+    """Return an app, not yet open, that runs `tasks` by name on `slots` jobs at a time."""
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=slots + 3)
+    app = procrastinate.App(connector=connector)
+    for name, task in tasks.items():
+        app.task(name=name)(task)
+    return app
+
+
+async def run_worker(app: procrastinate.App, *, name: str, queues: list[str], slots: int) -> None:
+    """Run jobs until cancelled; jobs under way are cancelled with it. `app` must be open.
+
+    A finished job is deleted: what it did is recorded elsewhere.
+    """
+    await app.run_worker_async(
+        name=name,
+        queues=queues,
+        concurrency=slots,
+        install_signal_handlers=False,
+        fetch_job_polling_interval=5.0,
+        delete_jobs="always",
+        update_heartbeat_interval=5.0,
+        stalled_worker_timeout=30.0,
+    )

@@ -1,0 +1,1 @@
+"""Organizations: what everything else belongs to."""

@@ -1,0 +1,312 @@
+"""An attempt at a phase, as the control plane sees it: begin, write, end. All fenced.
+
+These are the other side of `contract.ControlPlane`; a worker in our process calls them directly,
+an agent will through HTTP.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.configurations.models import ConfigurationVersion
+from landform.contract import (
+    Artefact,
+    Category,
+    Counts,
+    Created,
+    Orders,
+    Outcome,
+    Phase,
+    PhaseJob,
+    PhaseResult,
+    PlanOptions,
+    Variable,
+)
+from landform.dispatch import service as dispatch
+from landform.dispatch.models import Lease
+from landform.identity.actor import SYSTEM
+from landform.kit.crypto import Keyring
+from landform.kit.db import Sessions, transaction
+from landform.kit.errors import InvalidError, LandformError, NotFoundError
+from landform.kit.storage import Store
+from landform.logs import service as logs
+from landform.organizations.models import Organization
+from landform.runs import creation, endings, rows, service
+from landform.runs.attempt_paths import artefact_path
+from landform.runs.models import Run, RunPhase
+from landform.runs.moves import move
+from landform.runs.rows import phase_of
+from landform.runs.status import PhaseStatus, Step
+from landform.states import service as states
+from landform.states.models import StateVersion
+from landform.toolchain.versions import Tool
+from landform.variables import service as variables
+from landform.workspaces.models import Project, Workspace
+
+Resolve = Callable[[Tool, str], Awaitable[str]]
+
+_INPUTS_OF_APPLY: Final = frozenset({Artefact.PLAN, Artefact.LOCK_FILE})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every attempt is given."""
+
+    lease_s: float = 10.0
+    timeout_s: float = 7200.0
+    grace_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the functions here need of the process they run in."""
+
+    sessions: Sessions
+    store: Store
+    keyring: Keyring
+    limits: Limits
+
+
+async def begin(
+    platform: Platform, resolve: Resolve, *, phase_id: str, worker_id: str
+) -> PhaseJob | None:
+    """Take the phase for this worker; None when there is nothing to do.
+
+    A version that cannot be had, or a plan that went stale while it waited, ends the run here.
+    """
+    async with transaction(platform.sessions) as session:
+        phase = await session.get(RunPhase, phase_id)
+        if phase is None:
+            return None
+        workspace, run = await rows.locked(session, phase.run_id)
+        lease = await dispatch.lease(
+            session, phase_id=phase_id, worker_id=worker_id, lease_s=platform.limits.lease_s
+        )
+        if lease is None:
+            return None
+        if phase.phase is Phase.APPLY and _is_stale(workspace, run):
+            reason = f"The state of workspace {workspace.name} changed after the plan was made."
+            await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
+            return None
+        await _start(session, workspace, run, phase)
+        job = await _job(session, platform, workspace, run, phase, lease)
+    return await _with_version(platform, resolve, job)
+
+
+async def renew(platform: Platform, job: PhaseJob) -> Orders:
+    """Keep the lease and hear whether to stop."""
+    async with transaction(platform.sessions) as session:
+        return await dispatch.renew(
+            session, phase_id=job.phase_id, epoch=job.epoch, lease_s=job.lease_s
+        )
+
+
+async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes | None:
+    """Read an input of the phase; None when there is none."""
+    async with transaction(platform.sessions) as session:
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        path = await _input_path(session, job, artefact)
+    if path is None:
+        return None
+    return await platform.store.get(path)
+
+
+async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes) -> None:
+    """Keep an output of the phase; the write of the attempt that ends it is the one that counts."""
+    await platform.store.put(artefact_path(job.phase_id, artefact, job.epoch), data)
+    async with transaction(platform.sessions) as session:
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        phase = await session.get_one(RunPhase, job.phase_id, with_for_update=True)
+        phase.artefacts = {**phase.artefacts, artefact.value: job.epoch}
+
+
+async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: bool) -> None:
+    """Make a state of an apply the workspace's newest.
+
+    Raises:
+        InvalidError: it is not a state, or the phase is not an apply.
+        ConflictError: an old serial or another lineage.
+    """
+    if job.phase is not Phase.APPLY:
+        raise InvalidError("Only an apply may write state.")
+    state = states.new_from_run(job.workspace_id, job.run_id, raw, final=final)
+    await platform.store.put(state.path, raw)
+    async with transaction(platform.sessions) as session:
+        await rows.locked(session, job.run_id)
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        await states.save_from_run(session, platform.keyring, state, raw)
+
+
+async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
+    """Keep a state that came too late beside the others; needs no lease, changes nothing else."""
+    state = states.new_from_run(job.workspace_id, job.run_id, raw, final=False)
+    await platform.store.put(state.path, raw)
+    async with transaction(platform.sessions) as session:
+        workspace, _ = await rows.locked(session, job.run_id)
+        await states.offer(session, workspace, state, size_bytes=len(raw))
+
+
+async def report_created(platform: Platform, job: PhaseJob, created: Sequence[Created]) -> None:
+    """Note the objects made since the newest state that reached us, in place of earlier notes."""
+    async with transaction(platform.sessions) as session:
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        phase = await session.get_one(RunPhase, job.phase_id, with_for_update=True)
+        phase.maybe_not_in_state = [one.model_dump() for one in created]
+
+
+async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None:
+    """End the phase and move the run on, in one transaction: what a client sees next is final."""
+    async with transaction(platform.sessions) as session:
+        workspace, run = await rows.locked(session, job.run_id)
+        await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
+        phase = await session.get_one(RunPhase, job.phase_id)
+        _count(phase, result.counts)
+        phase.has_changes = result.has_changes
+        phase.maybe_not_in_state = [one.model_dump() for one in result.maybe_not_in_state]
+        await logs.seal(session, phase.id)
+        if result.outcome is Outcome.FINISHED:
+            phase.move(PhaseStatus.FINISHED)
+            await _move_on(session, workspace, run, phase)
+        else:
+            await _fail(session, workspace, run, phase, result)
+
+
+async def _start(session: AsyncSession, workspace: Workspace, run: Run, phase: RunPhase) -> None:
+    phase.attempts += 1
+    phase.move(PhaseStatus.RUNNING)
+    if phase.phase is Phase.PLAN:
+        run.state_version_id = workspace.current_state_version_id
+        await move(session, run, Step.START_PLAN)
+    else:
+        await move(session, run, Step.START_APPLY)
+
+
+def _is_stale(workspace: Workspace, run: Run) -> bool:
+    return workspace.current_state_version_id != run.state_version_id
+
+
+async def _job(
+    session: AsyncSession,
+    platform: Platform,
+    workspace: Workspace,
+    run: Run,
+    phase: RunPhase,
+    lease: Lease,
+) -> PhaseJob:
+    organization = await session.get_one(Organization, workspace.organization_id)
+    project = await session.get_one(Project, workspace.project_id)
+    configured = await variables.for_run(session, platform.keyring, workspace.id)
+    own = creation.open_variables(platform.keyring, run)
+    overridden = {variable.key for variable in own}
+    return PhaseJob(
+        phase_id=phase.id,
+        phase=phase.phase,
+        run_id=run.id,
+        workspace_id=workspace.id,
+        epoch=lease.epoch,
+        lease_s=platform.limits.lease_s,
+        tool=run.tool,
+        version=run.tool_version,
+        working_directory=workspace.working_directory,
+        options=PlanOptions(
+            is_destroy=run.is_destroy,
+            refresh=run.refresh,
+            refresh_only=run.refresh_only,
+            target_addrs=run.target_addrs,
+            replace_addrs=run.replace_addrs,
+            allow_config_generation=run.allow_config_generation,
+        ),
+        variables=[
+            *(
+                variable
+                for variable in configured
+                if variable.category is Category.ENV or variable.key not in overridden
+            ),
+            *(
+                Variable(key=one.key, value=one.value, category=Category.TERRAFORM, hcl=True)
+                for one in own
+            ),
+        ],
+        timeout_s=platform.limits.timeout_s,
+        grace_s=platform.limits.grace_s,
+        context={
+            "organization": organization.name,
+            "project": project.name,
+            "workspace": workspace.name,
+        },
+    )
+
+
+async def _with_version(platform: Platform, resolve: Resolve, job: PhaseJob) -> PhaseJob | None:
+    """Resolve what was asked for to one version, once: the apply uses what the plan did."""
+    try:
+        version = await resolve(job.tool, job.version)
+    except LandformError as failure:
+        result = PhaseResult(outcome=Outcome.ERRORED, error=str(failure))
+        await say(platform, job, f"Error: {failure}")
+        await finish(platform, job, result)
+        return None
+    if version != job.version:
+        async with transaction(platform.sessions) as session:
+            await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+            run = await session.get_one(Run, job.run_id)
+            run.tool_version = version
+    return job.model_copy(update={"version": version})
+
+
+async def say(platform: Platform, job: PhaseJob, line: str) -> None:
+    """Add a line of the platform's own to both logs of the attempt."""
+    async with transaction(platform.sessions) as session:
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        await logs.say(session, job.phase_id, line)
+
+
+async def _input_path(session: AsyncSession, job: PhaseJob, artefact: Artefact) -> str | None:
+    run = await session.get_one(Run, job.run_id)
+    if artefact is Artefact.CONFIGURATION:
+        row = await session.get_one(ConfigurationVersion, run.configuration_version_id)
+        return row.path
+    if artefact is Artefact.STATE:
+        if run.state_version_id is None:
+            return None
+        return (await session.get_one(StateVersion, run.state_version_id)).path
+    if job.phase is Phase.APPLY and artefact in _INPUTS_OF_APPLY:
+        plan = await phase_of(session, run, Phase.PLAN)
+        epoch = plan.artefacts.get(artefact.value)
+        return None if epoch is None else artefact_path(plan.id, artefact, epoch)
+    raise NotFoundError(f"{artefact} is not an input of a {job.phase}.")
+
+
+def _count(phase: RunPhase, counts: Counts) -> None:
+    phase.additions = counts.additions
+    phase.changes = counts.changes
+    phase.destructions = counts.destructions
+    phase.imports = counts.imports
+
+
+async def _move_on(session: AsyncSession, workspace: Workspace, run: Run, phase: RunPhase) -> None:
+    if phase.phase is Phase.APPLY:
+        await move(session, run, Step.APPLY)
+        await endings.after_end(session, workspace, run)
+        return
+    run.has_changes = phase.has_changes
+    if run.save_plan and not run.plan_only:
+        await move(session, run, Step.SAVE_PLAN)
+    elif run.plan_only or not (run.has_changes or run.allow_empty_apply):
+        await move(session, run, Step.PLAN_NOTHING)
+    else:
+        await move(session, run, Step.PLAN)
+        if run.auto_apply and not _is_stale(workspace, run):
+            await service.confirm_locked(session, SYSTEM, workspace, run)
+    await endings.after_end(session, workspace, run)
+
+
+async def _fail(
+    session: AsyncSession, workspace: Workspace, run: Run, phase: RunPhase, result: PhaseResult
+) -> None:
+    is_canceled = result.outcome is Outcome.CANCELED
+    phase.move(PhaseStatus.CANCELED if is_canceled else PhaseStatus.ERRORED)
+    await move(session, run, Step.CANCEL if is_canceled else Step.FAIL, reason=result.error)
+    await endings.after_end(session, workspace, run, keep_lock=bool(result.maybe_not_in_state))

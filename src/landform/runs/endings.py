@@ -1,0 +1,72 @@
+"""How runs end: the phase and its log closed, the lock given back, the next run started."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.contract import Phase
+from landform.dispatch import service as dispatch
+from landform.identity.actor import SYSTEM, Actor
+from landform.logs import service as logs
+from landform.runs import workspace_queue
+from landform.runs.models import Run, RunPhase
+from landform.runs.moves import move
+from landform.runs.rows import phase_of
+from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step
+from landform.workspaces import locks
+from landform.workspaces.models import Workspace
+
+_PHASE_AT: dict[RunStatus, Phase] = {
+    RunStatus.PLAN_QUEUED: Phase.PLAN,
+    RunStatus.PLANNING: Phase.PLAN,
+    RunStatus.APPLY_QUEUED: Phase.APPLY,
+    RunStatus.APPLYING: Phase.APPLY,
+}
+
+_CLOSED_AS: dict[Step, PhaseStatus] = {
+    Step.CANCEL: PhaseStatus.CANCELED,
+    Step.FAIL: PhaseStatus.ERRORED,
+}
+
+
+async def phase_at_work(session: AsyncSession, run: Run) -> RunPhase | None:
+    """Return the plan or apply that is queued or running, if one is."""
+    phase = _PHASE_AT.get(run.status)
+    return None if phase is None else await phase_of(session, run, phase)
+
+
+async def end_run(
+    session: AsyncSession,
+    workspace: Workspace,
+    run: Run,
+    step: Step,
+    *,
+    actor: Actor = SYSTEM,
+    reason: str,
+    keep_lock: bool = False,
+) -> None:
+    """End a run that did not get to finish; `step` is CANCEL or FAIL.
+
+    Whatever still runs for it is fenced: its phase is over in the same transaction.
+    """
+    phase = await phase_at_work(session, run)
+    if phase is not None:
+        await dispatch.end(session, phase_id=phase.id)
+        phase.move(_CLOSED_AS[step])
+        await logs.say(session, phase.id, reason)
+        await logs.seal(session, phase.id)
+    await move(session, run, step, actor=actor, reason=reason)
+    await after_end(session, workspace, run, keep_lock=keep_lock)
+
+
+async def after_end(
+    session: AsyncSession, workspace: Workspace, run: Run, *, keep_lock: bool = False
+) -> None:
+    """Give the workspace's turn to the next run; does nothing while `run` is not over.
+
+    Args:
+        keep_lock: the state may not tell the whole truth; a person must look and unlock.
+    """
+    if run.status not in FINAL and run.status is not RunStatus.PLANNED_AND_SAVED:
+        return
+    if not keep_lock:
+        await locks.release_run_lock(session, workspace, run.id)
+    await workspace_queue.advance(session, workspace)

@@ -1,0 +1,56 @@
+"""What happens to runs. The subject of each is the run."""
+
+from dataclasses import dataclass
+
+from landform.kit.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCreated(Event):
+    """A run arrived at its workspace."""
+
+    workspace_id: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMoved(Event):
+    """A run's status changed."""
+
+    workspace_id: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfirmed(Event):
+    """Somebody, or auto-apply, said that a plan is to be applied."""
+
+    workspace_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStopAsked(Event):
+    """Somebody asked a running run to stop."""
+
+    workspace_id: str
+    forced: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseInterrupted(Event):
+    """The worker of a phase stopped answering."""
+
+    workspace_id: str
+    phase_id: str
+    epoch: int
+    worker_id: str
+    tried_again: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommented(Event):
+    """Somebody said something of a run."""
+
+    workspace_id: str
+    comment_id: str

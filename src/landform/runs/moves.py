@@ -1,0 +1,35 @@
+"""One step of a run: its status, the event that tells of it, and the waiters it wakes."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.identity.actor import SYSTEM, Actor
+from landform.kit import events
+from landform.kit.db import notify
+from landform.runs.events import RunMoved
+from landform.runs.models import Run
+from landform.runs.status import Step
+
+CHANNEL: Final = "landform_runs"
+
+
+async def move(
+    session: AsyncSession, run: Run, step: Step, *, actor: Actor = SYSTEM, reason: str = ""
+) -> None:
+    """Take `step`, or raise IllegalStepError; `reason` is kept as the run's error."""
+    run.take(step)
+    if reason:
+        run.error = reason
+    events.publish(
+        session,
+        RunMoved(
+            actor_id=actor.id,
+            organization_id=run.organization_id,
+            subject_id=run.id,
+            workspace_id=run.workspace_id,
+            status=run.status,
+            reason=reason,
+        ),
+    )
+    await notify(session, CHANNEL, run.id)

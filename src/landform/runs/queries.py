@@ -1,0 +1,187 @@
+"""Reads of runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.access.service import require, visible_workspaces
+from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.contract import Artefact
+from landform.identity.actor import Actor
+from landform.kit.errors import NotFoundError
+from landform.kit.events import EventRow
+from landform.kit.pagination import Page, Paged
+from landform.kit.storage import Store
+from landform.organizations.models import Organization
+from landform.runs import workspace_queue
+from landform.runs.attempt_paths import artefact_path
+from landform.runs.models import Comment, Run, RunPhase
+from landform.runs.status import FINAL, PhaseStatus, RunStatus
+from landform.workspaces import queries as workspaces
+from landform.workspaces.models import Workspace
+
+
+async def get(session: AsyncSession, actor: Actor, run_id: str) -> Run:
+    """Return the run; NotFoundError also when `actor` may not know of it."""
+    run = await session.get(Run, run_id)
+    if run is None:
+        raise NotFoundError(f"There is no run {run_id}.")
+    await workspaces.get(session, actor, run.workspace_id)
+    return run
+
+
+async def get_phase(session: AsyncSession, actor: Actor, phase_id: str) -> tuple[RunPhase, Run]:
+    """Return a plan or apply and its run; NotFoundError also when `actor` may not know of it."""
+    phase = await session.get(RunPhase, phase_id)
+    if phase is None:
+        raise NotFoundError(f"There is no {phase_id.partition('-')[0]} {phase_id}.")
+    return phase, await get(session, actor, phase.run_id)
+
+
+async def phases_of(
+    session: AsyncSession, run_ids: Sequence[str]
+) -> dict[str, tuple[RunPhase, RunPhase]]:
+    """Return plan and apply of each run, by the run's id."""
+    query = select(RunPhase).where(RunPhase.run_id.in_(run_ids)).order_by(RunPhase.phase.desc())
+    found: dict[str, list[RunPhase]] = {}
+    for phase in await session.scalars(query):
+        found.setdefault(phase.run_id, []).append(phase)
+    return {run_id: (plan, apply) for run_id, (plan, apply) in found.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilter:
+    """What a list of runs is narrowed to; empty means anything."""
+
+    statuses: Sequence[RunStatus] = ()
+    sources: Sequence[str] = ()
+    text: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return it as SQL."""
+        found: list[ColumnElement[bool]] = []
+        if self.statuses:
+            found.append(Run.status.in_(self.statuses))
+        if self.sources:
+            found.append(Run.source.in_(self.sources))
+        if self.text:
+            found.append(Run.id.startswith(self.text) | Run.message.icontains(self.text))
+        return found
+
+
+async def list_of(
+    session: AsyncSession, actor: Actor, workspace: Workspace, page: Page, wanted: RunFilter
+) -> Paged[Run]:
+    """Return the workspace's runs, newest first."""
+    await require(session, actor, Permission.READ_WORKSPACE, workspace.place)
+    return await _paged(session, page, Run.workspace_id == workspace.id, *wanted.conditions())
+
+
+async def list_in_organization(
+    session: AsyncSession, actor: Actor, organization: Organization, page: Page, wanted: RunFilter
+) -> Paged[Run]:
+    """Return the runs of every workspace of the organization that `actor` may see."""
+    visible = await visible_workspaces(session, actor, organization.id)
+    mine = Run.workspace_id.in_(select(Workspace.id).where(visible))
+    of_it = Run.organization_id == organization.id
+    return await _paged(session, page, of_it, mine, *wanted.conditions())
+
+
+async def waiting_in_organization(
+    session: AsyncSession, actor: Actor, organization: Organization, page: Page
+) -> Paged[Run]:
+    """Return what runs or waits to, oldest first: the queue that the CLI shows its place in."""
+    visible = await visible_workspaces(session, actor, organization.id)
+    mine = Run.workspace_id.in_(select(Workspace.id).where(visible))
+    conditions = (Run.organization_id == organization.id, mine, Run.status.in_(_QUEUE))
+    total = await session.scalar(select(func.count()).select_from(Run).where(*conditions))
+    query = select(Run).where(*conditions).order_by(Run.number)
+    rows = await session.scalars(query.limit(page.size).offset(page.offset))
+    return Paged(items=list(rows), total=total or 0)
+
+
+async def position(session: AsyncSession, run: Run) -> int:
+    """Return how many runs of the workspace go before this one."""
+    ahead = select(func.count()).where(
+        Run.workspace_id == run.workspace_id,
+        Run.number < run.number,
+        Run.status.not_in(FINAL),
+        Run.plan_only.is_(False),
+    )
+    return await session.scalar(ahead) or 0
+
+
+async def wait_reason(session: AsyncSession, run: Run) -> str:
+    """Say in a sentence what a run waits for; empty when it does not wait."""
+    if run.status in (RunStatus.PLAN_QUEUED, RunStatus.APPLY_QUEUED):
+        return "Waiting for a worker."
+    if run.status is RunStatus.PLANNED:
+        return "Waiting for somebody to confirm or discard the plan."
+    if run.status not in (RunStatus.PENDING, RunStatus.CONFIRMED):
+        return ""
+    configuration = await session.get_one(ConfigurationVersion, run.configuration_version_id)
+    if configuration.status is not ConfigurationStatus.UPLOADED:
+        return "Waiting for the configuration to be uploaded."
+    workspace = await session.get_one(Workspace, run.workspace_id)
+    ahead = await workspace_queue.holder(session, workspace)
+    if ahead is not None:
+        return f"Waiting for {ahead.id}, which is {ahead.status}."
+    if workspace.is_locked:
+        because = f": {workspace.lock_reason}" if workspace.lock_reason else "."
+        return f"Waiting for the workspace to be unlocked by {workspace.lock_holder_id}{because}"
+    return "Waiting for the runs before it."
+
+
+async def comments_of(session: AsyncSession, run: Run) -> Sequence[Comment]:
+    """Return what was said of a run the caller could get, oldest first."""
+    query = select(Comment).where(Comment.run_id == run.id).order_by(Comment.created_at)
+    return (await session.scalars(query)).all()
+
+
+async def comment(session: AsyncSession, actor: Actor, comment_id: str) -> Comment:
+    """Return one comment; NotFoundError also when `actor` may not know of its run."""
+    row = await session.get(Comment, comment_id)
+    if row is None:
+        raise NotFoundError(f"There is no comment {comment_id}.")
+    await get(session, actor, row.run_id)
+    return row
+
+
+async def events_of(session: AsyncSession, run: Run) -> Sequence[EventRow]:
+    """Return what happened to a run the caller could get, in order."""
+    query = select(EventRow).where(EventRow.subject_id == run.id).order_by(EventRow.id)
+    return (await session.scalars(query)).all()
+
+
+async def artefact(store: Store, phase: RunPhase, name: Artefact) -> bytes:
+    """Return a file that a phase left, once the phase has finished.
+
+    Raises:
+        NotFoundError: it left none.
+    """
+    epoch = phase.artefacts.get(name.value)
+    if epoch is None or phase.status not in (PhaseStatus.FINISHED, PhaseStatus.ERRORED):
+        raise NotFoundError(f"{phase.id} has no {name} (it is {phase.status}).")
+    return await store.get(artefact_path(phase.id, name, epoch))
+
+
+_QUEUE = frozenset(
+    {
+        RunStatus.PENDING,
+        RunStatus.PLAN_QUEUED,
+        RunStatus.PLANNING,
+        RunStatus.CONFIRMED,
+        RunStatus.APPLY_QUEUED,
+        RunStatus.APPLYING,
+    }
+)
+
+
+async def _paged(session: AsyncSession, page: Page, *conditions: ColumnElement[bool]) -> Paged[Run]:
+    total = await session.scalar(select(func.count()).select_from(Run).where(*conditions))
+    query = select(Run).where(*conditions).order_by(Run.number.desc())
+    rows = await session.scalars(query.limit(page.size).offset(page.offset))
+    return Paged(items=list(rows), total=total or 0)

@@ -1,0 +1,30 @@
+"""Rows of runs, locked: always the workspace first, then the run, so that no two deadlock."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.contract import Phase
+from landform.kit.errors import NotFoundError
+from landform.runs.models import Run, RunPhase
+from landform.workspaces import rows as workspaces
+from landform.workspaces.models import Workspace
+
+
+async def locked(session: AsyncSession, run_id: str) -> tuple[Workspace, Run]:
+    """Return the run and its workspace as they are now, held until the transaction ends.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
+    workspace_id = await session.scalar(select(Run.workspace_id).where(Run.id == run_id))
+    if workspace_id is None:
+        raise NotFoundError(f"There is no run {run_id}.")
+    workspace = await workspaces.locked(session, workspace_id)
+    run = await session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
+    return workspace, run
+
+
+async def phase_of(session: AsyncSession, run: Run, phase: Phase) -> RunPhase:
+    """Return the run's plan or apply."""
+    query = select(RunPhase).where(RunPhase.run_id == run.id, RunPhase.phase == phase)
+    return (await session.scalars(query)).one()

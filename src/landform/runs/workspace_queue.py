@@ -1,0 +1,68 @@
+"""Which run of a workspace may go next. The caller holds the workspace's row."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.contract import Phase
+from landform.dispatch import service as dispatch
+from landform.runs.models import Run
+from landform.runs.moves import move
+from landform.runs.rows import phase_of
+from landform.runs.status import HOLDING, PhaseStatus, RunStatus, Step
+from landform.workspaces import locks
+from landform.workspaces.models import Workspace
+
+
+async def advance(session: AsyncSession, workspace: Workspace) -> None:
+    """Start the next run of the workspace, if its turn has come.
+
+    Confirmed saved plans go before new plans: each was approved on a state that a plan in front
+    of it might change.
+    """
+    if workspace.is_locked or await holder(session, workspace) is not None:
+        return
+    run = await _next(session, workspace)
+    if run is None:
+        return
+    workspace.current_run_id = run.id
+    await locks.lock_for_run(session, workspace, run.id)
+    if run.status is RunStatus.CONFIRMED:
+        await enqueue(session, run, Phase.APPLY)
+    else:
+        await enqueue(session, run, Phase.PLAN)
+
+
+async def holder(session: AsyncSession, workspace: Workspace) -> Run | None:
+    """Return the run that has the workspace's turn, if one has."""
+    if workspace.current_run_id is None:
+        return None
+    run = await session.get(Run, workspace.current_run_id)
+    if run is None or run.status not in HOLDING:
+        return None
+    return run
+
+
+async def enqueue(session: AsyncSession, run: Run, phase: Phase) -> None:
+    """Hand the run's plan or apply to the workers."""
+    row = await phase_of(session, run, phase)
+    row.move(PhaseStatus.QUEUED)
+    await move(session, run, Step.QUEUE_PLAN if phase is Phase.PLAN else Step.QUEUE_APPLY)
+    await dispatch.enqueue(session, phase_id=row.id, phase=phase, run_id=run.id)
+
+
+async def _next(session: AsyncSession, workspace: Workspace) -> Run | None:
+    waiting = select(Run).where(Run.workspace_id == workspace.id).order_by(Run.number).limit(1)
+    confirmed = waiting.where(Run.status == RunStatus.CONFIRMED)
+    run = (await session.scalars(confirmed)).one_or_none()
+    if run is not None:
+        return run
+    pending = waiting.join(
+        ConfigurationVersion, ConfigurationVersion.id == Run.configuration_version_id
+    ).where(
+        Run.status == RunStatus.PENDING,
+        Run.plan_only.is_(False),
+        Run.save_plan.is_(False),
+        ConfigurationVersion.status == ConfigurationStatus.UPLOADED,
+    )
+    return (await session.scalars(pending)).one_or_none()

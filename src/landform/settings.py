@@ -1,0 +1,53 @@
+"""Settings, read once from the environment in a composition root and passed down as values."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable `LANDFORM_…`.
+
+    Attributes:
+        home: what `landform up` keeps: database, objects, key, caches, work directories.
+        database_url: `postgresql://…`; empty means the embedded server in `home`.
+        storage_url: `file://…`, `s3://bucket/prefix`, `az://…`, `gs://…`; empty: in `home`.
+        public_url: how clients reach the server; empty: what each request says.
+        encryption_key: 64 hexadecimal digits; else the file; else `home`/encryption.key.
+        lease_s: seconds after which a silent worker's phase is taken from it.
+        sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
+        worker_slots: phases one worker runs at a time.
+        toolchain_dir: where an operator keeps terraform and tofu binaries.
+        toolchain_offline: never download.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LANDFORM_", extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".landform")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    database_url: SecretStr = SecretStr("")
+    storage_url: str = ""
+    storage_endpoint: str = ""
+    public_url: str = ""
+    encryption_key: SecretStr = SecretStr("")
+    encryption_key_file: Path | None = None
+    log_format: Literal["text", "json"] = "text"
+    log_level: str = "INFO"
+    lease_s: float = Field(default=10.0, ge=1.0, le=600.0)
+    sweep_s: float = Field(default=2.0, ge=0.1, le=60.0)
+    worker_slots: int = Field(default=4, ge=1, le=256)
+    worker_port: int = Field(default=0, ge=0, le=65535)
+    sandbox: Literal["auto", "require", "off"] = "auto"
+    phase_timeout_s: float = Field(default=7200.0, ge=1.0)
+    cancel_grace_s: float = Field(default=30.0, ge=0.0)
+    memory_limit_mb: int = Field(default=4096, ge=128)
+    disk_limit_mb: int = Field(default=4096, ge=16)
+    max_configuration_mb: int = Field(default=100, ge=1)
+    max_state_mb: int = Field(default=200, ge=1)
+    toolchain_dir: Path | None = None
+    toolchain_offline: bool = False
+    terraform_mirror: str = ""
+    tofu_mirror: str = ""

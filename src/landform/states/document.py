@@ -1,0 +1,128 @@
+"""Terraform's state file, as far as we read it. Pure.
+
+Format version 4, as terraform and tofu write it (terraform_facts.md §2, §4).
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from landform.kit.errors import InvalidError
+
+
+class Output(msgspec.Struct):
+    """One output as the state holds it."""
+
+    value: Any = None
+    type: Any = None
+    sensitive: bool = False
+
+
+class _Resource(msgspec.Struct):
+    mode: str = "managed"
+    type: str = ""
+    name: str = ""
+    provider: str = ""
+    module: str = ""
+    instances: list[msgspec.Raw] = []
+
+
+class _Document(msgspec.Struct):
+    version: int
+    serial: int = 0
+    lineage: str = ""
+    terraform_version: str = ""
+    outputs: dict[str, Output] = {}
+    resources: list[_Resource] = []
+
+
+@dataclass(frozen=True)
+class StateDocument:
+    """What we need to know of a raw state."""
+
+    serial: int
+    lineage: str
+    terraform_version: str
+    md5: str
+    outputs: dict[str, Output]
+    resources: list[dict[str, Any]]
+
+
+def parse(raw: bytes) -> StateDocument:
+    """Read a raw state.
+
+    Raises:
+        InvalidError: it is not a state of format version 4.
+    """
+    try:
+        document = msgspec.json.decode(raw, type=_Document)
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        raise InvalidError(f"This is not a Terraform state: {failure}.") from None
+    if document.version != 4:  # noqa: PLR2004 - the format's own number
+        message = f"States of format version 4 are accepted, this one is {document.version}."
+        raise InvalidError(message)
+    return StateDocument(
+        serial=document.serial,
+        lineage=document.lineage,
+        terraform_version=document.terraform_version,
+        md5=md5_of(raw),
+        outputs=document.outputs,
+        resources=[_listed(resource) for resource in document.resources],
+    )
+
+
+def md5_of(data: bytes) -> str:
+    """Return the MD5 that clients announce a state by, in hexadecimal."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def parse_outputs(encoded: str) -> dict[str, Output]:
+    """Read the base64 `json-state-outputs` a client sends along with a state.
+
+    Raises:
+        InvalidError: it is not base64 of a JSON object of outputs.
+    """
+    try:
+        return msgspec.json.decode(base64.b64decode(encoded), type=dict[str, Output])
+    except (ValueError, msgspec.DecodeError):
+        message = "json-state-outputs must be the base64 of a JSON object of outputs."
+        raise InvalidError(message, pointer="/data/attributes/json-state-outputs") from None
+
+
+def kind_of(output_type: Any, value: Any) -> str:
+    """Return TFE's short name of an output's type: string, number, bool, array or map."""
+    head = output_type[0] if isinstance(output_type, list) and output_type else output_type
+    names = {
+        "string": "string",
+        "number": "number",
+        "bool": "bool",
+        "list": "array",
+        "set": "array",
+        "tuple": "array",
+        "map": "map",
+        "object": "map",
+    }
+    if isinstance(head, str) and head in names:
+        return names[head]
+    by_value: list[tuple[type, str]] = [
+        (bool, "bool"),
+        (int, "number"),
+        (float, "number"),
+        (list, "array"),
+        (dict, "map"),
+    ]
+    return next((name for kind, name in by_value if isinstance(value, kind)), "string")
+
+
+def _listed(resource: _Resource) -> dict[str, Any]:
+    return {
+        "name": resource.name,
+        "type": resource.type,
+        "mode": resource.mode,
+        "count": len(resource.instances),
+        "module": resource.module.replace("module.", "") or "root",
+        "provider": resource.provider,
+    }

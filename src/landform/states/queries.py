@@ -1,0 +1,96 @@
+"""Reads of states."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.access.service import may, require
+from landform.identity.actor import Actor
+from landform.kit.crypto import Keyring
+from landform.kit.errors import NotFoundError
+from landform.kit.pagination import Page, Paged
+from landform.states.models import StateOutput, StateStatus, StateVersion
+from landform.workspaces import queries as workspaces
+from landform.workspaces.models import Workspace
+
+
+async def get(
+    session: AsyncSession,
+    actor: Actor,
+    state_version_id: str,
+    *,
+    permission: Permission = Permission.READ_STATE,
+) -> StateVersion:
+    """Return the state version; NotFoundError also when `actor` may not know of it."""
+    state = await session.get(StateVersion, state_version_id)
+    if state is None:
+        raise NotFoundError(f"There is no state version {state_version_id}.")
+    workspace = await workspaces.get(session, actor, state.workspace_id)
+    await require(session, actor, permission, workspace.place)
+    return state
+
+
+async def current(
+    session: AsyncSession,
+    actor: Actor,
+    workspace: Workspace,
+    *,
+    permission: Permission = Permission.READ_STATE,
+) -> StateVersion:
+    """Return the workspace's newest finalized state.
+
+    Raises:
+        NotFoundError: it has none yet.
+    """
+    await require(session, actor, permission, workspace.place)
+    if workspace.current_state_version_id is None:
+        raise NotFoundError(f"Workspace {workspace.name} has no state yet.")
+    return await session.get_one(StateVersion, workspace.current_state_version_id)
+
+
+async def list_of(
+    session: AsyncSession, actor: Actor, workspace: Workspace, page: Page
+) -> Paged[StateVersion]:
+    """Return the workspace's finalized and offered states, newest first."""
+    await require(session, actor, Permission.READ_STATE, workspace.place)
+    shown = StateVersion.status.in_([StateStatus.FINALIZED, StateStatus.OFFERED])
+    wanted = select(StateVersion).where(StateVersion.workspace_id == workspace.id, shown)
+    total = await session.scalar(select(func.count()).select_from(wanted.subquery()))
+    newest = wanted.order_by(StateVersion.created_at.desc(), StateVersion.serial.desc())
+    rows = await session.scalars(newest.limit(page.size).offset(page.offset))
+    return Paged(items=list(rows), total=total or 0)
+
+
+async def outputs_of(session: AsyncSession, state: StateVersion) -> Sequence[StateOutput]:
+    """Return the state's outputs by name; whoever has the state version may see their names."""
+    query = (
+        select(StateOutput)
+        .where(StateOutput.state_version_id == state.id)
+        .order_by(StateOutput.name)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def output(session: AsyncSession, actor: Actor, output_id: str) -> StateOutput:
+    """Return one output; NotFoundError also when `actor` may not know of it."""
+    row = await session.get(StateOutput, output_id)
+    if row is None:
+        raise NotFoundError(f"There is no state version output {output_id}.")
+    await get(session, actor, row.state_version_id, permission=Permission.READ_OUTPUTS)
+    return row
+
+
+async def may_read_state(session: AsyncSession, actor: Actor, workspace: Workspace) -> bool:
+    """Tell whether `actor` may download the workspace's raw state."""
+    return await may(session, actor, Permission.READ_STATE, workspace.place)
+
+
+def output_value(keyring: Keyring, row: StateOutput) -> object:
+    """Return the output's value in clear; the caller has checked that it may be shown."""
+    value: object = msgspec.json.decode(
+        keyring.open(row.sealed_value, place=f"state-outputs/{row.id}")
+    )
+    return value

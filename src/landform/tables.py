@@ -1,0 +1,31 @@
+"""Imports every models module, so that the mapper and Alembic know every table."""
+
+from landform.access import models as access
+from landform.configurations import models as configurations
+from landform.dispatch import models as dispatch
+from landform.identity import models as identity
+from landform.kit import events
+from landform.kit.db import Base
+from landform.logs import models as logs
+from landform.organizations import models as organizations
+from landform.runs import models as runs
+from landform.states import models as states
+from landform.variables import models as variables
+from landform.workspaces import models as workspaces
+
+METADATA = Base.metadata
+
+__all__ = [
+    "METADATA",
+    "access",
+    "configurations",
+    "dispatch",
+    "events",
+    "identity",
+    "logs",
+    "organizations",
+    "runs",
+    "states",
+    "variables",
+    "workspaces",
+]

@@ -1,0 +1,1 @@
+"""Variables of workspaces; sensitive values are write-only and encrypted."""

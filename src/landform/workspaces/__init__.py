@@ -1,0 +1,1 @@
+"""Workspaces, the projects they are in, their tags and locks."""

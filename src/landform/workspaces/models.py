@@ -1,0 +1,143 @@
+"""Tables of workspaces."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from landform.access.permissions import Place
+from landform.kit.clock import now
+from landform.kit.db import Base
+from landform.kit.ids import new_id
+from landform.toolchain.versions import Tool
+
+
+class ExecutionMode(StrEnum):
+    """Where terraform runs."""
+
+    REMOTE = "remote"
+    LOCAL = "local"
+    AGENT = "agent"
+
+
+class LockHolder(StrEnum):
+    """What kind of thing holds a workspace's lock."""
+
+    USER = "users"
+    TEAM = "teams"
+    RUN = "runs"
+
+
+class Project(Base):
+    """A shelf of workspaces that teams can be given as a whole."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("prj"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def place(self) -> Place:
+        """Where permissions on the project are looked up."""
+        return Place(organization_id=self.organization_id, project_id=self.id)
+
+
+Index(
+    "uq_projects_organization_lower_name",
+    Project.organization_id,
+    func.lower(Project.name),
+    unique=True,
+)
+
+
+class Workspace(Base):
+    """One state, its settings and its queue of runs.
+
+    Attributes:
+        tool_version: what the user asked for: exact, a constraint, or `latest`.
+        current_run_id: the run that has its turn, or had it last.
+        current_state_version_id: the newest finalized state; None before the first.
+        lock_holder_kind: None when the workspace is not locked.
+    """
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ws"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    tool: Mapped[Tool] = mapped_column(default=Tool.TERRAFORM)
+    tool_version: Mapped[str] = mapped_column(default="latest")
+    working_directory: Mapped[str] = mapped_column(default="")
+    execution_mode: Mapped[ExecutionMode] = mapped_column(default=ExecutionMode.REMOTE)
+    auto_apply: Mapped[bool] = mapped_column(default=False)
+    auto_apply_run_trigger: Mapped[bool] = mapped_column(default=False)
+    allow_destroy_plan: Mapped[bool] = mapped_column(default=True)
+    assessments_enabled: Mapped[bool] = mapped_column(default=False)
+    file_triggers_enabled: Mapped[bool] = mapped_column(default=True)
+    global_remote_state: Mapped[bool] = mapped_column(default=False)
+    queue_all_runs: Mapped[bool] = mapped_column(default=False)
+    speculative_enabled: Mapped[bool] = mapped_column(default=True)
+    structured_run_output_enabled: Mapped[bool] = mapped_column(default=True)
+    trigger_prefixes: Mapped[list[str]] = mapped_column(default=list)
+    trigger_patterns: Mapped[list[str]] = mapped_column(default=list)
+    source: Mapped[str] = mapped_column(default="tfe-api")
+    source_name: Mapped[str | None]
+    source_url: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    current_run_id: Mapped[str | None]
+    current_state_version_id: Mapped[str | None]
+    lock_holder_kind: Mapped[LockHolder | None]
+    lock_holder_id: Mapped[str | None]
+    lock_reason: Mapped[str] = mapped_column(default="")
+    locked_at: Mapped[datetime | None]
+
+    @property
+    def is_locked(self) -> bool:
+        """Tell whether anyone, a run included, holds the lock."""
+        return self.lock_holder_kind is not None
+
+    @property
+    def place(self) -> Place:
+        """Where permissions on the workspace are looked up."""
+        return Place(
+            organization_id=self.organization_id,
+            project_id=self.project_id,
+            workspace_id=self.id,
+        )
+
+
+Index(
+    "uq_workspaces_organization_lower_name",
+    Workspace.organization_id,
+    func.lower(Workspace.name),
+    unique=True,
+)
+
+
+class TagBinding(Base):
+    """A key, with or without a value, on a workspace or on a project (whose workspaces inherit).
+
+    What TFE once called a tag is a binding without a value.
+    """
+
+    __tablename__ = "tag_bindings"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(workspace_id, project_id) = 1", name="one_owner"),
+        Index("uq_tag_bindings_workspace_key", "workspace_id", "key", unique=True),
+        Index("uq_tag_bindings_project_key", "project_id", "key", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("tb"))
+    workspace_id: Mapped[str | None] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE")
+    )
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(index=True)
+    value: Mapped[str] = mapped_column(default="")

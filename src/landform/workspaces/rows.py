@@ -1,0 +1,25 @@
+"""The row of a workspace, locked: whoever changes its queue, lock or state takes it first."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.kit.errors import NotFoundError
+from landform.workspaces.models import Workspace
+
+
+async def locked(session: AsyncSession, workspace_id: str) -> Workspace:
+    """Return the workspace as it is now, held against others until the transaction ends.
+
+    Raises:
+        NotFoundError: it was deleted.
+    """
+    query = (
+        select(Workspace)
+        .where(Workspace.id == workspace_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    workspace = (await session.scalars(query)).one_or_none()
+    if workspace is None:
+        raise NotFoundError(f"There is no workspace {workspace_id}.")
+    return workspace
