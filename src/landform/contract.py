@@ -203,6 +203,10 @@ class ControlPlane(Protocol):
         """Keep the lease for another `lease_s` and hear whether to stop."""
         ...
 
+    async def wait_for_orders(self, job: PhaseJob, *, timeout_s: float) -> None:
+        """Return when orders may have come, at the latest after `timeout_s`; never raises."""
+        ...
+
     async def fetch(self, job: PhaseJob, artefact: Artefact) -> bytes | None:
         """Read an input of the phase; None when there is none (no state yet, no lock file)."""
         ...

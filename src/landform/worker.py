@@ -3,24 +3,152 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 from collections.abc import Sequence
 
-import procrastinate
 import structlog
 
 from landform.contract import Artefact, Created, LogStream, Orders, PhaseJob, PhaseResult
 from landform.dispatch.service import ORDERS_CHANNEL, RUN_PHASE
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
+from landform.execution.state import recover_spool
 from landform.kit.errors import LandformError
-from landform.kit.notify import Listener
+from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
 from landform.logs import service as logs
 from landform.runs import attempts
 from landform.runs.attempts import Platform
 from landform.runs.sweep import sweep
-from landform.toolchain.service import Toolchain
+from landform.toolchain.toolchain import Toolchain
 
 log = structlog.get_logger()
+
+
+class LocalControlPlane:
+    """The control plane for phases run in a process that has the database itself."""
+
+    def __init__(self, platform: Platform, listener: Listener) -> None:
+        self._platform = platform
+        self._listener = listener
+
+    async def wait_for_orders(self, job: PhaseJob, *, timeout_s: float) -> None:
+        """See contract.ControlPlane."""
+        with self._listener.expect(ORDERS_CHANNEL, job.phase_id) as event:
+            await wait(event, timeout_s)
+
+    async def renew(self, job: PhaseJob) -> Orders:
+        """See contract.ControlPlane."""
+        return await attempts.renew(self._platform, job)
+
+    async def fetch(self, job: PhaseJob, artefact: Artefact) -> bytes | None:
+        """See contract.ControlPlane."""
+        return await attempts.fetch(self._platform, job, artefact)
+
+    async def put(self, job: PhaseJob, artefact: Artefact, data: bytes) -> None:
+        """See contract.ControlPlane."""
+        await attempts.put(self._platform, job, artefact, data)
+
+    async def append_log(self, job: PhaseJob, stream: LogStream, offset: int, data: bytes) -> None:
+        """See contract.ControlPlane."""
+        await logs.append(
+            self._platform.sessions,
+            self._platform.store,
+            phase_id=job.phase_id,
+            epoch=job.epoch,
+            stream=stream,
+            offset=offset,
+            data=data,
+        )
+
+    async def put_state(self, job: PhaseJob, state: bytes, *, final: bool) -> None:
+        """See contract.ControlPlane."""
+        await attempts.put_state(self._platform, job, state, final=final)
+
+    async def offer_state(self, job: PhaseJob, state: bytes) -> None:
+        """See contract.ControlPlane."""
+        await attempts.offer_state(self._platform, job, state)
+
+    async def report_created(self, job: PhaseJob, created: Sequence[Created]) -> None:
+        """See contract.ControlPlane."""
+        await attempts.report_created(self._platform, job, created)
+
+    async def finish(self, job: PhaseJob, result: PhaseResult) -> None:
+        """See contract.ControlPlane."""
+        await attempts.finish(self._platform, job, result)
+
+
+class Worker:
+    """One worker process: some slots, a listener for orders, and the sweep.
+
+    Args:
+        farewell_s: seconds that phases under way get to end by themselves when it is stopped.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        toolchain: Toolchain,
+        host: Host,
+        *,
+        database_url: str,
+        slots: int,
+        sweep_s: float,
+        farewell_s: float,
+    ) -> None:
+        self._platform = platform
+        self._toolchain = toolchain
+        self._host = host
+        self._database_url = database_url
+        self._slots = slots
+        self._sweep_s = sweep_s
+        self._farewell_s = farewell_s
+        self._listener = Listener(database_url, [ORDERS_CHANNEL])
+        self._plane = LocalControlPlane(platform, self._listener)
+        self._id = f"{socket.gethostname()}-{os.getpid()}"
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await recover_spool(self._host, self._plane)
+        await self._listener.start()
+        app = worker_app(self._database_url, {RUN_PHASE: self._run_phase}, slots=self._slots)
+        sweeper = asyncio.create_task(sweep_forever(self._platform, every_s=self._sweep_s))
+        try:
+            async with app.open_async():
+                log.info("worker ready", worker=self._id, slots=self._slots)
+                await run_worker(
+                    app,
+                    name=self._id,
+                    queues=["default"],
+                    slots=self._slots,
+                    farewell_s=self._farewell_s,
+                )
+        finally:
+            sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeper
+            await self._listener.stop()
+
+    async def _run_phase(self, phase_id: str) -> None:
+        job = await attempts.begin(
+            self._platform, self._toolchain.resolve, phase_id=phase_id, worker_id=self._id
+        )
+        if job is None:
+            return
+        with structlog.contextvars.bound_contextvars(run=job.run_id, phase=job.phase_id):
+            log.info("phase began", epoch=job.epoch, version=job.version)
+            result = await run_phase(job, self._plane, host=self._host)
+            log.info("phase ended", outcome=result.outcome, error=result.error or None)
+
+
+async def sweep_forever(platform: Platform, *, every_s: float) -> None:
+    """Take over dead attempts, again and again; a database that is away is waited for."""
+    while True:
+        try:
+            taken = await sweep(platform.sessions)
+        except LandformError as failure:
+            log.warning("sweep failed", error=str(failure))
+        else:
+            if taken:
+                log.warning("took over phases whose worker is gone", count=taken)
+        await asyncio.sleep(every_s)

@@ -59,7 +59,7 @@ def unpack(archive: bytes, into: Path, *, bounds: Bounds | None = None) -> None:
     source = _Gunzip(archive, bounds or Bounds())
     target = _Target(into, source.bounds)
     try:
-        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Member) as tar:
+        with _Archive.open(fileobj=source, mode="r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
                 target.add(tar, member)
                 tar.members = []  # else every entry seen stays in memory
@@ -68,6 +68,10 @@ def unpack(archive: bytes, into: Path, *, bounds: Bounds | None = None) -> None:
             f"The configuration is not a tar archive ({error}). Upload a directory as tar.gz."
         ) from error
     target.check_links()
+
+
+class _Archive(tarfile.TarFile):
+    members: list[tarfile.TarInfo]
 
 
 class _Member(tarfile.TarInfo):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
 import psycopg
-from sqlalchemy import DateTime, Enum, MetaData, Text, func, select
+from sqlalchemy import DateTime, Enum, MetaData, Text, exc, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase
+
+from landform.kit.errors import UnavailableError
 
 Sessions: TypeAlias = async_sessionmaker[AsyncSession]
 
@@ -71,9 +73,17 @@ def make_sessions(engine: AsyncEngine) -> Sessions:
 
 @asynccontextmanager
 async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
-    """Yield a session; commit on the way out, roll back on any exception."""
-    async with sessions() as session, session.begin():
-        yield session
+    """Yield a session; commit on the way out, roll back on any exception.
+
+    Raises:
+        UnavailableError: the database does not answer, or gave up on this transaction; whether
+            it was committed is not known.
+    """
+    try:
+        async with sessions() as session, session.begin():
+            yield session
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as failure:
+        raise UnavailableError("The database does not answer; try again.") from failure
 
 
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:

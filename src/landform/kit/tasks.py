@@ -44,8 +44,10 @@ def worker_app(url: str, tasks: dict[str, Task], *, slots: int) -> procrastinate
     return app
 
 
-async def run_worker(app: procrastinate.App, *, name: str, queues: list[str], slots: int) -> None:
-    """Run jobs until cancelled; jobs under way are cancelled with it. `app` must be open.
+async def run_worker(
+    app: procrastinate.App, *, name: str, queues: list[str], slots: int, farewell_s: float
+) -> None:
+    """Run jobs until cancelled; those under way then have `farewell_s` seconds. `app` is open.
 
     A finished job is deleted: what it did is recorded elsewhere.
     """
@@ -54,6 +56,7 @@ async def run_worker(app: procrastinate.App, *, name: str, queues: list[str], sl
         queues=queues,
         concurrency=slots,
         install_signal_handlers=False,
+        shutdown_graceful_timeout=farewell_s,
         fetch_job_polling_interval=5.0,
         delete_jobs="always",
         update_heartbeat_interval=5.0,

@@ -1,15 +1,17 @@
 """A configuration arrives: it is checked, kept, and the runs that waited for it go on."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.configurations import service as configurations
-from landform.configurations.archive import check
 from landform.configurations.models import ConfigurationVersion
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
+from landform.kit.archive import unpack
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import InvalidError, NotFoundError
@@ -43,7 +45,7 @@ async def receive_configuration(
             message = f"There is no configuration version {configuration_version_id}."
             raise NotFoundError(message)
     try:
-        await asyncio.to_thread(check, archive)
+        await asyncio.to_thread(_check, archive)
     except InvalidError as failure:
         async with transaction(sessions) as session:
             row = await session.get_one(ConfigurationVersion, configuration_version_id)
@@ -85,3 +87,9 @@ async def _uploader(session: AsyncSession, row: ConfigurationVersion) -> Actor |
             is_site_admin=user.is_site_admin,
         )
     return None
+
+
+def _check(archive: bytes) -> None:
+    """Unpack it once for nothing: the worker will do just this, and so will accept it."""
+    with tempfile.TemporaryDirectory(prefix="landform-check-") as directory:
+        unpack(archive, Path(directory))

@@ -1,5 +1,6 @@
 """Which versions there are: on this machine, on the shipped list, in the mirror's index."""
 
+import asyncio
 import json
 import tempfile
 import time
@@ -21,8 +22,8 @@ from landform.toolchain.releases import shipped
 from landform.toolchain.versions import Tool, Version, parse_versions
 
 FRESH_S: Final = 24 * 3600.0
-# The index is a convenience on the way to an answer: it must not hold a request for long.
-_INDEX_LIMITS: Final = Limits(total_s=10.0, idle_s=5.0, attempts=1)
+# A question on the way to an answer must not hold a request for long.
+ASK_LIMITS: Final = Limits(total_s=10.0, idle_s=5.0, attempts=1)
 
 
 @dataclass(frozen=True)
@@ -115,22 +116,27 @@ class Catalog:
             OSError: the answer cannot be kept.
         """
         mirror = self._mirrors[tool]
-        versions = await read_index(mirror, _INDEX_LIMITS)
+        versions = await read_index(mirror, ASK_LIMITS)
         index = Index(mirror.base_url, time.time(), frozenset(versions))
-        path = self._index_path(tool)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        document = {
-            "mirror": index.mirror,
-            "read_at": index.read_at,
-            "versions": [str(version) for version in sorted(versions)],
-        }
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump(document, file)
-        Path(file.name).replace(path)
+        await asyncio.to_thread(_keep, index, self._index_path(tool))
         return index
 
     def _index_path(self, tool: Tool) -> Path:
         return self._cache_dir / ".index" / f"{tool}.json"
+
+
+def _keep(index: Index, path: Path) -> None:
+    """Write it whole or not at all, readable to every user of the cache."""
+    document = {
+        "mirror": index.mirror,
+        "read_at": index.read_at,
+        "versions": [str(version) for version in sorted(index.versions)],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as directory:
+        draft = Path(directory) / path.name
+        draft.write_text(json.dumps(document))
+        draft.replace(path)
 
 
 def _load(path: Path) -> Index:

@@ -6,10 +6,10 @@ archive's, and only an archive that has it is opened.
 
 import asyncio
 import fcntl
-import hmac
 import os
 import shutil
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import AsyncIterator
@@ -22,8 +22,8 @@ import httpx2
 from landform.kit.errors import InvalidError, UnavailableError
 from landform.toolchain.mirror import (
     Limits,
-    MissingError,
     Mirror,
+    MissingError,
     Release,
     connect,
     read,
@@ -59,9 +59,9 @@ async def install(
         async with _lock(work / f"{name}.lock", limits.total_s):
             if is_runnable(target):
                 return target
-            partial = work / name  # ours while we hold the lock; what a dead process left goes
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
+            for left in work.glob(f"{name}.*/"):  # by a process that died: we hold the lock now
+                shutil.rmtree(left, ignore_errors=True)
+            partial = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=work))
             try:
                 await _fetch(mirror, version, keys, partial, limits)
                 _publish(partial, target.parent)
@@ -111,7 +111,7 @@ async def _fetch(
         actual = await save(
             client, release.archive_url, archive, at_most=limits.archive_bytes, limits=limits
         )
-    if not hmac.compare_digest(actual, expected):
+    if actual != expected:
         raise UntrustedError(
             f"{shown(release.archive_url)} has the SHA-256 {actual}, but the signed list says "
             f"{expected}; it was thrown away."
@@ -179,6 +179,7 @@ def _unpack(archive: Path, member: str, target: Path, at_most: int) -> None:
 
 def _publish(partial: Path, directory: Path) -> None:
     """Make it appear at once and whole."""
+    partial.chmod(0o755)
     directory.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(directory, ignore_errors=True)  # holds no runnable binary: asked under the lock
     partial.rename(directory)

@@ -206,6 +206,21 @@ async def read_index(mirror: Mirror, limits: Limits) -> set[Version]:
         ) from failure
 
 
+async def has_release(mirror: Mirror, version: Version, platform: str, limits: Limits) -> bool:
+    """Whether the mirror has that version; asks for its sums, so it needs no index.
+
+    Raises:
+        UnavailableError: the mirror cannot be reached.
+    """
+    url = mirror.release(version, platform).sums_url
+    try:
+        async with connect(limits) as client:
+            await read(client, url, at_most=limits.sums_bytes, limits=limits)
+    except MissingError:
+        return False
+    return True
+
+
 async def _again(once: Callable[[], Awaitable[None]], url: str, limits: Limits) -> None:
     """Begin a transfer anew when it broke; an answer that says no is final."""
     for attempt in range(limits.attempts):

@@ -1,50 +1,42 @@
 """Where binaries are on this machine: the cache, an operator's directory, PATH."""
 
-import logging
+import errno
 import os
 import platform as machine
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from landform.kit.errors import InvalidError, UnavailableError
 from landform.toolchain.versions import Tool, Version, parse_version, parse_versions
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
+_BUSY_ATTEMPTS: Final = 20
 _PROBE_S: Final = 20.0  # terraform answers in 0.1 s; a cold disk or an emulator is slower
 _FIRST_LINE: Final = re.compile(r"^(Terraform|OpenTofu) v(\S+)$", re.MULTILINE)
 _ARCHITECTURES: Final = {
     "x86_64": "amd64",
-    "amd64": "amd64",
     "aarch64": "arm64",
-    "arm64": "arm64",
     "i386": "386",
     "i686": "386",
     "armv6l": "arm",
     "armv7l": "arm",
 }
-_SYSTEMS: Final = ("linux", "darwin", "freebsd", "openbsd")
 
 
 def platform() -> str:
-    """Name this machine as the publishers do, such as `linux_amd64`.
-
-    Raises:
-        UnavailableError: neither tool is released for it.
-    """
-    system = next((name for name in _SYSTEMS if sys.platform.startswith(name)), None)
-    architecture = _ARCHITECTURES.get(machine.machine().lower())
-    if system is None or architecture is None:
-        raise UnavailableError(
-            f"There are no releases for {sys.platform} on {machine.machine()}; "
-            "put a binary on PATH or in the operator's directory."
-        )
-    return f"{system}_{architecture}"
+    """Name this machine as the publishers do, such as `linux_amd64`."""
+    system = sys.platform.rstrip("0123456789")  # freebsd14 is freebsd
+    architecture = machine.machine().lower()
+    return f"{system}_{_ARCHITECTURES.get(architecture, architecture)}"
 
 
 def cached_path(cache_dir: Path, tool: Tool, version: Version) -> Path:
@@ -111,18 +103,7 @@ def ask_version(tool: Tool, binary: Path) -> Version:
         "CHECKPOINT_DISABLE": "1",  # no call home
         "TF_CLI_CONFIG_FILE": os.devnull,
     }
-    try:
-        done = subprocess.run(
-            [binary, "version"],
-            env=environment,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PROBE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as failure:
-        raise UnavailableError(f"{binary} does not run: {failure}") from failure
+    done = _run([str(binary), "version"], environment)
     said = done.stdout.decode(errors="replace")
     match = _FIRST_LINE.search(said)
     if match is None:
@@ -131,6 +112,28 @@ def ask_version(tool: Tool, binary: Path) -> Version:
     if match[1] != tool.product:
         raise InvalidError(f"{binary} is {match[1]} {match[2]}, not {tool.product}.")
     return parse_version(match[2])
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    for attempt in range(_BUSY_ATTEMPTS):
+        try:
+            return subprocess.run(
+                argv,
+                env=environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PROBE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as failure:
+            # A child that another thread forked while we wrote the binary holds it open for
+            # writing until it execs, and the kernel refuses to run it so long.
+            busy = isinstance(failure, OSError) and failure.errno == errno.ETXTBSY
+            if not busy or attempt + 1 >= _BUSY_ATTEMPTS:
+                raise UnavailableError(f"{argv[0]} does not run: {failure}") from failure
+        time.sleep(0.1)
+    raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -168,5 +171,5 @@ class SearchPath:
         try:
             return Found(tool, ask_version(tool, path), path)
         except (UnavailableError, InvalidError) as failure:
-            _log.warning("The %s on PATH is not used: %s", tool, failure)
+            _log.warning("a tool on PATH is not used", tool=str(tool), reason=str(failure))
             return None

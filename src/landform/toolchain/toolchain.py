@@ -1,20 +1,18 @@
 """The tools as the rest of Landform sees them: name a requirement, get a version and a binary."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from landform.kit.errors import InvalidError, LandformError, UnavailableError
-from landform.toolchain.catalog import FRESH_S, Catalog
+from landform.toolchain.catalog import ASK_LIMITS, FRESH_S, Catalog
 from landform.toolchain.install import install
-from landform.toolchain.mirror import Limits, MissingError, mirror_of
-from landform.toolchain.places import Found
+from landform.toolchain.mirror import Limits, MissingError, has_release, mirror_of, shown
+from landform.toolchain.places import Found, platform
 from landform.toolchain.signatures import read_keys, shipped_keys
 from landform.toolchain.versions import (
-    Requirement,
     Tool,
     Version,
     nearest,
@@ -85,7 +83,7 @@ class Toolchain:
         wanted = parse_requirement(requirement)
         asks = network and not self._offline
         if wanted.exact:
-            return await self._resolve_exact(tool, wanted, wanted.exact, asks=asks)
+            return await self._resolve_exact(tool, wanted.exact, asks=asks)
         if asks:
             await self._refresh_if_due(tool)
         local = await asyncio.to_thread(self._catalog.local, tool)
@@ -94,26 +92,25 @@ class Toolchain:
         if not self._is_mirror_at_hand(tool):
             best = newest(local, wanted) or best
         if best is None:
-            raise _not_known(tool, wanted, known, f"No known {tool.product} is {requirement!r}")
+            about = wanted.terms[0].version if wanted.terms else Version((0, 0, 0))
+            near = _suggestion(known, about)
+            raise InvalidError(f"No {tool.product} known here satisfies {requirement!r}.{near}")
         return str(best)
 
-    async def _resolve_exact(
-        self, tool: Tool, wanted: Requirement, version: Version, *, asks: bool
-    ) -> str:
+    async def _resolve_exact(self, tool: Tool, version: Version, *, asks: bool) -> str:
         known = await asyncio.to_thread(self._catalog.known, tool)
-        if version not in known and asks:
-            await self._refresh_if_due(tool)
-            known = await asyncio.to_thread(self._catalog.known, tool)
         if version in known:
             return str(version)
-        error = _not_known(tool, wanted, known, f"There is no {tool.product} {version}")
-        if asks and tool in self._failed:
-            reason = self._failed[tool][1]
-            raise UnavailableError(
-                f"{tool.product} {version} is not known here, and the mirror could not be asked: "
-                f"{reason}"
-            ) from reason
-        raise error
+        if asks:  # it may be newer than what is known, or the mirror may have no index
+            mirror = self._mirrors[tool]
+            if await has_release(mirror, version, platform(), ASK_LIMITS):
+                return str(version)
+            where = f"on {shown(mirror.base_url)}"
+        else:
+            where = "among the versions known here"
+        raise InvalidError(
+            f"There is no {tool.product} {version} {where}.{_suggestion(known, version)}"
+        )
 
     async def ensure(self, tool: Tool, version: str) -> Path:
         """Return the binary of an exact version, ready to run; downloads it if need be.
@@ -203,19 +200,12 @@ class Toolchain:
 
 
 def _stamp(path: Path) -> tuple[Path, int, int] | None:
-    """What changes when the binary is replaced; None when it is gone."""
+    """Note what changes when the binary is replaced; None when it is gone."""
     try:
-        status = os.stat(path)
+        status = path.stat()
     except OSError:
         return None
     return path, status.st_mtime_ns, status.st_size
-
-
-def _not_known(
-    tool: Tool, wanted: Requirement, known: Iterable[Version], what: str
-) -> InvalidError:
-    about = wanted.terms[0].version if wanted.terms else Version((0, 0, 0))
-    return InvalidError(f"{what} among the versions known here.{_suggestion(known, about)}")
 
 
 def _suggestion(known: Iterable[Version], about: Version) -> str:

@@ -1,56 +1,48 @@
-"""A declaration made ready: how a source object becomes a resource object, and fast.
-
-Attributes that are plain columns are read with one `attrgetter` for all of them; the rest, which
-are computed, may be absent or hold times, one by one.
-"""
+"""A declaration made ready for use: what the engine knows of one type of resource."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from landform.api.jsonapi.declaration import (
     Attributes,
-    Identifier,
     Reading,
     Relationship,
-    ToMany,
     ToOne,
     as_function,
 )
-from landform.kit.clock import rfc3339
 
 Wire: TypeAlias = Callable[[str], str]
 Read: TypeAlias = Callable[[Any, Any], Any]
-Linkages: TypeAlias = Mapping[tuple[str, str, str], Sequence[Identifier]]
-
-_ABSENT: Final = object()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attribute:
     """One attribute of a resource object.
 
     Attributes:
         name: in a document.
-        kind: the declared type, without `UnsetType`.
-        optional: it may be absent.
+        key: the name as a query is understood to say it.
+        kind: the declared type.
         column: the source's attribute, where it is nothing more than that; else empty.
         read: the value, of the source object and the context.
     """
 
     name: str
+    key: str
     kind: Any
-    optional: bool
     column: str
     read: Read
 
+    @property
+    def optional(self) -> bool:
+        """Whether a document may be without it."""
+        return UnsetType in get_args(self.kind)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Link:
     """One relationship of a resource object.
 
@@ -73,14 +65,13 @@ class Link:
     related: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """What the engine knows of one type of resource.
 
     Attributes:
         type: as documents name it.
         id_of: the id of a source object.
-        source: the class of the source objects.
         attributes: in the order of their declaration.
         links: relationships by their name in a document.
         url: template of the resource's own link, or empty.
@@ -91,19 +82,73 @@ class Shape:
 
     type: str
     id_of: Callable[[Any], str]
-    source: type[Any] | None
     attributes: tuple[Attribute, ...]
     links: Mapping[str, Link]
-    url: str = ""
-    by_ids: Callable[[Sequence[str], Any], Awaitable[Iterable[Any]]] | None = None
-    prepare: Callable[[Sequence[Any], Any], Awaitable[None]] | None = None
-    doc: str = ""
-    _whole: list["View"] = field(default_factory=list, repr=False, compare=False)
+    url: str
+    by_ids: Callable[[Sequence[str], Any], Awaitable[Iterable[Any]]] | None
+    prepare: Callable[[Sequence[Any], Any], Awaitable[None]] | None
+    doc: str
 
-    def view(self, names: frozenset[str] | None) -> "View":
-        """Return the writer of this type's objects that shows `names` only; None shows all."""
-        if names is not None:
-            return View(self, names)
-        if not self._whole:
-            self._whole.append(View(self, None))
-        return self._whole[0]
+
+def read_attributes(declared: type[Attributes[Any]], wire: Wire) -> tuple[Attribute, ...]:
+    """Return the attributes of a declaration.
+
+    Raises:
+        TypeError: one reads an attribute that the source does not have.
+    """
+    source = _source(declared)
+    found = []
+    for name, kind in get_type_hints(declared, include_extras=True).items():
+        reading = getattr(declared, name, None) or Reading(name, "")
+        if not isinstance(reading, Reading):
+            raise TypeError(f"{declared.__name__}.{name} is given a value; it can only `reads()`.")
+        if isinstance(reading.source, str) and not _has(source, reading.source.split(".")[0]):
+            raise TypeError(
+                f"{declared.__name__}.{name} reads {reading.source}, which {source} does not have."
+            )
+        plain = isinstance(reading.source, str) and UnsetType not in get_args(kind)
+        found.append(
+            Attribute(
+                name=reading.name or wire(name),
+                key=wire(reading.name or name),
+                kind=kind,
+                column=str(reading.source) if plain else "",
+                read=as_function(reading.source),
+            )
+        )
+    return tuple(found)
+
+
+def read_link(declared: Relationship[Any, Any], wire: Wire) -> Link:
+    """Return a relationship as the engine uses it."""
+    if isinstance(declared, ToOne):
+        types = (declared.type,) if isinstance(declared.type, str) else declared.type
+        source = f"{declared.name}_id" if declared.id == "" else declared.id
+        eager = source is None
+    else:
+        types, source, eager = (declared.type,), declared.ids, declared.eager
+    return Link(
+        name=wire(declared.name),
+        types=types,
+        many=not isinstance(declared, ToOne),
+        read=None if source is None else as_function(source),
+        load=declared.load,
+        eager=eager,
+        related=declared.related,
+    )
+
+
+def _source(declared: type[Any]) -> Any:
+    """Return the `Book` of `Attributes[Book]`, or None where it is not said."""
+    for parent in declared.__mro__:
+        for base in getattr(parent, "__orig_bases__", ()):
+            if get_origin(base) is Attributes:
+                return get_args(base)[0]
+    return None
+
+
+def _has(source: Any, name: str) -> bool:
+    """Tell whether objects of `source` have `name`; what is not a class is trusted."""
+    if not isinstance(source, type) or hasattr(source, name):
+        return True
+    return any(name in getattr(parent, "__annotations__", {}) for parent in source.__mro__)

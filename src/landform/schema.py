@@ -1,0 +1,105 @@
+"""Applies and checks the database's schema."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import alembic.command
+import alembic.config
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from landform.kit.db import make_engine
+from landform.kit.errors import ConflictError
+from landform.kit.tasks import apply_schema
+from landform.tables import METADATA
+
+_ONE_AT_A_TIME: Final = 0x4C414E44  # an advisory lock's number: processes that start together
+_FOREIGN: Final = ("procrastinate", "alembic_version")
+
+
+async def migrate(url: str) -> None:
+    """Bring the database to the newest schema; any number of processes may call this at once.
+
+    Locks are waited for at most 4 s and no statement takes more than 60 s, so that a migration
+    gives up rather than stop the platform that runs beside it.
+    """
+    engine = make_engine(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_lock({_ONE_AT_A_TIME})"))
+            await connection.commit()
+            await apply_schema(url)
+            await connection.execute(text("SET lock_timeout = '4s'"))
+            await connection.execute(text("SET statement_timeout = '60s'"))
+            await connection.commit()
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+            await connection.execute(text(f"SELECT pg_advisory_unlock({_ONE_AT_A_TIME})"))
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+async def check(url: str) -> list[str]:
+    """Return what differs between the database and what this version expects; empty: nothing."""
+    engine = make_engine(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_differences)
+    finally:
+        await engine.dispose()
+
+
+async def require_current(url: str) -> None:
+    """Raise ConflictError unless the database is at this version's schema."""
+    engine = make_engine(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(_revision)
+    finally:
+        await engine.dispose()
+    wanted = _script().get_current_head()
+    if found != wanted:
+        raise ConflictError(
+            f"The database is at schema {found or 'none'}, this version of Landform needs"
+            f" {wanted}: run `landform db migrate` (or the version that made the database)."
+        )
+
+
+def configuration() -> alembic.config.Config:
+    """Return Alembic's configuration, which no file holds."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("file_template", "%%(year)d-%%(month).2d-%%(day).2d-%%(slug)s")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(configuration())
+
+
+def _upgrade(connection: Connection) -> None:
+    config = configuration()
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _differences(connection: Connection) -> list[str]:
+    def ours(name: str | None, kind: str, _: Any) -> bool:
+        return kind != "table" or not (name or "").startswith(_FOREIGN)
+
+    context = MigrationContext.configure(
+        connection, opts={"include_name": ours, "compare_type": True}
+    )
+    found = [str(difference) for difference in compare_metadata(context, METADATA)]
+    revision, head = context.get_current_revision(), _script().get_current_head()
+    if revision != head:
+        found.insert(0, f"schema is at {revision or 'none'}, not at {head}")
+    return found
