@@ -4,7 +4,7 @@ from landform.access import models as access
 from landform.configurations import models as configurations
 from landform.dispatch import models as dispatch
 from landform.identity import models as identity
-from landform.kit import events
+from landform.kit import events, key_check
 from landform.kit.db import Base
 from landform.logs import models as logs
 from landform.organizations import models as organizations
@@ -22,6 +22,7 @@ __all__ = [
     "dispatch",
     "events",
     "identity",
+    "key_check",
     "logs",
     "organizations",
     "runs",

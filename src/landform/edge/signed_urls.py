@@ -60,7 +60,8 @@ class UrlSigner:
             until = int(expires, 16)
         except ValueError:
             until = 0
-        genuine = hmac.compare_digest(self._mac(deed, object_id, until), mac)
+        made = self._mac(deed, object_id, until)
+        genuine = hmac.compare_digest(made.encode(), mac.encode(errors="replace"))
         if not genuine or until < time.time():
             raise NotFoundError("This address is not valid, or no longer.")
 

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from landform.execution import processes
 from landform.execution.host import Room
 from landform.execution.sandbox import Sandbox
 from landform.kit.errors import UnavailableError
 
-LONGEST_LINE: Final = 1 << 20
+LONGEST_LINE: Final = 4 << 20
 """Bytes of a line that are kept; the rest is dropped, and `CUT` says so."""
 
 CUT: Final = b" [... the rest of this line was dropped]"
@@ -59,53 +59,65 @@ class Child:
         self._status = status
         self._mark = f"{MARK}={mark}".encode()
         self._inner: int | None = None
+        self._over = False
 
     @property
     def pid(self) -> int:
         """The process we started: bubblewrap's where there is one, else the tool's."""
         return self._popen.pid
 
+    @property
+    def pipes(self) -> list[IO[bytes] | None]:
+        """Where its output and its errors can be read."""
+        return [self._popen.stdout, self._popen.stderr]
+
     async def interrupt(self) -> None:
         """Send SIGINT to the tool itself, and to nothing that it started."""
-        with suppress(ProcessLookupError):
-            os.kill(await self._tool(), signal.SIGINT)
+        tool = await self._tool()
+        if tool is not None:
+            with suppress(ProcessLookupError):
+                os.kill(tool, signal.SIGINT)
 
     def kill(self) -> None:
         """End it at once, with all that it started."""
-        if self._popen.poll() is not None:
-            return
-        descendants = processes.tree([self.pid])
-        if self._status is not None:
-            processes.kill(descendants)  # bubblewrap's first child takes its whole world with it
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        processes.kill(descendants | processes.marked(self._mark))
+        if not self._over:  # after that, the pid may be another's
+            processes.kill(processes.tree([self.pid]))
+            self._sweep()
 
     async def wait(self) -> int:
         """Wait for its end, leave nothing of it running, and return its exit code."""
-        await _ended(self._popen)
+        if not self._over:
+            await _ended(self.pid)
+        if not self._over:
+            self._sweep()
+            self._over = True
+            self._popen.wait()
+            if self._status is not None:
+                os.close(self._status)
+        return self._popen.returncode
+
+    def _sweep(self) -> None:
+        """Kill what it left behind; in a sandbox nothing outlives bubblewrap's first child."""
         if self._status is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             processes.kill(processes.marked(self._mark))
-        else:
-            os.close(self._status)
-            self._status = None
-        return self._popen.returncode
 
-    async def _tool(self) -> int:
+    async def _tool(self) -> int | None:
         if self._status is None:
-            return self.pid
-        deadline = asyncio.get_running_loop().time() + _INTRODUCTION_S
-        while asyncio.get_running_loop().time() < deadline and self._popen.poll() is None:
+            return None if self._over else self.pid
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _INTRODUCTION_S
+        while loop.time() < deadline and not self._over:
             if self._inner is None:
                 self._inner = _introduced(self._status)
-            # bubblewrap's own first process waits for the tool, its one child, and reaps.
-            if self._inner is not None and (found := processes.children(self._inner)):
-                return min(found)
+            # bubblewrap's own first process has the tool for a child, and orphans of the tool.
+            if self._inner is not None and (
+                tool := processes.first_in_sandbox(processes.children(self._inner))
+            ):
+                return tool
             await asyncio.sleep(0.005)
-        return self.pid
+        return None
 
 
 def start(sandbox: Sandbox, room: Room, command: Command, *, piped: bool = True) -> Child:
@@ -148,64 +160,103 @@ def start(sandbox: Sandbox, room: Room, command: Command, *, piped: bool = True)
 
 
 async def stream(child: Child, *, out: Sink, err: Sink) -> int:
-    """Pass on the lines of `child` until it ends, and return its exit code."""
-    popen = child._popen  # noqa: SLF001 - the other half of the same thing
-    pumps = [
-        asyncio.create_task(_pump(pipe, sink))
-        for pipe, sink in ((popen.stdout, out), (popen.stderr, err))
-        if pipe is not None
-    ]
+    """Pass on the lines of `child` until it ends, and return its exit code.
+
+    Whatever a sink raises, and a cancellation, ends the child at once.
+    """
+    pumps = [_Pump(pipe, sink) for pipe, sink in zip(child.pipes, (out, err), strict=True) if pipe]
+    tasks = [asyncio.create_task(pump.run()) for pump in pumps]
+    end = asyncio.create_task(child.wait())
     try:
-        code = await child.wait()
-        if pumps:
-            # An escaped descendant may hold a pipe open for ever.
-            done, _ = await asyncio.wait(pumps, timeout=_DRAIN_S)
-            for pump in done:
-                pump.result()
-        return code
+        await asyncio.wait([end, *tasks], return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        code = await end
+        await _drained(dict(zip(tasks, pumps, strict=True)))
     except BaseException:
         child.kill()
-        await asyncio.shield(child.wait())
+        await asyncio.shield(end)
         raise
     finally:
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return code
 
 
-async def _pump(pipe: BinaryIO, sink: Sink) -> None:
-    with suppress(OSError):
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=_CHUNK)
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    try:
-        async for lines in _lines(reader):
-            await sink(lines)
-    finally:
-        transport.close()
+async def _drained(pumps: "dict[asyncio.Task[None], _Pump]") -> None:
+    """Wait until all was passed on; a pipe that an escaped descendant holds open is given up."""
+    while pending := [task for task in pumps if not task.done()]:
+        seen = {task: pumps[task].chunks for task in pending}
+        await asyncio.wait(pending, timeout=_DRAIN_S, return_when=asyncio.FIRST_EXCEPTION)
+        for task in pending:
+            if task.done():
+                task.result()
+            elif pumps[task].reading and pumps[task].chunks == seen[task]:
+                task.cancel()
+                await asyncio.wait([task])
+    for task in pumps:
+        if not task.cancelled():
+            task.result()
 
 
-async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[list[bytes]]:
+class _Pump:
+    """Carries one pipe's lines to its sink."""
+
+    def __init__(self, pipe: IO[bytes], sink: Sink) -> None:
+        self._pipe = pipe
+        self._sink = sink
+        self.chunks = 0
+        self.reading = False
+
+    async def run(self) -> None:
+        with suppress(OSError):
+            fcntl.fcntl(self._pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_CHUNK)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), self._pipe
+        )
+        try:
+            async for lines in _lines(self._chunks(reader)):
+                await self._sink(lines)
+        finally:
+            transport.close()
+
+    async def _chunks(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        while True:
+            self.reading = True
+            chunk = await reader.read(_CHUNK)
+            self.reading = False
+            self.chunks += 1
+            if not chunk:
+                return
+            yield chunk
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """Split what comes into lines; one that is too long is cut."""
-    rest = b""
+    rest = bytearray()
     dropping = False
-    while chunk := await reader.read(_CHUNK):
+    async for chunk in chunks:
         *whole, last = chunk.split(b"\n")
         lines = []
         for piece in whole:
             if not dropping:
-                lines.append(_cut(rest + piece))
-            rest, dropping = b"", False
+                lines.append(_cut(bytes(rest) + piece))
+            rest.clear()
+            dropping = False
         if not dropping:
             rest += last
             if len(rest) > LONGEST_LINE:
-                lines.append(_cut(rest))
-                rest, dropping = b"", True
+                lines.append(_cut(bytes(rest)))
+                rest.clear()
+                dropping = True
         if lines:
             yield lines
     if rest:
-        yield [_cut(rest)]
+        yield [_cut(bytes(rest))]
 
 
 def _cut(line: bytes) -> bytes:
@@ -219,18 +270,18 @@ def _introduced(status: int) -> int | None:
     return None
 
 
-async def _ended(popen: subprocess.Popen[bytes]) -> None:
+async def _ended(pid: int) -> None:
+    """Wait until `pid`, our child, has ended; it is not reaped, so the number stays its own."""
     try:
-        descriptor = os.pidfd_open(popen.pid)
-    except OSError:  # an old kernel, or it is gone and reaped
-        await asyncio.to_thread(popen.wait)
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # a kernel before 5.3
+        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         return
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
     try:
-        await ended
+        await ended.wait()
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
-    popen.wait()

@@ -32,6 +32,17 @@ def tree(roots: Iterable[int]) -> set[int]:
     return found
 
 
+def first_in_sandbox(candidates: Iterable[int]) -> int | None:
+    """Return the one of `candidates` that is number 2 of its own pid namespace, if any is."""
+    for pid in candidates:
+        with suppress(OSError, ValueError):
+            status = (_PROC / f"{pid}/status").read_text()
+            (line,) = (row for row in status.splitlines() if row.startswith("NSpid:"))
+            if line.split()[-1] == "2":
+                return pid
+    return None
+
+
 def marked(mark: bytes) -> set[int]:
     """Return the processes with `mark` in the environment they were started with."""
     found = set()
@@ -61,12 +72,12 @@ def kill(pids: Iterable[int]) -> None:
 
 def _parents() -> dict[int, int]:
     parents = {}
-    for entry in os.listdir(_PROC):
-        if entry.isdigit():
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
             with suppress(OSError, ValueError, IndexError):
-                stat = (_PROC / entry / "stat").read_bytes()
+                stat = (entry / "stat").read_bytes()
                 # The name may hold anything, a bracket too; after the last one come the figures.
                 state, parent = stat[stat.rindex(b")") + 2 :].split(maxsplit=2)[:2]
                 if state not in b"ZX":
-                    parents[int(entry)] = int(parent)
+                    parents[int(entry.name)] = int(parent)
     return parents

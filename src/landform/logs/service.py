@@ -153,3 +153,10 @@ async def _blocks(
         .order_by(LogBlock.offset_bytes)
     )
     return list((await session.scalars(query)).all())
+
+
+async def is_read(sessions: Sessions, phase_id: str, stream: LogStream, offset: int) -> bool:
+    """Tell whether a reader that has `offset` bytes of the framed log has all there will be."""
+    async with transaction(sessions) as session:
+        log = await session.get(Log, (phase_id, stream))
+    return log is not None and log.is_sealed and offset >= log.size_bytes + 2

@@ -66,7 +66,7 @@ class Gathering:
         self._shown |= {Identifier(shape.type, shape.id_of(row)): row for row in rows}
         if shape.prepare is not None:
             await shape.prepare(rows, self._context)
-        names = self._fields.get(shape.type)
+        names = self._fields.get(shape.key)
         for link in shape.links.values():
             if link.eager and link.read is None and (names is None or link.name in names):
                 await self._load(shape, link, rows)

@@ -71,6 +71,7 @@ class Shape:
 
     Attributes:
         type: as documents name it.
+        key: the type as a query is understood to say it.
         id_of: the id of a source object.
         attributes: in the order of their declaration.
         links: relationships by their name in a document.
@@ -81,6 +82,7 @@ class Shape:
     """
 
     type: str
+    key: str
     id_of: Callable[[Any], str]
     attributes: tuple[Attribute, ...]
     links: Mapping[str, Link]
@@ -120,9 +122,15 @@ def read_attributes(declared: type[Attributes[Any]], wire: Wire) -> tuple[Attrib
 
 
 def read_link(declared: Relationship[Any, Any], wire: Wire) -> Link:
-    """Return a relationship as the engine uses it."""
+    """Return a relationship as the engine uses it.
+
+    Raises:
+        TypeError: it is of several types and loads objects, which do not tell their type.
+    """
     if isinstance(declared, ToOne):
         types = (declared.type,) if isinstance(declared.type, str) else declared.type
+        if len(types) > 1 and declared.load is not None:
+            raise TypeError(f"{declared.name} is of several types: give it ids, not a loader.")
         source = f"{declared.name}_id" if declared.id == "" else declared.id
         eager = source is None
     else:

@@ -1,0 +1,104 @@
+"""The one question: may this actor do this here? What nobody granted is denied."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.grants import grants_of, teams_of
+from landform.access.models import ProjectGrant, Team, WorkspaceGrant
+from landform.access.permissions import Permission, Permissions, Place, knowledge
+from landform.identity.actor import Actor, ActorKind
+from landform.kit.db import Base
+from landform.kit.errors import ForbiddenError, NotFoundError
+from landform.organizations.models import Organization
+
+
+async def permissions(session: AsyncSession, actor: Actor, on: Place) -> Permissions:
+    """Return everything `actor` may do at `on`."""
+    return (await grants_of(session, actor, on.organization_id)).at(on)
+
+
+async def may(session: AsyncSession, actor: Actor, permission: Permission, on: Place) -> bool:
+    """Tell whether `actor` has `permission` at `on`."""
+    return permission in await permissions(session, actor, on)
+
+
+async def require(session: AsyncSession, actor: Actor, permission: Permission, on: Place) -> None:
+    """Let `actor` pass who has `permission` at `on`.
+
+    Raises:
+        NotFoundError: the actor may not even know that the place is there.
+        ForbiddenError: it may, but not do this.
+    """
+    held = await permissions(session, actor, on)
+    if permission in held:
+        return
+    if knowledge(on) not in held:
+        raise NotFoundError(f"There is no {_name(on)}.")
+    raise ForbiddenError(f"You lack the permission to {permission} ({_name(on)}).")
+
+
+async def visible_workspaces(
+    session: AsyncSession, actor: Actor, organization_id: str
+) -> ColumnElement[bool]:
+    """Return the condition on table `workspaces` that holds for those `actor` may read.
+
+    It says nothing of which organization a workspace is in.
+    """
+    grants = await grants_of(session, actor, organization_id)
+    if Permission.READ_WORKSPACE in grants.everywhere:
+        return true()
+    if not grants.team_ids:
+        return false()
+    # Every level of either kind allows its team to read the workspace; a test says so.
+    own = select(WorkspaceGrant.workspace_id).where(WorkspaceGrant.team_id.in_(grants.team_ids))
+    shelf = select(ProjectGrant.project_id).where(ProjectGrant.team_id.in_(grants.team_ids))
+    return or_(
+        _column("workspaces", "id").in_(own), _column("workspaces", "project_id").in_(shelf)
+    )
+
+
+async def visible_projects(
+    session: AsyncSession, actor: Actor, organization_id: str
+) -> ColumnElement[bool]:
+    """Return the condition on table `projects` that holds for those `actor` may read.
+
+    It says nothing of which organization a project is in.
+    """
+    grants = await grants_of(session, actor, organization_id)
+    if Permission.READ_PROJECT in grants.everywhere:
+        return true()
+    if not grants.team_ids:
+        return false()
+    shown = select(ProjectGrant.project_id).where(ProjectGrant.team_id.in_(grants.team_ids))
+    condition: ColumnElement[bool] = _column("projects", "id").in_(shown)
+    if Permission.READ_PROJECT in grants.in_default_project:
+        condition = or_(condition, _column("projects", "id") == grants.default_project_id)
+    return condition
+
+
+async def visible_organizations(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition on table `organizations` that holds for those `actor` may read."""
+    if actor.kind is ActorKind.SYSTEM or (actor.kind is ActorKind.USER and actor.is_site_admin):
+        return true()
+    if actor.kind is ActorKind.ORGANIZATION:
+        return Organization.id == actor.id
+    if actor.kind not in (ActorKind.USER, ActorKind.TEAM):
+        return false()
+    return Organization.id.in_(
+        select(Team.organization_id).where(Team.id.in_(teams_of(actor)))
+    )
+
+
+def _column(table: str, name: str) -> ColumnElement[Any]:
+    """Return a column of a package above, by name as foreign keys are."""
+    return Base.metadata.tables[table].c[name]
+
+
+def _name(place: Place) -> str:
+    if place.workspace_id is not None:
+        return f"workspace {place.workspace_id}"
+    if place.project_id is not None:
+        return f"project {place.project_id}"
+    return f"organization {place.organization_id}"

@@ -1,0 +1,188 @@
+"""A resource, declared once: how requests ask for it and how it is shown follow from that."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from fastapi import Request
+from starlette.responses import Response
+
+from landform.api.jsonapi.declaration import Attributes, Relationship
+from landform.api.jsonapi.dialect import Dialect
+from landform.api.jsonapi.errors import MEDIA_TYPE
+from landform.api.jsonapi.included import Gathering
+from landform.api.jsonapi.query import ListQuery, Query
+from landform.api.jsonapi.reading import ListQueryReader, QueryReader
+from landform.api.jsonapi.shape import Shape, read_attributes, read_link
+from landform.api.jsonapi.view import View
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Resource(Generic[T, C]):
+    """One type of resource of a dialect: it shows objects of `T` with the help of a context `C`.
+
+    Attributes:
+        query: the dependency that reads the query of a request for one.
+        list_query: the dependency that reads the query of a request for a list.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect[C],
+        kind: str,
+        attributes: type[Attributes[T]],
+        *,
+        key: str | Callable[[T], str] = "id",
+        relationships: Sequence[Relationship[T, C]] = (),
+        url: str = "",
+        by_ids: Callable[[Sequence[str], C], Awaitable[Iterable[T]]] | None = None,
+        prepare: Callable[[Sequence[T], C], Awaitable[None]] | None = None,
+        sorts: Sequence[str] = (),
+        filters: Sequence[str] = (),
+        refuse_unknown_include: bool = True,
+    ) -> None:
+        """Declare the resource in `dialect`.
+
+        Args:
+            kind: the type, as documents name it.
+            attributes: what is shown; its docstring describes the resource.
+            key: the id in a document: an attribute of the object, or a function of it.
+            relationships: to other types of the dialect, by name.
+            url: a link to the resource itself; `{id}` stands for its id.
+            by_ids: the objects with these ids that the context's actor may see, so that other
+                resources can include this one.
+            prepare: called with all objects about to be shown, to load what readers need for
+                them at once into the context.
+            sorts: keys that a list takes in `sort`, in snake_case.
+            filters: parameters that a list takes, such as `search[name]`, `filter[status]` or
+                `filter[tagged][][key]`.
+            refuse_unknown_include: answer 400 to an unknown `include`; else ignore it.
+
+        Raises:
+            TypeError: the declaration does not fit its source or itself.
+        """
+        self._dialect = dialect
+        self._shape = Shape(
+            type=kind,
+            key=dialect.wire(kind),
+            id_of=_key(key),
+            attributes=read_attributes(attributes, dialect.wire),
+            links={
+                link.name: link for link in (read_link(r, dialect.wire) for r in relationships)
+            },
+            url=url,
+            by_ids=by_ids,
+            prepare=prepare,
+            doc=(attributes.__doc__ or "").strip(),
+        )
+        dialect.declare(self._shape)
+        self._whole = View(self._shape)
+        self.query = QueryReader(dialect, self._shape, refuse=refuse_unknown_include)
+        self.list_query = ListQueryReader(
+            dialect, self._shape, refuse=refuse_unknown_include, sorts=sorts, filters=filters
+        )
+
+    async def one(
+        self, row: T | None, query: Query, context: C, *, meta: Mapping[str, Any] | None = None
+    ) -> Response:
+        """Answer with one resource, or with `data: null`, under the route's status."""
+        return _answer(await self.document(row, query, context, meta=meta), query)
+
+    async def many(
+        self,
+        rows: Sequence[T],
+        query: ListQuery,
+        context: C,
+        *,
+        total: int | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Answer with a page of resources, under the route's status.
+
+        Args:
+            rows: of this page, in order.
+            total: rows on all pages; None when `rows` are all there are.
+            meta: more members of the document's `meta`.
+        """
+        document = await self._document(rows, query, context)
+        pages = _Pages(query, len(rows), total)
+        document["links"] = pages.links()
+        document["meta"] = {"pagination": pages.meta(self._dialect.wire), **(meta or {})}
+        return _answer(document, query)
+
+    async def document(
+        self, row: T | None, query: Query, context: C, *, meta: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what `one` answers, as plain data."""
+        document = await self._document([] if row is None else [row], query, context)
+        document["data"] = next(iter(document["data"]), None)
+        if meta:
+            document["meta"] = dict(meta)
+        return document
+
+    async def _document(self, rows: Sequence[T], query: Query, context: C) -> dict[str, Any]:
+        gathering = Gathering(self._dialect.shapes, context, query.fields)
+        await gathering.gather(self._shape, rows, query.include)
+        linkages = gathering.linkages
+        view = self._view(self._shape, query)
+        document: dict[str, Any] = {"data": [view.write(row, context, linkages) for row in rows]}
+        if query.include:
+            views = {
+                kind: self._view(self._dialect.shapes[kind], query)
+                for kind in {each.type for each in gathering.included}
+            }
+            document["included"] = [
+                views[each.type].write(row, context, linkages)
+                for each, row in gathering.included.items()
+            ]
+        return document
+
+    def _view(self, shape: Shape, query: Query) -> View:
+        names = query.fields.get(shape.key)
+        return self._whole if names is None and shape is self._shape else View(shape, names)
+
+
+class _Pages:
+    """The pages of a list, as its `meta` and `links` tell them."""
+
+    def __init__(self, query: ListQuery, shown: int, total: int | None) -> None:
+        self._query = query
+        self._number = 1 if total is None else query.page.number
+        self._size = max(shown, query.page.size) if total is None else query.page.size
+        self._total = shown if total is None else total
+        self._last = max(1, -(-self._total // self._size))
+        self._prev = min(self._number - 1, self._last) or None
+        self._next = self._number + 1 if self._number < self._last else None
+
+    def meta(self, wire: Callable[[str], str]) -> dict[str, int | None]:
+        return {
+            wire("current_page"): self._number,
+            wire("page_size"): self._size,
+            wire("prev_page"): self._prev,
+            wire("next_page"): self._next,
+            wire("total_pages"): self._last,
+            wire("total_count"): self._total,
+        }
+
+    def links(self) -> dict[str, str | None]:
+        link = self._query.page_link
+        return {
+            "self": link(self._number),
+            "first": link(1),
+            "prev": link(self._prev) if self._prev else None,
+            "next": link(self._next) if self._next else None,
+            "last": link(self._last),
+        }
+
+
+def _answer(document: Mapping[str, Any], query: Query) -> Response:
+    return Response(_ENCODER.encode(document), query.status, media_type=MEDIA_TYPE)
+
+
+def _key(declared: str | Callable[[Any], str]) -> Callable[[Any], str]:
+    return attrgetter(declared) if isinstance(declared, str) else declared

@@ -1,0 +1,139 @@
+"""What the tool's messages add up to: errors with their remedies, counts, objects made."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from landform.contract import Counts, Created
+from landform.execution import messages
+
+_DETAIL: Final = 400
+_ERROR_LINE: Final = re.compile(r"\W*Error: (?P<summary>.+)")
+
+# Looked for in an error's summary and detail, in this order.
+_REMEDIES: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), remedy)
+    for pattern, remedy in (
+        (
+            r"No value for required variable",
+            "Set it as a variable of the workspace or of a variable set, or give it a default.",
+        ),
+        (
+            r"Unsupported (Terraform|OpenTofu) Core version",
+            "Let the workspace use a version that required_version allows, or change the latter.",
+        ),
+        (
+            r"Saved plan is stale",
+            "The state moved since the plan; start a new run.",
+        ),
+        (
+            (
+                r"query available provider packages|install provider|Invalid provider registry host"
+                r"|Incompatible provider version|Required plugins are not installed"
+            ),
+            (
+                "Check the provider's source and version, and that this worker reaches its registry"
+                " or has it in a mirror."
+            ),
+        ),
+        (
+            (
+                r"(download|read) module|Module not (found|installed)|Unreadable module"
+                r"|module registry"
+            ),
+            "Check the module's source and version, and that this worker reaches it.",
+        ),
+        (
+            r"Inconsistent dependency lock file|does not match configured version constraint",
+            "Run init -upgrade and commit .terraform.lock.hcl.",
+        ),
+        (
+            r"No configuration files",
+            "Upload a configuration, or set the workspace's working directory to where it is.",
+        ),
+        (
+            r"(Resource instance cannot be destroyed|Invalid target|Invalid (resource )?address)",
+            "Change the options of the run, or the configuration.",
+        ),
+        (
+            r"Invalid value for (input )?variable",
+            "Change the variable's value so that it meets what the configuration asks for.",
+        ),
+    )
+)
+_IN_FILE: Final = "Correct the configuration there and start a new run."
+
+
+class Findings:
+    """Listens to the messages of a phase."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.made: dict[str, Created] = {}
+        """Objects that were made, or that may have been, by address, until a state held them."""
+        self._error: Mapping[str, Any] | None = None
+        self._errors = 0
+        self._said = ""
+
+    def note(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Listen to `found`, in the order in which they came."""
+        for message in found:
+            kind = message.get("type")
+            if kind == "diagnostic":
+                self._note_diagnostic(message)
+            elif kind == "change_summary":
+                self._note_summary(message.get("changes") or {})
+            elif kind in {"apply_start", "apply_complete", "apply_errored"}:
+                self._note_apply(str(kind), message.get("hook") or {})
+
+    def note_text(self, lines: Iterable[bytes]) -> None:
+        """Listen to what was not a message: the error of a tool that could not even begin."""
+        for line in lines:
+            if not self._said and (match := _ERROR_LINE.match(line.decode(errors="replace"))):
+                self._said = match["summary"].strip()
+
+    def error(self, otherwise: str) -> str:
+        """Return the first error with what to do about it, or `otherwise` if none was heard."""
+        if self._error is None:
+            return _with_remedy(self._said, self._said, "") if self._said else otherwise
+        summary = str(self._error.get("summary") or otherwise).rstrip(".")
+        detail = " ".join(str(self._error.get("detail") or "").split())
+        place = messages.where(self._error)
+        text = f"{summary} ({place})" if place else summary
+        if detail:
+            text += f": {_shortened(detail)}"
+        if self._errors > 1:
+            text += f" (and {self._errors - 1} more in the log)"
+        return _with_remedy(text, f"{summary} {detail}", _IN_FILE if place else "")
+
+    def _note_diagnostic(self, message: Mapping[str, Any]) -> None:
+        diagnostic = message.get("diagnostic")
+        if isinstance(diagnostic, Mapping) and diagnostic.get("severity") == "error":
+            self._error = self._error or diagnostic
+            self._errors += 1
+
+    def _note_summary(self, changes: Mapping[str, Any]) -> None:
+        self.counts = Counts(
+            additions=int(changes.get("add") or 0),
+            changes=int(changes.get("change") or 0),
+            destructions=int(changes.get("remove") or 0),
+            imports=int(changes.get("import") or 0),
+        )
+
+    def _note_apply(self, kind: str, hook: Mapping[str, Any]) -> None:
+        address = str((hook.get("resource") or {}).get("addr") or "")
+        if not address or hook.get("action") != "create":
+            return
+        # One that was begun, or that failed, may exist all the same: nobody else will know.
+        identity = str(hook.get("id_value") or "") if kind == "apply_complete" else ""
+        self.made[address] = Created(address=address, id_value=identity)
+
+
+def _shortened(detail: str) -> str:
+    return detail if len(detail) <= _DETAIL else detail[:_DETAIL].rsplit(" ", 1)[0] + " …"
+
+
+def _with_remedy(text: str, searched: str, otherwise: str) -> str:
+    text = text if text.endswith((".", "!", "?", ")", "…")) else f"{text}."
+    remedy = next((remedy for pattern, remedy in _REMEDIES if pattern.search(searched)), otherwise)
+    return f"{text} {remedy}".strip()

@@ -1,0 +1,133 @@
+"""Passes states from the spool on to the platform: in order, the newest wins, none is lost."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from landform.contract import ControlPlane, LostLeaseError, PhaseJob
+from landform.execution.patience import insist
+from landform.execution.spool import Spool
+from landform.kit.errors import LandformError, UnavailableError
+
+log = structlog.get_logger()
+
+_FOREVER_S: Final = float("inf")
+
+
+class Keeper:
+    """Sends snapshots while the tool runs, and at the end whatever is left.
+
+    Attributes:
+        refusal: why the platform does not take the state; empty while it does.
+    """
+
+    def __init__(
+        self,
+        job: PhaseJob,
+        plane: ControlPlane,
+        spool: Spool,
+        *,
+        delay_s: float,
+        on_sent: Callable[[bytes], None],
+        on_refused: Callable[[], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._job = job
+        self._plane = plane
+        self._spool = spool
+        self._delay_s = delay_s
+        self._on_sent = on_sent
+        self._on_refused = on_refused
+        self._on_lost = on_lost
+        self._more = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._lost = False
+        self.refusal = ""
+        self._sender = asyncio.create_task(self._send_snapshots())
+
+    def wake(self) -> None:
+        """Say that the spool has a newer state."""
+        self._more.set()
+
+    async def finish(self, *, final: bool, patience_s: float) -> None:
+        """Send what is left and, if `final`, tell the platform that nothing comes after it.
+
+        What the platform refuses is offered to it, for a person. What it does not answer to stays
+        in the spool, and what it has taken leaves it.
+        """
+        self._ending.set()
+        self._more.set()
+        await asyncio.wait([self._sender], timeout=patience_s)
+        self._sender.cancel()
+        await asyncio.gather(self._sender, return_exceptions=True)
+        if self._spool.number and not (self._lost or self.refusal):
+            if final or not self._spool.is_safe:
+                await self._send(final=final, patience_s=patience_s)
+        if self._lost or self.refusal:
+            await self._offer(patience_s)
+        if self._spool.is_safe:
+            self._spool.remove()
+
+    async def finish_with(self, state: bytes, *, patience_s: float) -> None:
+        """Send a state that terraform could not hand over: it is newer than any in the spool."""
+        incoming = self._spool.incoming()
+        incoming.write_bytes(state)
+        await asyncio.to_thread(self._spool.accept, incoming)
+        await self.finish(final=True, patience_s=patience_s)
+
+    async def _send_snapshots(self) -> None:
+        while not (self._lost or self.refusal):
+            await self._more.wait()
+            self._more.clear()
+            # The last state of all comes just before the tool's end; sent then, it goes once.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._delay_s):
+                    await self._ending.wait()
+            if self._ending.is_set():
+                return
+            await self._send(final=False, patience_s=_FOREVER_S)
+
+    async def _send(self, *, final: bool, patience_s: float) -> None:
+        number = self._spool.number
+        path = self._spool.newest()
+        if path is None:
+            return
+        state = await asyncio.to_thread(path.read_bytes)
+        try:
+            await insist(
+                lambda: self._plane.put_state(self._job, state, final=final),
+                patience_s=patience_s,
+            )
+        except LostLeaseError:
+            self._lost = True
+            self._on_lost()
+        except UnavailableError as error:
+            log.warning("A state stays on this machine", spool=str(path), error=str(error))
+        except LandformError as error:
+            self.refusal = str(error)
+            self._on_refused()
+        else:
+            self._spool.note_sent(number)
+            self._on_sent(state)
+
+    async def _offer(self, patience_s: float) -> None:
+        path = self._spool.newest()
+        if path is not None and not self._spool.is_safe:
+            number = self._spool.number
+            if await offer(self._job, self._plane, path, patience_s=patience_s):
+                self._spool.note_sent(number)
+
+
+async def offer(job: PhaseJob, plane: ControlPlane, path: Path, *, patience_s: float) -> bool:
+    """Hand the state in `path` to the platform for a person to look at; True if it has it."""
+    state = await asyncio.to_thread(path.read_bytes)
+    try:
+        await insist(lambda: plane.offer_state(job, state), patience_s=patience_s)
+    except LandformError as error:
+        log.warning("A state stays on this machine", spool=str(path), error=str(error))
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""The two logs of a phase, fed by one stream: JSON lines for programs, text for people."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from landform.contract import ControlPlane, LogStream, LostLeaseError, PhaseJob
+from landform.execution import messages
+from landform.execution.patience import insist
+from landform.execution.process import CUT
+from landform.execution.redaction import Redactor
+
+BLOCK: Final = 256 << 10
+"""Most bytes that go to the platform at once."""
+
+_ROOM: Final = 4 << 20
+_FOREVER_S: Final = float("inf")
+_FRAMING: Final = bytes([2, 3])
+
+# The platform's own way of keeping state is not the user's business.
+_OUR_OWN: Final = (
+    b'Successfully configured the backend "http"!',
+    b"use this backend unless the backend configuration changes.",
+)
+
+
+class PhaseLog:
+    """Both logs; what is written to them is without secrets and in order."""
+
+    def __init__(
+        self,
+        job: PhaseJob,
+        plane: ControlPlane,
+        redactor: Redactor,
+        *,
+        every_s: float,
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._redactor = redactor
+        self._greeted = False
+        self._channels = {
+            stream: _Channel(job, plane, stream, every_s=every_s, on_lost=on_lost)
+            for stream in LogStream
+        }
+
+    async def messages(self, lines: list[bytes], *, planning: bool) -> list[dict[str, Any]]:
+        """Write what the tool says with `-json`; return the messages among the lines."""
+        raw: list[bytes] = []
+        text: list[bytes] = []
+        found: list[dict[str, Any]] = []
+        for line in lines:
+            message = messages.parse(line)
+            if message is None:
+                plain = self._plain(line)
+                if not plain.startswith(_OUR_OWN):
+                    raw.append(plain)
+                    text.append(plain)
+                continue
+            if message.get("message_code") == "initializing_backend_message":
+                continue
+            clean, message = self._redactor.in_json(line, message)
+            found.append(message)
+            raw.append(clean)
+            if said := self._said(message, planning=planning):
+                text.append(said.encode(errors="replace"))
+        await self._write(LogStream.JSON, raw)
+        await self._write(LogStream.TEXT, text)
+        return found
+
+    async def plain(self, lines: list[bytes]) -> None:
+        """Write text to both logs."""
+        clean = [self._plain(line) for line in lines]
+        await self._write(LogStream.JSON, clean)
+        await self._write(LogStream.TEXT, clean)
+
+    async def for_people(self, lines: list[bytes]) -> None:
+        """Write text that has its own form elsewhere for programs."""
+        await self._write(LogStream.TEXT, [self._plain(line) for line in lines])
+
+    async def close(self, *, patience_s: float) -> None:
+        """Send what is left; what the platform does not take within `patience_s` is dropped."""
+        await asyncio.gather(*(c.close(patience_s=patience_s) for c in self._channels.values()))
+
+    def _plain(self, line: bytes) -> bytes:
+        if line.endswith(CUT):
+            return self._redactor.head(line.removesuffix(CUT)) + CUT
+        return self._redactor.line(line)
+
+    def _said(self, message: dict[str, Any], *, planning: bool) -> str:
+        if message.get("type") == "version":
+            if self._greeted:
+                return ""
+            self._greeted = True
+        return messages.as_text(message, planning=planning)
+
+    async def _write(self, stream: LogStream, lines: list[bytes]) -> None:
+        if lines:
+            data = b"\n".join(lines) + b"\n"
+            await self._channels[stream].write(data.translate(None, _FRAMING))
+
+
+class _Channel:
+    """One log: sent at once when it was quiet, in blocks when it is not."""
+
+    def __init__(
+        self,
+        job: PhaseJob,
+        plane: ControlPlane,
+        stream: LogStream,
+        *,
+        every_s: float,
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._job = job
+        self._plane = plane
+        self._stream = stream
+        self._every_s = every_s
+        self._on_lost = on_lost
+        self._waiting = bytearray()
+        self._offset = 0
+        self._more = asyncio.Event()
+        self._less = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._dead = False
+        self._sender = asyncio.create_task(self._send())
+
+    async def write(self, data: bytes) -> None:
+        """Add `data`; waits while too much is waiting already."""
+        if self._dead:
+            return
+        self._waiting += data
+        self._more.set()
+        while len(self._waiting) > _ROOM and not self._dead:
+            self._less.clear()
+            await self._less.wait()
+
+    async def close(self, *, patience_s: float) -> None:
+        self._closing.set()
+        self._more.set()
+        await asyncio.wait([self._sender], timeout=patience_s)
+        self._die()
+        self._sender.cancel()
+        await asyncio.gather(self._sender, return_exceptions=True)
+
+    async def _send(self) -> None:
+        while not self._dead:
+            await self._more.wait()
+            self._more.clear()
+            while self._waiting and not self._dead:
+                full = len(self._waiting) >= BLOCK
+                await self._block()
+                if not full:
+                    await self._pause()
+            if self._closing.is_set():
+                return
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._every_s):
+                await self._closing.wait()
+
+    async def _block(self) -> None:
+        data = bytes(self._waiting[:BLOCK])
+        offset = self._offset
+        try:
+            await insist(
+                lambda: self._plane.append_log(self._job, self._stream, offset, data),
+                patience_s=_FOREVER_S,
+            )
+        except LostLeaseError:
+            self._die()
+            self._on_lost()
+            return
+        # Only now: a block whose fate is unknown is sent again, from the same offset.
+        self._offset += len(data)
+        del self._waiting[: len(data)]
+        self._less.set()
+
+    def _die(self) -> None:
+        self._dead = True
+        self._waiting.clear()
+        self._less.set()

@@ -1,0 +1,67 @@
+"""What happens to users and their credentials. No event holds a secret or its hash."""
+
+from dataclasses import dataclass
+
+from landform.kit.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCreated(Event):
+    """A user can sign in from now on."""
+
+    username: str
+    is_site_admin: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSuspended(Event):
+    """A user was shut out: no sign-in, no token, no session of theirs works."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserReinstated(Event):
+    """A suspended user may sign in again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(Event):
+    """A user has a new password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(Event):
+    """A browser session began."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Event):
+    """A browser session was ended by its user."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginApproved(Event):
+    """A user let a command line have a token of theirs."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenIssued(Event):
+    """A credential was made."""
+
+    owner_kind: str
+    owner_id: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRevoked(Event):
+    """A credential was withdrawn."""
+
+    owner_kind: str
+    owner_id: str
+    description: str

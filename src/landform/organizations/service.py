@@ -1,0 +1,129 @@
+"""Writes of an organization's own row. Who may is asked by `landform.workspaces.organizations`."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.identity.actor import Actor
+from landform.kit import events
+from landform.kit.errors import InvalidError
+from landform.kit.text import check_text
+from landform.kit.unique import unique
+from landform.organizations.events import (
+    OrganizationCreated,
+    OrganizationDeleted,
+    OrganizationUpdated,
+)
+from landform.organizations.models import Organization
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,40}")
+_EMAIL_LIMIT: Final = 254
+_EXECUTION_MODES: Final = ("remote", "local", "agent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationSettings:
+    """What can be changed of an organization; None leaves it as it is."""
+
+    name: str | None = None
+    email: str | None = None
+    default_execution_mode: str | None = None
+    default_project_id: str | None = None
+    allow_force_delete_workspaces: bool | None = None
+
+
+async def add(session: AsyncSession, actor: Actor, *, name: str, email: str) -> Organization:
+    """Add the row of a new organization.
+
+    Raises:
+        InvalidError: the name is malformed or taken.
+    """
+    organization = Organization(name=_checked_name(name), email=_checked_email(email))
+    async with unique(session, "uq_organizations_lower_name", _taken(name)):
+        session.add(organization)
+    events.publish(
+        session,
+        OrganizationCreated(
+            actor_id=actor.id,
+            organization_id=organization.id,
+            subject_id=organization.id,
+            name=name,
+        ),
+    )
+    return organization
+
+
+async def change(
+    session: AsyncSession,
+    actor: Actor,
+    organization: Organization,
+    settings: OrganizationSettings,
+) -> None:
+    """Apply the settings that are given.
+
+    Raises:
+        InvalidError: one of them cannot be.
+    """
+    if settings.name is not None:
+        _checked_name(settings.name)
+    if settings.email is not None:
+        _checked_email(settings.email)
+    if settings.default_execution_mode not in (None, *_EXECUTION_MODES):
+        raise InvalidError(
+            f"The default execution mode is one of {', '.join(_EXECUTION_MODES)}.",
+            pointer="default_execution_mode",
+        )
+    given = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    changed = {
+        name: value
+        for name, value in given.items()
+        if value is not None and value != getattr(organization, name)
+    }
+    if not changed:
+        return
+    async with unique(session, "uq_organizations_lower_name", _taken(str(settings.name))):
+        for name, value in changed.items():
+            setattr(organization, name, value)
+    events.publish(
+        session,
+        OrganizationUpdated(
+            actor_id=actor.id,
+            organization_id=organization.id,
+            subject_id=organization.id,
+            changed=tuple(changed),
+        ),
+    )
+
+
+async def remove(session: AsyncSession, actor: Actor, organization: Organization) -> None:
+    """Delete the row, and by cascade everything in the organization."""
+    await session.delete(organization)
+    await session.flush()
+    events.publish(
+        session,
+        OrganizationDeleted(
+            actor_id=actor.id,
+            organization_id=organization.id,
+            subject_id=organization.id,
+            name=organization.name,
+        ),
+    )
+
+
+def _checked_name(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise InvalidError(
+            "An organization's name has 3 to 40 letters, digits, dashes and underscores.",
+            pointer="name",
+        )
+    return name
+
+
+def _checked_email(email: str) -> str:
+    return check_text(email, what="The email", limit=_EMAIL_LIMIT, pointer="email")
+
+
+def _taken(name: str) -> InvalidError:
+    return InvalidError(f"The name {name} has already been taken.", pointer="name")

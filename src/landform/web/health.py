@@ -1,0 +1,71 @@
+"""What orchestrators and Prometheus ask: is it up, can it work, how is it doing."""
+
+import time
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import generate_latest as render_metrics
+from sqlalchemy import func, select
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+
+from landform.dispatch.models import Lease, LeaseState
+from landform.edge.deps import process_of
+from landform.kit.db import transaction
+from landform.kit.errors import NotFoundError, UnavailableError
+
+router = APIRouter()
+
+_PROBE: Final = "health/probe"
+_requests = Counter("landform_http_requests", "Requests answered", ["method", "route", "status"])
+_seconds = Histogram("landform_http_request_seconds", "Time to answer", ["method", "route"])
+_phases = Gauge("landform_phases", "Plans and applies by where they stand", ["phase", "state"])
+
+
+@router.get("/healthz", include_in_schema=False)
+async def healthz() -> Response:
+    """Answer as long as the process lives."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/readyz", include_in_schema=False)
+async def readyz(request: Request) -> Response:
+    """Answer 200 when database and object store do, else 503 with what does not."""
+    platform = process_of(request).platform
+    try:
+        async with transaction(platform.sessions) as session:
+            await session.execute(select(1))
+        await platform.store.get(_PROBE)
+    except NotFoundError:
+        pass
+    except UnavailableError as failure:
+        return Response(f"{failure}\n", status_code=503, media_type="text/plain")
+    return Response("ready\n", media_type="text/plain")
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """Answer what Prometheus scrapes: this process's requests, and the queue as all see it."""
+    async with transaction(process_of(request).platform.sessions) as session:
+        counted = await session.execute(
+            select(Lease.phase, Lease.state, func.count())
+            .where(Lease.state != LeaseState.ENDED)
+            .group_by(Lease.phase, Lease.state)
+        )
+        _phases.clear()
+        for phase, state, count in counted:
+            _phases.labels(phase=phase.value, state=state.value).set(count)
+    return Response(render_metrics(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+class Measure(BaseHTTPMiddleware):
+    """Counts and times requests by route, never by path: paths would be without end."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Measure one request."""
+        began = time.perf_counter()
+        response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "unknown")
+        _seconds.labels(request.method, route).observe(time.perf_counter() - began)
+        _requests.labels(request.method, route, response.status_code).inc()
+        return response

@@ -1,0 +1,105 @@
+"""Pages: templates, the signed-in browser, and what keeps one site from posting as another."""
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from landform.edge.deps import Session, process_of
+from landform.identity import sessions
+from landform.identity.actor import Actor
+from landform.kit.errors import ForbiddenError, UnauthenticatedError
+
+COOKIE: Final = "landform_session"
+_HERE: Final = Path(__file__).parent
+
+_templates = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
+
+# No script but our own, no frame around us, and no address of ours told to other sites: signed
+# addresses are permissions.
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+
+class SignInFirstError(UnauthenticatedError):
+    """Nobody is signed in in this browser; the page asked for is shown after signing in."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__("Sign in first.")
+        self.then = then
+
+
+class Visitor:
+    """Whoever is signed in in this browser."""
+
+    def __init__(self, actor: Actor, secret: str) -> None:
+        self.actor = actor
+        self._secret = secret
+
+    @property
+    def form_token(self) -> str:
+        """What every form carries, so that only our own pages can post for this browser."""
+        digest = hmac.digest(self._secret.encode(), b"landform form", hashlib.sha256)
+        return digest.hex()
+
+    def require_own_form(self, token: object) -> None:
+        """Raise ForbiddenError unless `token` is what our own forms carry."""
+        if not isinstance(token, str) or not hmac.compare_digest(token, self.form_token):
+            raise ForbiddenError("This form is out of date. Go back, reload, and try again.")
+
+
+async def _visitor(request: Request, session: Session) -> Visitor:
+    secret = request.cookies.get(COOKIE, "")
+    try:
+        actor, _ = await sessions.session_actor(session, secret)
+    except UnauthenticatedError:
+        then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        raise SignInFirstError(then if request.method == "GET" else "/") from None
+    return Visitor(actor, secret)
+
+
+CurrentVisitor = Annotated[Visitor, Depends(_visitor)]
+
+
+def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return the template `name` filled with `values`."""
+    answer = _templates.TemplateResponse(request, name, values, status_code=status)
+    answer.headers.update(SECURITY_HEADERS)
+    return answer
+
+
+def redirect(to: str) -> RedirectResponse:
+    """Send the browser on, with GET, after a form; only to a path of our own."""
+    own = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
+    return RedirectResponse(own, status_code=303, headers=SECURITY_HEADERS)
+
+
+def set_cookie(request: Request, answer: RedirectResponse, secret: str) -> None:
+    """Keep the browser signed in, beyond the reach of scripts and of other sites' requests."""
+    url = process_of(request).public_url or str(request.base_url)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        httponly=True,
+        samesite="lax",
+        secure=url.startswith("https://"),
+        path="/",
+    )

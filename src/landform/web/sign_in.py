@@ -1,0 +1,75 @@
+"""Signing in and out, and setting a password of one's own."""
+
+from fastapi import APIRouter, Form, Request, Response
+from typing import Annotated
+
+from landform.edge.deps import Session
+from landform.identity import sessions, users
+from landform.kit.errors import InvalidError, UnauthenticatedError
+from landform.web.pages import COOKIE, CurrentVisitor, page, redirect, set_cookie
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form(max_length=4096)]
+
+
+@router.get("/login")
+async def show(request: Request, then: str = "/") -> Response:
+    """Show the form."""
+    return page(request, "sign_in/sign_in.html", then=then, failure="", username="")
+
+
+@router.post("/login")
+async def sign_in(
+    request: Request, session: Session, username: Text, password: Text, then: Text = "/"
+) -> Response:
+    """Open a session, or say that the two do not go together."""
+    try:
+        user = await users.sign_in(session, username, password)
+    except UnauthenticatedError as failure:
+        values = {"then": then, "failure": str(failure), "username": username}
+        return page(request, "sign_in/sign_in.html", status=401, **values)
+    secret = await sessions.open_session(session, user)
+    answer = redirect(f"/password?then={then}" if user.must_change_password else then)
+    set_cookie(request, answer, secret)
+    return answer
+
+
+@router.post("/logout")
+async def sign_out(
+    request: Request, session: Session, visitor: CurrentVisitor, form_token: Text
+) -> Response:
+    """Close the session here and on the server."""
+    visitor.require_own_form(form_token)
+    await sessions.close(session, request.cookies.get(COOKIE, ""))
+    answer = redirect("/login")
+    answer.delete_cookie(COOKIE, path="/")
+    return answer
+
+
+@router.get("/password")
+async def show_password(request: Request, visitor: CurrentVisitor, then: str = "/") -> Response:
+    """Show the form for a new password."""
+    return page(request, "sign_in/password.html", visitor=visitor, then=then, failure="")
+
+
+@router.post("/password")
+async def set_password(
+    request: Request,
+    session: Session,
+    visitor: CurrentVisitor,
+    form_token: Text,
+    password: Text,
+    again: Text,
+    then: Text = "/",
+) -> Response:
+    """Set a new password; what was printed or set by somebody else no longer works."""
+    visitor.require_own_form(form_token)
+    try:
+        if password != again:
+            raise InvalidError("The two passwords are not the same.")
+        await users.change_password(session, visitor.actor, visitor.actor.id, password)
+    except InvalidError as failure:
+        values = {"visitor": visitor, "then": then, "failure": str(failure)}
+        return page(request, "sign_in/password.html", status=422, **values)
+    return redirect(then)

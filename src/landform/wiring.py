@@ -1,0 +1,119 @@
+"""Settings into things: what the composition roots of server and worker have in common."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.orm import configure_mappers
+
+from landform import tables
+from landform.kit import telemetry
+from landform.kit.crypto import Keyring, MissingKeyError, create_key_file, parse_key
+from landform.kit.db import make_engine, make_sessions
+from landform.kit.errors import InvalidError
+from landform.kit.key_check import require_right_key
+from landform.kit.storage import open_store
+from landform.kit.telemetry import Redactor
+from landform.runs.attempts import Limits, Platform
+from landform.settings import Settings
+from landform.toolchain.toolchain import Toolchain
+from landform.toolchain.versions import Tool
+
+KEY_FILE: Final = "encryption.key"
+METADATA: Final = tables.METADATA  # the mapper must know every table before the first query
+
+
+def configure_logs(settings: Settings, *, process: str) -> Redactor:
+    """Set up this process's logs; return what keeps secrets out of them."""
+    redactor = Redactor(
+        secret.get_secret_value() for secret in (settings.database_url, settings.encryption_key)
+    )
+    telemetry.configure(
+        form=settings.log_format, level=settings.log_level, redactor=redactor, process=process
+    )
+    return redactor
+
+
+def load_keyring(settings: Settings) -> Keyring:
+    """Read the encryption key: the setting, else the named file, else the home's.
+
+    Raises:
+        MissingKeyError: there is none, or it is not one.
+    """
+    if settings.encryption_key.get_secret_value():
+        return Keyring(parse_key(settings.encryption_key.get_secret_value()))
+    path = settings.encryption_key_file or settings.home / KEY_FILE
+    if not path.is_file():
+        raise MissingKeyError(
+            f"There is no encryption key at {path}. Put back the one this installation was made"
+            " with, or set LANDFORM_ENCRYPTION_KEY or LANDFORM_ENCRYPTION_KEY_FILE."
+        )
+    return Keyring(parse_key(path.read_text()))
+
+
+def create_home(home: Path) -> bool:
+    """Make the home and its key on the very first start; tell whether this was it.
+
+    Raises:
+        MissingKeyError: the home holds data but not the key it was encrypted with.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key_file = home / KEY_FILE
+    if key_file.exists():
+        return False
+    if any((home / name).exists() for name in ("postgres", "objects")):
+        raise MissingKeyError(
+            f"{home} holds data, but not the key it is encrypted with ({key_file}). Put the key"
+            " back; a new one could not read that data, so none is made."
+        )
+    create_key_file(key_file)
+    return True
+
+
+def storage_url(settings: Settings) -> str:
+    """Return where objects are kept."""
+    return settings.storage_url or f"file://{settings.home / 'objects'}"
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, redactor: Redactor) -> AsyncIterator[Platform]:
+    """Connect to database and store for as long as the context lasts.
+
+    Raises:
+        InvalidError: no database is set.
+        MissingKeyError: no key, or not the one the database was made with.
+    """
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise InvalidError("Set LANDFORM_DATABASE_URL, or use `landform up`.")
+    configure_mappers()
+    keyring = load_keyring(settings)
+    redactor.add(keyring.current.hex())
+    options = {"endpoint": settings.storage_endpoint} if settings.storage_endpoint else {}
+    if settings.storage_endpoint.startswith("http://"):
+        options["allow_http"] = "true"
+    store = open_store(storage_url(settings), keyring, **options)
+    engine = make_engine(url)
+    sessions = make_sessions(engine)
+    limits = Limits(
+        lease_s=settings.lease_s,
+        timeout_s=settings.phase_timeout_s,
+        grace_s=settings.cancel_grace_s,
+    )
+    try:
+        await require_right_key(sessions, keyring)
+        yield Platform(sessions=sessions, store=store, keyring=keyring, limits=limits)
+    finally:
+        await engine.dispose()
+
+
+def make_toolchain(settings: Settings) -> Toolchain:
+    """Return the tools of this machine."""
+    mirrors = {Tool.TERRAFORM: settings.terraform_mirror, Tool.TOFU: settings.tofu_mirror}
+    return Toolchain(
+        settings.home / "tools",
+        settings.toolchain_dir,
+        mirrors={tool: url for tool, url in mirrors.items() if url},
+        offline=settings.toolchain_offline,
+    )
