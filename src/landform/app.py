@@ -2,20 +2,31 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from landform import __version__
-from landform.api.jsonapi.errors import install_handlers
+from landform.api.jsonapi import error_response, install_openapi
 from landform.api.tfe import router as tfe
+from landform.api.tfe.dialect import TFE
 from landform.edge.process import Process
+from landform.edge.signed_urls import PREFIX as SIGNED
 from landform.edge.signed_urls import UrlSigner
+from landform.kit.errors import LandformError
 from landform.kit.notify import Listener
 from landform.logs.service import CHANNEL as LOGS
 from landform.runs.attempts import Platform
 from landform.runs.moves import CHANNEL as RUNS
 from landform.settings import Settings
 from landform.web import router as web
+from landform.web import static
+from landform.web.health import Measure
+from landform.web.pages import failure_page
+
+_FOR_CLIENTS: Final = ("/api/", "/.well-known/", f"{SIGNED}/", "/oauth/token", "/openapi.json")
 
 
 def build(process: Process) -> FastAPI:
@@ -33,10 +44,25 @@ def build(process: Process) -> FastAPI:
         title="Landform", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.process = process
-    install_handlers(app)
+    install_failures(app)
     app.include_router(tfe)
     app.include_router(web)
+    app.mount("/static", static, name="static")
+    app.add_middleware(Measure)
+    install_openapi(app, TFE)
     return app
+
+
+def install_failures(app: FastAPI) -> None:
+    """Answer failures in the form of whoever asked: a document to a client, a page to a person."""
+
+    async def answer(request: Request, failure: Exception) -> Response:
+        if request.url.path.startswith(_FOR_CLIENTS):
+            return await error_response(request, failure)
+        return await failure_page(request, failure)
+
+    for kind in (LandformError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, answer)
 
 
 def make_process(settings: Settings, platform: Platform) -> Process:

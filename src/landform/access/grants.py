@@ -89,7 +89,7 @@ def forget(session: AsyncSession) -> None:
     session.info.pop(_CACHE, None)
 
 
-def teams_of(actor: Actor) -> Select[tuple[str]]:
+def teams_of(actor: Actor) -> Select[str]:
     """Return the query of the ids of the teams that `actor` is in, or is.
 
     A team counts only while its member belongs to the organization.
@@ -140,7 +140,7 @@ def _combined(rows: Sequence[Row]) -> Grants:
     for team, _, workspaces, projects in rows:
         everywhere |= EVERYTHING if team.is_owners else ANY_TEAM
         for switch in team.organization_access:
-            everywhere |= ORGANIZATION_ACCESS[switch]
+            everywhere |= ORGANIZATION_ACCESS.get(switch, NOTHING)
             in_default |= IN_DEFAULT_PROJECT if switch == MANAGE_WORKSPACES else NOTHING
         for place, level, custom in workspaces:
             granted = on_workspaces.get(place, NOTHING)

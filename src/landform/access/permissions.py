@@ -67,9 +67,7 @@ NOTHING: Final[Permissions] = frozenset()
 RUNS: Final[Mapping[str, Permissions]] = {
     "read": frozenset({Permission.READ_WORKSPACE}),
     "plan": frozenset({Permission.READ_WORKSPACE, Permission.QUEUE_PLAN}),
-    "apply": frozenset(
-        {Permission.READ_WORKSPACE, Permission.QUEUE_PLAN, Permission.QUEUE_APPLY}
-    ),
+    "apply": frozenset({Permission.READ_WORKSPACE, Permission.QUEUE_PLAN, Permission.QUEUE_APPLY}),
 }
 VARIABLES: Final[Mapping[str, Permissions]] = {
     "none": NOTHING,
@@ -153,10 +151,7 @@ CUSTOM: Final = "custom"
 _READ: Final = RUNS["read"] | VARIABLES["read"] | STATE_VERSIONS["read"]
 _PLAN: Final = _READ | RUNS["plan"]
 _WRITE: Final = (
-    RUNS["apply"]
-    | VARIABLES["write"]
-    | STATE_VERSIONS["write"]
-    | {Permission.LOCK_WORKSPACE}
+    RUNS["apply"] | VARIABLES["write"] | STATE_VERSIONS["write"] | {Permission.LOCK_WORKSPACE}
 )
 _ADMIN: Final = _WRITE | {
     Permission.UPDATE_WORKSPACE,
@@ -175,9 +170,7 @@ WORKSPACE_LEVELS: Final[Mapping[str, Permissions]] = {
 
 _PROJECT_READ: Final = _READ | PROJECT_SETTINGS["read"]
 _PROJECT_WRITE: Final = _WRITE | PROJECT_SETTINGS["read"]
-_PROJECT_MAINTAIN: Final = (
-    _ADMIN | PROJECT_SETTINGS["read"] | {Permission.CREATE_WORKSPACE}
-)
+_PROJECT_MAINTAIN: Final = _ADMIN | PROJECT_SETTINGS["read"] | {Permission.CREATE_WORKSPACE}
 _PROJECT_ADMIN: Final = (
     _PROJECT_MAINTAIN
     | PROJECT_SETTINGS["delete"]

@@ -54,9 +54,7 @@ async def visible_workspaces(
     # Every level of either kind allows its team to read the workspace; a test says so.
     own = select(WorkspaceGrant.workspace_id).where(WorkspaceGrant.team_id.in_(grants.team_ids))
     shelf = select(ProjectGrant.project_id).where(ProjectGrant.team_id.in_(grants.team_ids))
-    return or_(
-        _column("workspaces", "id").in_(own), _column("workspaces", "project_id").in_(shelf)
-    )
+    return or_(_column("workspaces", "id").in_(own), _column("workspaces", "project_id").in_(shelf))
 
 
 async def visible_projects(
@@ -86,9 +84,7 @@ async def visible_organizations(session: AsyncSession, actor: Actor) -> ColumnEl
         return Organization.id == actor.id
     if actor.kind not in (ActorKind.USER, ActorKind.TEAM):
         return false()
-    return Organization.id.in_(
-        select(Team.organization_id).where(Team.id.in_(teams_of(actor)))
-    )
+    return Organization.id.in_(select(Team.organization_id).where(Team.id.in_(teams_of(actor))))
 
 
 def _column(table: str, name: str) -> ColumnElement[Any]:

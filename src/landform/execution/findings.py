@@ -1,7 +1,7 @@
 """What the tool's messages add up to: errors with their remedies, counts, objects made."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from landform.contract import Counts, Created
@@ -70,7 +70,8 @@ class Findings:
     def __init__(self) -> None:
         self.counts = Counts()
         self.made: dict[str, Created] = {}
-        """Objects that were made, or that may have been, by address, until a state held them."""
+        """Objects that were made, or failed to be, by address, until a state held them."""
+        self._begun: dict[str, Created] = {}
         self._error: Mapping[str, Any] | None = None
         self._errors = 0
         self._said = ""
@@ -106,6 +107,14 @@ class Findings:
             text += f" (and {self._errors - 1} more in the log)"
         return _with_remedy(text, f"{summary} {detail}", _IN_FILE if place else "")
 
+    def forget(self, addresses: Container[str]) -> None:
+        """Note that a state which holds `addresses` is safe."""
+        self.made = {name: made for name, made in self.made.items() if name not in addresses}
+
+    def unaccounted(self) -> tuple[Created, ...]:
+        """Return what may exist without being in a state, if nothing more is heard."""
+        return (*self.made.values(), *self._begun.values())
+
     def _note_diagnostic(self, message: Mapping[str, Any]) -> None:
         diagnostic = message.get("diagnostic")
         if isinstance(diagnostic, Mapping) and diagnostic.get("severity") == "error":
@@ -124,9 +133,12 @@ class Findings:
         address = str((hook.get("resource") or {}).get("addr") or "")
         if not address or hook.get("action") != "create":
             return
-        # One that was begun, or that failed, may exist all the same: nobody else will know.
-        identity = str(hook.get("id_value") or "") if kind == "apply_complete" else ""
-        self.made[address] = Created(address=address, id_value=identity)
+        if kind == "apply_start":
+            self._begun[address] = Created(address=address)
+            return
+        self._begun.pop(address, None)
+        # One that failed may exist all the same, and nobody else will say so.
+        self.made[address] = Created(address=address, id_value=str(hook.get("id_value") or ""))
 
 
 def _shortened(detail: str) -> str:

@@ -37,6 +37,7 @@ class Halt:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pressing = False
         self._killing = False
+        self._impatient = False
         self._watchers: list[Callable[[], None]] = []
         self.cause: Cause | None = None
 
@@ -44,6 +45,11 @@ class Halt:
     def fenced(self) -> bool:
         """Whether the phase is, or may be, another's by now."""
         return self.cause is not None and self.cause >= Cause.UNHEARD
+
+    @property
+    def hard(self) -> bool:
+        """Whether the tool was not left to end by itself."""
+        return self._killing or self._impatient
 
     def interrupt(self, cause: Cause) -> None:
         """Let the tool end by itself, ask again after a while, then end it."""
@@ -58,6 +64,10 @@ class Halt:
         self._killing = True
         for child in self._children:
             child.kill()
+
+    def pids(self) -> list[int]:
+        """Return the processes under way."""
+        return [child.pid for child in self._children]
 
     def check(self) -> None:
         """Return if the phase may go on.
@@ -97,7 +107,8 @@ class Halt:
             watcher()
 
     async def _press(self) -> None:
-        for _ in range(2):
+        for again in (False, True):
+            self._impatient = again
             for child in list(self._children):
                 await child.interrupt()
             await asyncio.sleep(self._grace_s)

@@ -34,8 +34,6 @@ class Clock:
     """How long is waited for what, in seconds.
 
     Attributes:
-        renewal_s: the longest time between two renewals; a fifth of the lease when that is less.
-            An order to stop is heard this late.
         fence: the part of a lease that may pass without a renewal before the child is killed.
         log_s: the shortest time between two blocks of a log.
         snapshot_s: how long a state waits for a newer one before it is sent as a snapshot.
@@ -44,7 +42,6 @@ class Clock:
         farewell_s: how long results are offered to a platform that does not answer.
     """
 
-    renewal_s: float = 2.0
     fence: float = 0.6
     log_s: float = 0.1
     snapshot_s: float = 0.5
@@ -122,9 +119,14 @@ class Room:
         return self.path / "in"
 
     @property
-    def made(self) -> Path:
-        """What the tool is told to write, outside the configuration."""
-        return self.path / "out"
+    def plan_file(self) -> Path:
+        """Where the plan is written, and applied from."""
+        return self.path / "out" / "plan"
+
+    @property
+    def generated_file(self) -> Path:
+        """Where configuration for imported objects is written."""
+        return self.path / "out" / "generated.tf"
 
     def inside(self, path: Path) -> str:
         """Return how the child calls `path`, a path below the attempt's own."""

@@ -1,7 +1,7 @@
 """Passes states from the spool on to the platform: in order, the newest wins, none is lost."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ class Keeper:
         spool: Spool,
         *,
         delay_s: float,
-        on_sent: Callable[[bytes], None],
+        on_sent: Callable[[bytes], Awaitable[None]],
         on_refused: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> None:
@@ -44,7 +44,6 @@ class Keeper:
         self._on_refused = on_refused
         self._on_lost = on_lost
         self._more = asyncio.Event()
-        self._ending = asyncio.Event()
         self._lost = False
         self.refusal = ""
         self._sender = asyncio.create_task(self._send_snapshots())
@@ -53,50 +52,52 @@ class Keeper:
         """Say that the spool has a newer state."""
         self._more.set()
 
-    async def finish(self, *, final: bool, patience_s: float) -> None:
+    async def close(self) -> None:
+        """Send no snapshots any more; `finish` sends what is left."""
+        self._sender.cancel()
+        await asyncio.gather(self._sender, return_exceptions=True)
+
+    async def take(self, state: bytes) -> None:
+        """Take a state that terraform could not hand over: it is newer than any in the spool."""
+        incoming = self._spool.incoming()
+        incoming.write_bytes(state)
+        await asyncio.to_thread(self._spool.accept, incoming)
+
+    async def finish(self, *, final: bool, lost: bool, patience_s: float) -> bool:
         """Send what is left and, if `final`, tell the platform that nothing comes after it.
 
         What the platform refuses is offered to it, for a person. What it does not answer to stays
         in the spool, and what it has taken leaves it.
+
+        Args:
+            lost: the phase is another's by now: only offer.
+
+        Returns:
+            Whether the newest state, if there is any, is the workspace's newest.
         """
-        self._ending.set()
-        self._more.set()
-        await asyncio.wait([self._sender], timeout=patience_s)
-        self._sender.cancel()
-        await asyncio.gather(self._sender, return_exceptions=True)
-        if self._spool.number and not (self._lost or self.refusal):
-            if final or not self._spool.is_safe:
-                await self._send(final=final, patience_s=patience_s)
+        self._lost = self._lost or lost
+        if (final or not self._spool.is_safe) and not (self._lost or self.refusal):
+            await self._send(final=final, patience_s=patience_s)
+        saved = self._spool.is_safe
         if self._lost or self.refusal:
             await self._offer(patience_s)
         if self._spool.is_safe:
             self._spool.remove()
-
-    async def finish_with(self, state: bytes, *, patience_s: float) -> None:
-        """Send a state that terraform could not hand over: it is newer than any in the spool."""
-        incoming = self._spool.incoming()
-        incoming.write_bytes(state)
-        await asyncio.to_thread(self._spool.accept, incoming)
-        await self.finish(final=True, patience_s=patience_s)
+        return saved
 
     async def _send_snapshots(self) -> None:
         while not (self._lost or self.refusal):
             await self._more.wait()
+            # The last state of all comes just before the tool's end; with some delay it goes once.
+            await asyncio.sleep(self._delay_s)
             self._more.clear()
-            # The last state of all comes just before the tool's end; sent then, it goes once.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._delay_s):
-                    await self._ending.wait()
-            if self._ending.is_set():
-                return
             await self._send(final=False, patience_s=_FOREVER_S)
 
     async def _send(self, *, final: bool, patience_s: float) -> None:
-        number = self._spool.number
-        path = self._spool.newest()
-        if path is None:
+        newest = await self._newest()
+        if newest is None:
             return
-        state = await asyncio.to_thread(path.read_bytes)
+        number, state = newest
         try:
             await insist(
                 lambda: self._plane.put_state(self._job, state, final=final),
@@ -106,13 +107,22 @@ class Keeper:
             self._lost = True
             self._on_lost()
         except UnavailableError as error:
-            log.warning("A state stays on this machine", spool=str(path), error=str(error))
+            log.warning(
+                "A state stays on this machine", spool=str(self._spool.path), error=str(error)
+            )
         except LandformError as error:
             self.refusal = str(error)
             self._on_refused()
         else:
             self._spool.note_sent(number)
-            self._on_sent(state)
+            await self._on_sent(state)
+
+    async def _newest(self) -> tuple[int, bytes] | None:
+        while (path := self._spool.newest()) is not None:
+            number = self._spool.number
+            with suppress(FileNotFoundError):  # a newer one came while we looked
+                return number, await asyncio.to_thread(path.read_bytes)
+        return None
 
     async def _offer(self, patience_s: float) -> None:
         path = self._spool.newest()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from landform.contract import ControlPlane, LogStream, LostLeaseError, PhaseJob
 from landform.execution import messages
@@ -25,6 +25,13 @@ _OUR_OWN: Final = (
 )
 
 
+class Heard(NamedTuple):
+    """What came, without secrets: messages, and lines that were none."""
+
+    messages: list[dict[str, Any]]
+    text: list[bytes]
+
+
 class PhaseLog:
     """Both logs; what is written to them is without secrets and in order."""
 
@@ -44,11 +51,11 @@ class PhaseLog:
             for stream in LogStream
         }
 
-    async def messages(self, lines: list[bytes], *, planning: bool) -> list[dict[str, Any]]:
-        """Write what the tool says with `-json`; return the messages among the lines."""
+    async def messages(self, lines: list[bytes], *, planning: bool) -> Heard:
+        """Write what the tool says with `-json`; return it as it was written."""
         raw: list[bytes] = []
         text: list[bytes] = []
-        found: list[dict[str, Any]] = []
+        heard = Heard([], [])
         for line in lines:
             message = messages.parse(line)
             if message is None:
@@ -56,23 +63,25 @@ class PhaseLog:
                 if not plain.startswith(_OUR_OWN):
                     raw.append(plain)
                     text.append(plain)
+                    heard.text.append(plain)
                 continue
             if message.get("message_code") == "initializing_backend_message":
                 continue
             clean, message = self._redactor.in_json(line, message)
-            found.append(message)
+            heard.messages.append(message)
             raw.append(clean)
             if said := self._said(message, planning=planning):
                 text.append(said.encode(errors="replace"))
         await self._write(LogStream.JSON, raw)
         await self._write(LogStream.TEXT, text)
-        return found
+        return heard
 
-    async def plain(self, lines: list[bytes]) -> None:
-        """Write text to both logs."""
+    async def plain(self, lines: list[bytes]) -> list[bytes]:
+        """Write text to both logs and return it as it was written."""
         clean = [self._plain(line) for line in lines]
         await self._write(LogStream.JSON, clean)
         await self._write(LogStream.TEXT, clean)
+        return clean
 
     async def for_people(self, lines: list[bytes]) -> None:
         """Write text that has its own form elsewhere for programs."""
@@ -81,6 +90,11 @@ class PhaseLog:
     async def close(self, *, patience_s: float) -> None:
         """Send what is left; what the platform does not take within `patience_s` is dropped."""
         await asyncio.gather(*(c.close(patience_s=patience_s) for c in self._channels.values()))
+
+    def release(self) -> None:
+        """Make nobody wait any more: what there is no room for is dropped."""
+        for channel in self._channels.values():
+            channel.release()
 
     def _plain(self, line: bytes) -> bytes:
         if line.endswith(CUT):
@@ -123,17 +137,22 @@ class _Channel:
         self._less = asyncio.Event()
         self._closing = asyncio.Event()
         self._dead = False
+        self._released = False
         self._sender = asyncio.create_task(self._send())
 
     async def write(self, data: bytes) -> None:
         """Add `data`; waits while too much is waiting already."""
-        if self._dead:
+        if self._dead or (self._released and len(self._waiting) > _ROOM):
             return
         self._waiting += data
         self._more.set()
-        while len(self._waiting) > _ROOM and not self._dead:
+        while len(self._waiting) > _ROOM and not self._dead and not self._released:
             self._less.clear()
             await self._less.wait()
+
+    def release(self) -> None:
+        self._released = True
+        self._less.set()
 
     async def close(self, *, patience_s: float) -> None:
         self._closing.set()

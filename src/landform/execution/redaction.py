@@ -74,6 +74,10 @@ class Redactor:
         value = self._walk(value, formal=True)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), value
 
+    def document(self, value: Any) -> Any:
+        """Return a plan, read from JSON, without secrets in it; its form stays."""
+        return self._walk(value, formal=True)
+
     def _walk(self, value: Any, *, formal: bool) -> Any:
         if isinstance(value, str):
             return self.text(value)

@@ -26,4 +26,4 @@ def new_secret(prefix: str = "") -> str:
 
 def digest(secret: str) -> bytes:
     """Return the SHA-256 to keep or to look up; no slow hash is needed for 256 random bits."""
-    return hashlib.sha256(secret.encode(errors="replace")).digest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity import tokens
 from landform.identity.actor import Actor, ActorKind
+from landform.identity.credentials import LONGEST, digest, new_secret
 from landform.identity.events import LoginApproved
 from landform.identity.models import LoginCode, User
-from landform.identity.credentials import LONGEST, digest, new_secret
 from landform.identity.users import actor_of
 from landform.kit import events
 from landform.kit.clock import now

@@ -33,24 +33,29 @@ async def hash_password(text: str) -> str:
     Raises:
         InvalidError: too short to be safe or too long to be sensible.
     """
-    if len(text) < SHORTEST or len(text.encode(errors="replace")) > _LONGEST:
+    if len(text) < SHORTEST or len(_bytes(text)) > _LONGEST:
         raise InvalidError(
             f"A password has at least {SHORTEST} characters and at most {_LONGEST} bytes.",
             pointer="password",
         )
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, HASHER.hash, text)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, HASHER.hash, _bytes(text))
 
 
 async def verify_password(hashed: str | None, text: str) -> bool:
     """Tell whether `text` is the password of `hashed`; None, for nobody's, takes as long."""
     matches = await asyncio.get_running_loop().run_in_executor(
-        _THREADS, _matches, hashed or NOBODY, text[:_LONGEST]
+        _THREADS, _matches, hashed or NOBODY, _bytes(text)[: _LONGEST + 1]
     )
     return matches and hashed is not None
 
 
-def _matches(hashed: str, text: str) -> bool:
+def _matches(hashed: str, password: bytes) -> bool:
     try:
-        return HASHER.verify(hashed, text.encode(errors="replace"))
+        return HASHER.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def _bytes(text: str) -> bytes:
+    """Encode what a form or JSON may hold, half characters included."""
+    return text.encode(errors="surrogatepass")

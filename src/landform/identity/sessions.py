@@ -7,9 +7,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import Actor
+from landform.identity.credentials import LONGEST, digest, new_secret
 from landform.identity.events import SignedIn, SignedOut
 from landform.identity.models import BrowserSession, User
-from landform.identity.credentials import LONGEST, digest, new_secret
 from landform.identity.users import actor_of
 from landform.kit import events
 from landform.kit.clock import now
@@ -31,9 +31,7 @@ async def open_session(session: AsyncSession, user: User) -> str:
     await session.flush()
     events.publish(
         session,
-        SignedIn(
-            actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id
-        ),
+        SignedIn(actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id),
     )
     return secret
 
@@ -60,9 +58,7 @@ async def close(session: AsyncSession, secret: str) -> None:
     await session.delete(row)
     events.publish(
         session,
-        SignedOut(
-            actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id
-        ),
+        SignedOut(actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id),
     )
 
 

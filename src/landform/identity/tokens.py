@@ -7,9 +7,9 @@ from sqlalchemy import column, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import Actor, ActorKind
+from landform.identity.credentials import LONGEST, PREFIXES, digest, new_secret
 from landform.identity.events import TokenIssued, TokenRevoked
 from landform.identity.models import ApiToken, User
-from landform.identity.credentials import LONGEST, PREFIXES, digest, new_secret
 from landform.kit import events
 from landform.kit.clock import now
 from landform.kit.errors import (
@@ -94,9 +94,7 @@ async def mint(
     """
     if expires_at is not None and expires_at <= now():
         raise InvalidError("The expiry is in the past.", pointer="expired_at")
-    check_text(
-        description, what="The description", limit=_DESCRIPTION_LIMIT, pointer="description"
-    )
+    check_text(description, what="The description", limit=_DESCRIPTION_LIMIT, pointer="description")
     secret = new_secret(PREFIXES[owner_kind])
     token = ApiToken(
         kind=owner_kind,
@@ -208,9 +206,7 @@ async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
     return token
 
 
-async def list_(
-    session: AsyncSession, actor: Actor, user_id: str, page: Page
-) -> Paged[ApiToken]:
+async def list_(session: AsyncSession, actor: Actor, user_id: str, page: Page) -> Paged[ApiToken]:
     """Return a user's tokens, newest first.
 
     Raises:
@@ -223,8 +219,10 @@ async def list_(
 
 
 async def _note_use(session: AsyncSession, token: ApiToken) -> None:
-    """Skip a row that another request is writing: it notes the same minute, and a wait for it
-    would make all requests of a busy token stand in line behind the slowest.
+    """Write `last_used_at` when it is old.
+
+    A row that another request is writing is skipped: it notes the same minute, and to wait for
+    it would make all requests of a busy token stand in line behind the slowest.
     """
     before = now() - _USE_NOTED_EVERY
     if token.last_used_at is not None and token.last_used_at > before:

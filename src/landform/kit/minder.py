@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _CANNOT_RUN: Final = 127
+_CAUGHT: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _OWNER_CHECK_S: Final = 1.0  # the pipe tells at once; this is for a copy of it that leaked
 
 
@@ -75,9 +76,12 @@ def main(argument: str) -> int:
         os.set_inheritable(descriptor, False)
     wake = _catch_signals()
     minder = os.getpid()
+    # A signal to the child before it is the program must end it and not be caught by us in it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CAUGHT)
     child = os.fork()
     if child == 0:
         _become(errand, minder)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)
     try:
         return _mind(child, errand, wake)
     finally:
@@ -91,13 +95,16 @@ def _catch_signals() -> int:
     os.set_blocking(read_end, False)
     os.set_blocking(write_end, False)
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for signum in _CAUGHT:
         signal.signal(signum, lambda *_: None)
     return read_end
 
 
 def _become(errand: Errand, minder: int) -> NoReturn:
     try:
+        for signum in _CAUGHT:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)
         os.chdir(errand.cwd)
         os.umask(0o077)
         if errand.uid is not None and errand.gid is not None:

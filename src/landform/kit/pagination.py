@@ -31,9 +31,7 @@ class Paged(Generic[T]):
     total: int
 
 
-async def fetch_page(
-    session: AsyncSession, wanted: Select[tuple[T]], page: Page, *order: Any
-) -> Paged[T]:
+async def fetch_page(session: AsyncSession, wanted: Select[T], page: Page, *order: Any) -> Paged[T]:
     """Return `page` of the entities that `wanted` selects, ordered by `order`, and their count.
 
     `order` must end in something unique, else a row may be on two pages.

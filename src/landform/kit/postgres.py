@@ -64,6 +64,7 @@ _PROGRESS_S: Final = 5.0
 _STOP: Final = [(int(signal.SIGINT), 60.0), (int(signal.SIGQUIT), 10.0), (int(signal.SIGKILL), 5.0)]
 _KILL: Final = [(int(signal.SIGKILL), 5.0)]
 _ORPHAN_GRACE_S: Final = 2.0
+_ORPHAN_PATIENCE_S: Final = 10.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 
@@ -99,6 +100,7 @@ class EmbeddedPostgres:
         self._start_timeout_s = start_timeout_s
         self._cache = cache
         self._server: MindedProgram | None = None
+        self._claim: int | None = None
         self.url = ""
 
     @property
@@ -149,6 +151,9 @@ class EmbeddedPostgres:
 
     async def stop(self) -> None:
         """End the server in order if it is ours; the data stays. Waits until it is gone."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            os.close(claim)
         server, self._server = self._server, None
         if server is not None:
             await server.end()
@@ -177,11 +182,12 @@ class EmbeddedPostgres:
             try:
                 await self.start()
             except LandformError as error:
-                log.error("postgres.not_started", reason=str(error))  # noqa: TRY400 - expected kind
+                log.warning("postgres.not_started", reason=str(error))
 
     async def _attach(self) -> bool:
         recorded = self._directory.postmaster()
-        if recorded is None or not recorded.is_ready:
+        # An unclaimed server is about to end, though it may still answer.
+        if recorded is None or not recorded.is_ready or not self._directory.is_claimed():
             return False
         url = _url(self._database, self._database, recorded.socket_directory)
         try:
@@ -221,6 +227,7 @@ class EmbeddedPostgres:
         )
         await self._wait_until_ready(self._server, sockets, deadline, written_before)
         await self._make_database(sockets)
+        self._claim = directory.claim()
         self.url = _url(self._database, self._database, sockets)
 
     def _binaries(self, account: Account) -> Binaries:
@@ -238,7 +245,7 @@ class EmbeddedPostgres:
                 orphans = [recorded.pid]
                 signum = signal.SIGINT if waited_s < _STOP[0][1] else signal.SIGQUIT
             elif waited_s > _ORPHAN_GRACE_S:  # else they are about to notice that it died
-                signum = signal.SIGQUIT
+                signum = signal.SIGQUIT if waited_s < _ORPHAN_PATIENCE_S else signal.SIGKILL
             if signum is not None and signum != sent:
                 log.warning("postgres.orphans", pids=orphans, signal=signum.name)
                 for pid in orphans:
@@ -299,8 +306,7 @@ class EmbeddedPostgres:
     ) -> None:
         began = reported = time.monotonic()
         while True:
-            recorded = self._directory.postmaster()
-            if recorded is not None and recorded.is_ready and recorded.socket_directory == sockets:
+            if self._is_ready(sockets):
                 return
             if server.status is not None:
                 raise self._failure("does not start", written_before)
@@ -311,6 +317,16 @@ class EmbeddedPostgres:
                 reported = now
                 log.info("postgres.starting", waited_s=round(now - began), log=self._tail(0, 1))
             await asyncio.sleep(_POLL_S)
+
+    def _is_ready(self, sockets: Path) -> bool:
+        recorded = self._directory.postmaster()
+        return (
+            recorded is not None
+            and recorded.is_ready
+            and recorded.socket_directory == sockets
+            # It may be what a server left that was killed, and at the same place.
+            and recorded.pid in self._directory.processes()
+        )
 
     async def _make_database(self, sockets: Path) -> None:
         """Make the role and the database that are not there yet."""

@@ -1,6 +1,7 @@
 """What the directory of an embedded PostgreSQL holds, and who is working on it.
 
-lock          held (flock) by whoever runs the server, or is about to
+lock          held (flock) by the server's minder, or by who is about to start a server
+owner         held by the process the server will end with
 postgres.log  of this start and those before; past 10 MB it is put aside as postgres.log.1
 data/         the cluster; 0700, owned by the user the server runs as
 run/          the socket, if it can be here (see `postgres_account.socket_directory`)
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,6 +66,35 @@ class PostgresDirectory:
             os.close(descriptor)
             return None
         return descriptor
+
+    def claim(self) -> int:
+        """Say that the server is this process's; needs the lock.
+
+        Returns:
+            A descriptor that says so until it is closed, or this process is gone.
+        """
+        # A new file each time: the one before may be held by who has lost its server.
+        with opened(self.path) as inside:
+            with suppress(FileNotFoundError):
+                os.unlink("owner.new", dir_fd=inside)
+            descriptor = self._open("owner.new", os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.rename("owner.new", "owner", src_dir_fd=inside, dst_dir_fd=inside)
+        return descriptor
+
+    def is_claimed(self) -> bool:
+        """Tell whether the process that owns the server is alive and wants it to go on."""
+        try:
+            descriptor = self._open("owner", os.O_RDONLY, create=False)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def open_log(self) -> int:
         """Return a descriptor that appends to the log, to a fresh one past 10 MB."""
@@ -155,9 +186,9 @@ class PostgresDirectory:
             return []
         return [recorded.pid]
 
-    def _open(self, name: str, flags: int) -> int:
+    def _open(self, name: str, flags: int, *, create: bool = True) -> int:
         """Open or make a file here; what root makes in another's directory is that user's."""
-        flags |= os.O_CREAT | os.O_NOFOLLOW
+        flags |= os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         with opened(self.path) as inside:
             descriptor = os.open(name, flags, mode=0o600, dir_fd=inside)
             found, owner = os.fstat(descriptor), os.fstat(inside)

@@ -42,7 +42,7 @@ from landform.runs.status import PhaseStatus, Step
 from landform.states import service as states
 from landform.states.models import StateVersion
 from landform.toolchain.versions import Tool
-from landform.variables import service as variables
+from landform.variables import queries as variables
 from landform.workspaces.models import Project, Workspace
 
 Resolve = Callable[[Tool, str], Awaitable[str]]

@@ -43,11 +43,8 @@ async def _require_safe(session: AsyncSession, workspace: Workspace) -> None:
     if workspace.current_state_version_id is None:
         return
     state = await session.get_one(StateVersion, workspace.current_state_version_id)
-    managed = sum(
-        resource["count"] for resource in state.resources if resource.get("mode") == "managed"
-    )
-    if managed:
+    if state.resource_count:
         raise ConflictError(
-            f"Workspace {workspace.name} still manages {managed} resources, which may still be"
-            " being processed or billed; destroy them first, or force the deletion."
+            f"Workspace {workspace.name} still manages {state.resource_count} resources; destroy"
+            " them first, or force the deletion."
         )

@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
-from landform.access.service import require, visible_workspaces
+from landform.access.service import may, require, visible_workspaces
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
-from landform.contract import Artefact
+from landform.contract import Artefact, Phase
 from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
 from landform.kit.events import EventRow
@@ -19,7 +19,8 @@ from landform.organizations.models import Organization
 from landform.runs import workspace_queue
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Comment, Run, RunPhase
-from landform.runs.status import FINAL, PhaseStatus, RunStatus
+from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
+from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace
 
@@ -33,12 +34,55 @@ async def get(session: AsyncSession, actor: Actor, run_id: str) -> Run:
     return run
 
 
-async def get_phase(session: AsyncSession, actor: Actor, phase_id: str) -> tuple[RunPhase, Run]:
+async def get_many(session: AsyncSession, actor: Actor, run_ids: Sequence[str]) -> list[Run]:
+    """Return those of the runs that `actor` may see."""
+    runs = (await session.scalars(select(Run).where(Run.id.in_(run_ids)))).all()
+    seen = {}
+    for workspace_id in {run.workspace_id for run in runs}:
+        workspace = await session.get_one(Workspace, workspace_id)
+        seen[workspace_id] = await may(session, actor, Permission.READ_WORKSPACE, workspace.place)
+    return [run for run in runs if seen[run.workspace_id]]
+
+
+async def get_phase(
+    session: AsyncSession, actor: Actor, phase_id: str, phase: Phase
+) -> tuple[RunPhase, Run]:
     """Return a plan or apply and its run; NotFoundError also when `actor` may not know of it."""
-    phase = await session.get(RunPhase, phase_id)
-    if phase is None:
-        raise NotFoundError(f"There is no {phase_id.partition('-')[0]} {phase_id}.")
-    return phase, await get(session, actor, phase.run_id)
+    row = await session.get(RunPhase, phase_id)
+    if row is None or row.phase is not phase:
+        raise NotFoundError(f"There is no {phase} {phase_id}.")
+    return row, await get(session, actor, row.run_id)
+
+
+async def get_phases(
+    session: AsyncSession, actor: Actor, phase_ids: Sequence[str]
+) -> list[RunPhase]:
+    """Return those of the plans and applies whose runs `actor` may see."""
+    rows = (await session.scalars(select(RunPhase).where(RunPhase.id.in_(phase_ids)))).all()
+    runs = await get_many(session, actor, [row.run_id for row in rows])
+    seen = {run.id for run in runs}
+    return [row for row in rows if row.run_id in seen]
+
+
+async def structured(session: AsyncSession, phase_ids: Sequence[str]) -> dict[str, bool]:
+    """Tell for each phase whether its workspace offers structured output."""
+    query = (
+        select(RunPhase.id, Workspace.structured_run_output_enabled)
+        .join(Run, Run.id == RunPhase.run_id)
+        .join(Workspace, Workspace.id == Run.workspace_id)
+        .where(RunPhase.id.in_(phase_ids))
+    )
+    return {row.id: row.structured_run_output_enabled for row in await session.execute(query)}
+
+
+async def state_ids(session: AsyncSession, run: Run) -> list[str]:
+    """Return the states that a run the caller could get wrote, oldest first."""
+    query = (
+        select(StateVersion.id)
+        .where(StateVersion.run_id == run.id, StateVersion.status == StateStatus.FINALIZED)
+        .order_by(StateVersion.serial)
+    )
+    return list(await session.scalars(query))
 
 
 async def phases_of(
@@ -101,6 +145,25 @@ async def waiting_in_organization(
     query = select(Run).where(*conditions).order_by(Run.number)
     rows = await session.scalars(query.limit(page.size).offset(page.offset))
     return Paged(items=list(rows), total=total or 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """How busy an organization is."""
+
+    organization_id: str
+    pending: int
+    running: int
+
+
+async def capacity(session: AsyncSession, organization: Organization) -> Capacity:
+    """Count the organization's runs that wait and that work."""
+    works = Run.status.in_(RUNNING)
+    query = select(func.count().filter(~works), func.count().filter(works)).where(
+        Run.organization_id == organization.id, Run.status.in_(_QUEUE)
+    )
+    pending, running = (await session.execute(query)).one()
+    return Capacity(organization_id=organization.id, pending=pending, running=running)
 
 
 async def position(session: AsyncSession, run: Run) -> int:

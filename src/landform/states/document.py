@@ -50,6 +50,11 @@ class StateDocument:
     outputs: dict[str, Output]
     resources: list[dict[str, Any]]
 
+    @property
+    def managed_count(self) -> int:
+        """Instances of managed resources; what is only read does not count."""
+        return sum(each["count"] for each in self.resources if each["mode"] == "managed")
+
 
 def parse(raw: bytes) -> StateDocument:
     """Read a raw state.

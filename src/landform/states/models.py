@@ -32,6 +32,7 @@ class StateVersion(Base):
         md5: of the raw state, in hexadecimal, as the client announced it.
         is_intermediate: a snapshot taken during an apply.
         resources: what TFE lists per state: name, type, count, module, provider.
+        resource_count: instances of managed resources.
     """
 
     __tablename__ = "state_versions"
@@ -50,6 +51,7 @@ class StateVersion(Base):
     has_json: Mapped[bool] = mapped_column(default=False)
     terraform_version: Mapped[str | None]
     resources: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    resource_count: Mapped[int] = mapped_column(default=0)
     created_by: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
     finalized_at: Mapped[datetime | None]

@@ -94,3 +94,12 @@ def output_value(keyring: Keyring, row: StateOutput) -> object:
         keyring.open(row.sealed_value, place=f"state-outputs/{row.id}")
     )
     return value
+
+
+async def resource_counts(session: AsyncSession, shown: Sequence[Workspace]) -> dict[str, int]:
+    """Return how many resources each workspace manages, by its id; those with no state lack."""
+    ids = [each.current_state_version_id for each in shown if each.current_state_version_id]
+    query = select(StateVersion.workspace_id, StateVersion.resource_count).where(
+        StateVersion.id.in_(ids)
+    )
+    return {row.workspace_id: row.resource_count for row in await session.execute(query)}

@@ -19,7 +19,7 @@ from landform.kit import events
 from landform.kit.clock import now
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
-from landform.kit.errors import ConflictError, InvalidError, NotFoundError
+from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
 from landform.kit.ids import new_id
 from landform.kit.storage import Store
 from landform.states.document import Output, StateDocument, kind_of, md5_of, parse
@@ -208,28 +208,50 @@ async def discard_pending(session: AsyncSession, workspace: Workspace) -> None:
         state.status = StateStatus.DISCARDED
 
 
+async def save(
+    sessions: Sessions,
+    store: Store,
+    keyring: Keyring,
+    actor: Actor,
+    workspace: Workspace,
+    announcement: Announcement,
+    raw: bytes,
+) -> str:
+    """Announce a state and take it, when both come in one request; return its id."""
+    async with transaction(sessions) as session:
+        state_id = (await announce(session, actor, workspace, announcement)).id
+    try:
+        await receive(sessions, store, keyring, state_version_id=state_id, raw=raw)
+    except LandformError:
+        async with transaction(sessions) as session:
+            state = await session.get_one(StateVersion, state_id)
+            state.status = StateStatus.DISCARDED
+        raise
+    return state_id
+
+
 async def roll_back(
     sessions: Sessions,
     store: Store,
     keyring: Keyring,
     actor: Actor,
-    *,
     workspace: Workspace,
+    *,
     to: StateVersion,
-) -> StateVersion:
-    """Make an older state the newest again, as a new version with the next serial."""
-    raw = await store.get(to.path)
-    document = msgspec.json.decode(raw)
+) -> str:
+    """Make an older state the newest again, as a new version with the next serial.
+
+    `actor` must have locked the workspace. Returns the new version's id.
+    """
+    document = msgspec.json.decode(await store.get(to.path))
     async with transaction(sessions) as session:
         newest = await _current(session, await locked(session, workspace.id))
-        document["serial"] = (newest.serial if newest else to.serial) + 1
-        again = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        announced = Announcement(
-            serial=document["serial"], md5=md5_of(again), lineage=to.lineage, force=True
-        )
-        state = await announce(session, actor, workspace, announced)
-    await receive(sessions, store, keyring, state_version_id=state.id, raw=again)
-    return state
+    document["serial"] = (newest.serial if newest else to.serial) + 1
+    raw = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    announcement = Announcement(
+        serial=document["serial"], md5=md5_of(raw), lineage=to.lineage, force=True
+    )
+    return await save(sessions, store, keyring, actor, workspace, announcement, raw)
 
 
 def _require_announced(state: StateVersion, document: StateDocument) -> None:
@@ -286,6 +308,7 @@ def _make_current(
     state.terraform_version = document.terraform_version
     state.lineage = document.lineage
     state.resources = document.resources
+    state.resource_count = document.managed_count
     workspace.current_state_version_id = state.id
     for name, output in document.outputs.items():
         session.add(_output_row(keyring, state, name, output))

@@ -36,7 +36,7 @@ async def ask(
     """Ask the person whether the command line may act for them."""
     if response_type != "code" or code_challenge_method != "S256" or client_id != CLIENT_ID:
         raise InvalidError("Only the authorization code flow with PKCE (S256) is offered here.")
-    login.require_local(redirect_uri)
+    login.check_redirect(redirect_uri)
     return page(
         request,
         "sign_in/consent.html",
@@ -59,7 +59,7 @@ async def answer(
 ) -> Response:
     """Send the browser back to the command line, with a code or with a refusal."""
     visitor.require_own_form(form_token)
-    login.require_local(redirect_uri)
+    login.check_redirect(redirect_uri)
     if decision == "allow":
         code = await login.create_code(
             session, visitor.actor, CLIENT_ID, redirect_uri, code_challenge

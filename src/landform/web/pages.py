@@ -2,18 +2,26 @@
 
 import hashlib
 import hmac
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
-from fastapi import Depends, Request
+import structlog
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException
 
 from landform.edge.deps import Session, process_of
+from landform.edge.statuses import status_of
 from landform.identity import sessions
 from landform.identity.actor import Actor
 from landform.kit.errors import ForbiddenError, UnauthenticatedError
+
+log = structlog.get_logger()
 
 COOKIE: Final = "landform_session"
 _HERE: Final = Path(__file__).parent
@@ -103,3 +111,20 @@ def set_cookie(request: Request, answer: RedirectResponse, secret: str) -> None:
         secure=url.startswith("https://"),
         path="/",
     )
+
+
+async def failure_page(request: Request, failure: Exception) -> Response:
+    """Answer what went wrong as a page; who is not signed in is sent to sign in."""
+    if isinstance(failure, SignInFirstError):
+        return redirect(f"/login?{urlencode({'then': failure.then})}")
+    if isinstance(failure, HTTPException):
+        status, detail = failure.status_code, str(failure.detail)
+    elif isinstance(failure, RequestValidationError):
+        status, detail = 400, "Something in the address or the form is missing or malformed."
+    else:
+        status, detail = status_of(failure), str(failure)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("a page failed", path=request.url.path, exc_info=failure)
+        detail = "This is our mistake; it was written to the server's log."
+    title = HTTPStatus(status).phrase
+    return page(request, "layout/failure.html", status=status, title=title, detail=detail)

@@ -10,17 +10,18 @@ from landform.access.permissions import Permission
 from landform.access.service import permissions, visible_workspaces
 from landform.contract import LogStream
 from landform.edge.deps import Session, process_of
-from landform.identity import users
 from landform.identity.actor import Actor
+from landform.identity.models import User
 from landform.kit.clock import rfc3339
 from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.pagination import Page
 from landform.logs import service as logs
-from landform.organizations import queries as organizations
 from landform.organizations.models import Organization
 from landform.runs import queries, service
 from landform.runs.models import Run, RunPhase
 from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step, can
 from landform.web.pages import CurrentVisitor, page, redirect
+from landform.workspaces import organizations
 from landform.workspaces.models import Workspace
 
 router = APIRouter(include_in_schema=False)
@@ -38,7 +39,9 @@ _STEPS: Final = {
 async def home(request: Request, session: Session, visitor: CurrentVisitor) -> Response:
     """List the workspaces the visitor may see, each with its latest run."""
     rows = []
-    for organization in await organizations.visible_to(session, visitor.actor):
+    page_one = Page(number=1, size=_SHOWN)
+    shown = await organizations.list_organizations(session, visitor.actor, page=page_one)
+    for organization in shown.items:
         rows += await _listed(session, visitor.actor, organization)
     return page(request, "layout/home.html", visitor=visitor, workspaces=rows[:_SHOWN])
 
@@ -114,7 +117,7 @@ async def _run(
         "kind": "plan only" if run.plan_only else kind,
         "tool": run.tool.value,
         "version": run.tool_version,
-        "author": await users.display_name(session, run.created_by),
+        "author": await _author(session, run),
         "created_at": rfc3339(run.created_at),
         "waits_for": await queries.wait_reason(session, run),
         "error": run.error,
@@ -162,7 +165,7 @@ async def _listed(
     query = (
         select(Workspace, Run)
         .outerjoin(Run, Run.id == Workspace.current_run_id)
-        .where(visible)
+        .where(visible, Workspace.organization_id == organization.id)
         .order_by(Workspace.name)
         .limit(_SHOWN)
     )
@@ -176,3 +179,8 @@ async def _listed(
         }
         for workspace, run in await session.execute(query)
     ]
+
+
+async def _author(session: AsyncSession, run: Run) -> str:
+    user = await session.get(User, run.created_by)
+    return user.username if user else run.created_by

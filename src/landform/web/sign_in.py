@@ -1,7 +1,8 @@
 """Signing in and out, and setting a password of one's own."""
 
-from fastapi import APIRouter, Form, Request, Response
 from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
 
 from landform.edge.deps import Session
 from landform.identity import sessions, users
@@ -59,17 +60,22 @@ async def set_password(
     session: Session,
     visitor: CurrentVisitor,
     form_token: Text,
+    old: Text,
     password: Text,
     again: Text,
     then: Text = "/",
 ) -> Response:
-    """Set a new password; what was printed or set by somebody else no longer works."""
+    """Set a new password; other browsers are signed out, this one stays signed in."""
     visitor.require_own_form(form_token)
-    try:
-        if password != again:
-            raise InvalidError("The two passwords are not the same.")
-        await users.change_password(session, visitor.actor, visitor.actor.id, password)
-    except InvalidError as failure:
-        values = {"visitor": visitor, "then": then, "failure": str(failure)}
+    failure = "" if password == again else "The two passwords are not the same."
+    if not failure:
+        try:
+            user = await users.change_password(session, visitor.actor, old=old, new=password)
+        except (InvalidError, UnauthenticatedError) as refused:
+            failure = str(refused)
+    if failure:
+        values = {"visitor": visitor, "then": then, "failure": failure}
         return page(request, "sign_in/password.html", status=422, **values)
-    return redirect(then)
+    answer = redirect(then)
+    set_cookie(request, answer, await sessions.open_session(session, user))
+    return answer

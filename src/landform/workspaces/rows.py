@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.kit.errors import NotFoundError
-from landform.workspaces.models import Workspace
+from landform.workspaces.models import Project, Workspace
 
 
 async def locked(session: AsyncSession, workspace_id: str) -> Workspace:
@@ -23,3 +23,21 @@ async def locked(session: AsyncSession, workspace_id: str) -> Workspace:
     if workspace is None:
         raise NotFoundError(f"There is no workspace {workspace_id}.")
     return workspace
+
+
+async def locked_project(session: AsyncSession, project_id: str) -> Project:
+    """Return the project as it is now, held against others until the transaction ends.
+
+    Raises:
+        NotFoundError: it was deleted.
+    """
+    query = (
+        select(Project)
+        .where(Project.id == project_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    project = (await session.scalars(query)).one_or_none()
+    if project is None:
+        raise NotFoundError(f"There is no project {project_id}.")
+    return project

@@ -24,13 +24,13 @@ class Linkage:
     """One end of a relationship in a body.
 
     Attributes:
-        type: may be empty.
+        kind: the type as sent; may be empty.
         id: empty where the body describes a resource by its attributes instead.
         attributes: those written inside the linkage.
         pointer: where in the body it is.
     """
 
-    type: str
+    kind: str
     id: str
     attributes: Mapping[str, Any]
     pointer: str
@@ -44,7 +44,7 @@ class Linkage:
         return read_struct(model, self.attributes, f"{self.pointer}/attributes")
 
 
-Linked: TypeAlias = Linkage | None | tuple[Linkage, ...]
+Linked: TypeAlias = Linkage | tuple[Linkage, ...] | None
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,7 @@ class QueryError(MalformedError):
         super().__init__(detail)
         family = parameter.partition("[")[0]
         source = {"parameter": parameter}
-        self.faults = (
-            Fault(detail=detail, title=f"invalid {family} parameter", source=source),
-        )
+        self.faults = (Fault(detail=detail, title=f"invalid {family} parameter", source=source),)
 
 
 def wrong(pointer: str, detail: str) -> DocumentError:

@@ -24,11 +24,11 @@ _INTEGER_MAX: Final = 2**63 - 1
 _MEDIA_TYPES: Final = (MEDIA_TYPE, "application/json")
 
 
-class _Input(Generic[A]):
+class AnyInput(Generic[A]):
     """What the three forms of body share.
 
     Attributes:
-        name: of its schema in the OpenAPI document.
+        name: of its schema in the OpenAPI document, after `dialect_name`.
         type: of the resource described; empty for an action.
         model: the structure that attributes are read into.
         one: to-one relationships by name, in snake_case, with the types they may be of.
@@ -53,6 +53,7 @@ class _Input(Generic[A]):
         self.body_bytes = dialect.body_bytes if body_bytes is None else body_bytes
         self.wire = dialect.wire
         self._depth = dialect.body_depth
+        self.dialect_name = dialect.name
         self._spelled = {name: dialect.wire(name) for name in (*self.one, *self.many)}
         self.name = dialect.take(self, model.__name__)
 
@@ -111,13 +112,11 @@ class _Input(Generic[A]):
         return found
 
 
-class Input(_Input[A]):
+class Input(AnyInput[A]):
     """A body that describes one resource: `{"data": {"type": …, "attributes": {…}}}`.
 
     Unknown attributes and relationships, an absent `type` and what is `included` are ignored.
     """
-
-    many_resources: Final = False
 
     async def __call__(self, request: Request) -> Body[A]:
         """Read the body of `request`.
@@ -130,10 +129,8 @@ class Input(_Input[A]):
         return self._body(_data(await self._value(request), "{…}"), "/data")
 
 
-class ListInput(_Input[A]):
+class ListInput(AnyInput[A]):
     """A body that describes several resources: `{"data": [{"type": …}, …]}`."""
-
-    many_resources: Final = True
 
     async def __call__(self, request: Request) -> tuple[Body[A], ...]:
         """Read the body of `request`; raises what `Input` raises."""
@@ -141,10 +138,8 @@ class ListInput(_Input[A]):
         return tuple(self._body(each, f"/data/{index}") for index, each in enumerate(data))
 
 
-class ActionInput(_Input[A]):
+class ActionInput(AnyInput[A]):
     """A body that says how to do an action: nothing, plain JSON, or attributes under `data`."""
-
-    many_resources: Final = False
 
     def __init__(
         self, dialect: Dialect[Any], model: type[A], *, body_bytes: int | None = None
@@ -195,29 +190,29 @@ def _check(value: Any, depth: int) -> None:
         TooLargeError: it is nested more than `depth` deep.
         DocumentError: a text has a NUL, which PostgreSQL cannot hold, or a number 64 bits cannot.
     """
-    waiting = [(value, "", 0)]
+    waiting = [(value, "", 1)]
     while waiting:
         each, pointer, level = waiting.pop()
-        if level > depth:
-            raise TooLargeError(f"The body is nested more than {depth} deep.")
         if isinstance(each, str):
             if "\0" in each:
                 raise wrong(pointer, "A text may not hold a NUL character (\\u0000).")
         elif isinstance(each, int):
             if abs(each) > _INTEGER_MAX:
                 raise wrong(pointer, "A whole number has at most 64 bits.")
-        else:
+        elif isinstance(each, dict | list):
+            if level > depth:
+                raise TooLargeError(f"The body is nested more than {depth} deep.")
             waiting += ((below, f"{pointer}/{key}", level + 1) for key, below in _members(each))
 
 
-def _members(value: Any) -> Iterator[tuple[Any, Any]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            # The name itself is a text too, and may end up as one.
-            yield "", name
-            yield name, each
-    elif isinstance(value, list):
+def _members(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, list):
         yield from enumerate(value)
+        return
+    for name, each in value.items():
+        # The name is a text too, and may be stored as one.
+        yield name, name
+        yield name, each
 
 
 def _data(value: Any, form: str) -> Any:

@@ -14,9 +14,9 @@ def camel(name: str) -> str:
     return head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-class Kebab(msgspec.Struct, rename="kebab", frozen=True, kw_only=True):
+class Kebab(msgspec.Struct, rename="kebab"):
     """Parent of the structures, read or shown, of a dialect in kebab-case."""
 
 
-class Camel(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+class Camel(msgspec.Struct, rename="camel"):
     """Parent of the structures, read or shown, of a dialect in camelCase."""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 from landform.api.jsonapi.errors import QueryError
+from landform.kit.pagination import Page
 
 IncludeTree: TypeAlias = Mapping[str, "IncludeTree"]
 Parameters: TypeAlias = Sequence[tuple[str, str]]
@@ -21,19 +22,6 @@ _FIELDS: Final = re.compile(r"fields\[([^\[\]]+)\]")
 _PAGE_NUMBER: Final = "page[number]"
 _PAGE_SIZE: Final = "page[size]"
 _DIGITS_MAX: Final = 9
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a list; `number` counts from 1, `size` is in rows."""
-
-    number: int
-    size: int
-
-    @property
-    def offset(self) -> int:
-        """Rows before this page."""
-        return (self.number - 1) * self.size
 
 
 @dataclass(frozen=True)
@@ -145,7 +133,9 @@ class ListQuery(Query):
         if name not in self.offered:
             raise LookupError(f"{name} is not declared.")
         key = _filter_key(name)
-        return [condition for condition in self.filters if (condition.operator, condition.path) == key]
+        return [
+            condition for condition in self.filters if (condition.operator, condition.path) == key
+        ]
 
 
 def check_characters(parameters: Parameters) -> None:
@@ -160,6 +150,16 @@ def check_characters(parameters: Parameters) -> None:
                 "A parameter may not hold a NUL character (%00).",
                 parameter=name.replace("\0", ""),
             )
+
+
+def check_filter(name: str) -> None:
+    """Refuse a declared filter that no parameter could match.
+
+    Raises:
+        TypeError: `name` is not of the form `filter[a][b]`, `search[a]` or `q`.
+    """
+    if _filter_key(name) is None:
+        raise TypeError(f"{name} is no filter; one is such as filter[a][b], search[a] or q.")
 
 
 def read_include(parameters: Parameters, wire: Callable[[str], str]) -> IncludeTree:
@@ -256,4 +256,3 @@ def _positive(sent: Mapping[str, str], name: str, default: int) -> int:
     if _counts(text) and int(text) > 0:
         return int(text)
     raise QueryError(f"{name} is {text!r}; it is a whole number from 1.", parameter=name)
-

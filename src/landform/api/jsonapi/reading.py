@@ -1,12 +1,12 @@
 """Dependencies that read the query of a request for a resource or a list of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
 
 from landform.api.jsonapi.dialect import Dialect
-from landform.api.jsonapi.included import check_include, includable
+from landform.api.jsonapi.included import check_include
 from landform.api.jsonapi.query import (
     IncludeTree,
     ListQuery,
@@ -22,8 +22,6 @@ from landform.api.jsonapi.query import (
 )
 from landform.api.jsonapi.shape import Shape
 
-_STATUS = 200
-
 
 class QueryReader:
     """Reads `include` and `fields[…]`."""
@@ -32,6 +30,7 @@ class QueryReader:
         self._dialect = dialect
         self._refuse = refuse
         self.shape = shape
+        self.dialect_name = dialect.name
 
     async def __call__(self, request: Request) -> Query:
         """Read the query of `request`.
@@ -43,11 +42,12 @@ class QueryReader:
         check_characters(parameters)
         return Query(
             status=_status(request),
-            include=self._include(parameters),
+            include=self.read_include(parameters),
             fields=read_fields(parameters, self._dialect.wire),
         )
 
-    def _include(self, parameters: Parameters) -> IncludeTree:
+    def read_include(self, parameters: Parameters) -> IncludeTree:
+        """Read `include`, as far as it can be followed from this resource."""
         tree = read_include(parameters, self._dialect.wire)
         return check_include(tree, self.shape, self._dialect.shapes, refuse=self._refuse)
 
@@ -68,6 +68,8 @@ class ListQueryReader(QueryReader):
         for name in filters:
             check_filter(name)
         self.sorts = tuple(sorts)
+        self.sort_keys = tuple(dialect.wire(key) for key in sorts)
+        self.page_size = dialect.page_size
         self.filters = tuple(filters)
 
     async def __call__(self, request: Request) -> ListQuery:
@@ -80,7 +82,7 @@ class ListQueryReader(QueryReader):
         check_characters(parameters)
         return ListQuery(
             status=_status(request),
-            include=self._include(parameters),
+            include=self.read_include(parameters),
             fields=read_fields(parameters, dialect.wire),
             url=dialect.origin(request) + request.url.path,
             parameters=parameters,

@@ -1,11 +1,11 @@
 """A resource, declared once: how requests ask for it and how it is shown follow from that."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from fastapi import Request
 from starlette.responses import Response
 
 from landform.api.jsonapi.declaration import Attributes, Relationship
@@ -14,7 +14,7 @@ from landform.api.jsonapi.errors import MEDIA_TYPE
 from landform.api.jsonapi.included import Gathering
 from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.reading import ListQueryReader, QueryReader
-from landform.api.jsonapi.shape import Shape, read_attributes, read_link
+from landform.api.jsonapi.shape import Shape, read_attributes, read_link, source_of
 from landform.api.jsonapi.view import View
 
 T = TypeVar("T")
@@ -23,68 +23,68 @@ C = TypeVar("C")
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+@dataclass(eq=False)
 class Resource(Generic[T, C]):
     """One type of resource of a dialect: it shows objects of `T` with the help of a context `C`.
 
+    To make one declares it. TypeError: the declaration does not fit its source or itself.
+
     Attributes:
+        dialect: the API it belongs to.
+        kind: the type, as documents name it.
+        attributes: what is shown; its docstring describes the resource.
+        key: the id in a document: an attribute of the object, or a function of it.
+        relationships: to other types of the dialect, by name.
+        url: a link to the resource itself: a template in which `{id}` stands for its id, or a
+            function of the object; empty for no link.
+        by_ids: the objects with these ids that the context's actor may see, so that other
+            resources can include this one.
+        prepare: called with all objects about to be shown, to load what readers need for them
+            at once into the context.
+        sorts: keys that a list takes in `sort`, in snake_case.
+        filters: parameters that a list takes, such as `search[name]`, `filter[project][id]` or
+            `filter[tagged][][key]`.
+        refuse_unknown_include: answer 400 to an unknown `include`; else ignore it.
         query: the dependency that reads the query of a request for one.
         list_query: the dependency that reads the query of a request for a list.
     """
 
-    def __init__(
-        self,
-        dialect: Dialect[C],
-        kind: str,
-        attributes: type[Attributes[T]],
-        *,
-        key: str | Callable[[T], str] = "id",
-        relationships: Sequence[Relationship[T, C]] = (),
-        url: str = "",
-        by_ids: Callable[[Sequence[str], C], Awaitable[Iterable[T]]] | None = None,
-        prepare: Callable[[Sequence[T], C], Awaitable[None]] | None = None,
-        sorts: Sequence[str] = (),
-        filters: Sequence[str] = (),
-        refuse_unknown_include: bool = True,
-    ) -> None:
-        """Declare the resource in `dialect`.
+    dialect: Dialect[C]
+    kind: str
+    attributes: type[Attributes[T]]
+    _: KW_ONLY
+    key: str | Callable[[T], str] = "id"
+    relationships: Sequence[Relationship[T, C]] = ()
+    url: str | Callable[[T], str] = ""
+    by_ids: Callable[[Sequence[str], C], Awaitable[Iterable[T]]] | None = None
+    prepare: Callable[[Sequence[T], C], Awaitable[None]] | None = None
+    sorts: Sequence[str] = ()
+    filters: Sequence[str] = ()
+    refuse_unknown_include: bool = True
+    query: QueryReader = field(init=False)
+    list_query: ListQueryReader = field(init=False)
 
-        Args:
-            kind: the type, as documents name it.
-            attributes: what is shown; its docstring describes the resource.
-            key: the id in a document: an attribute of the object, or a function of it.
-            relationships: to other types of the dialect, by name.
-            url: a link to the resource itself; `{id}` stands for its id.
-            by_ids: the objects with these ids that the context's actor may see, so that other
-                resources can include this one.
-            prepare: called with all objects about to be shown, to load what readers need for
-                them at once into the context.
-            sorts: keys that a list takes in `sort`, in snake_case.
-            filters: parameters that a list takes, such as `search[name]`, `filter[status]` or
-                `filter[tagged][][key]`.
-            refuse_unknown_include: answer 400 to an unknown `include`; else ignore it.
-
-        Raises:
-            TypeError: the declaration does not fit its source or itself.
-        """
-        self._dialect = dialect
+    def __post_init__(self) -> None:
+        """Make the declaration ready, and known to its dialect."""
+        dialect, refuse = self.dialect, self.refuse_unknown_include
+        source = source_of(self.attributes)
+        links = [read_link(each, dialect.wire, source) for each in self.relationships]
         self._shape = Shape(
-            type=kind,
-            key=dialect.wire(kind),
-            id_of=_key(key),
-            attributes=read_attributes(attributes, dialect.wire),
-            links={
-                link.name: link for link in (read_link(r, dialect.wire) for r in relationships)
-            },
-            url=url,
-            by_ids=by_ids,
-            prepare=prepare,
-            doc=(attributes.__doc__ or "").strip(),
+            type=self.kind,
+            key=dialect.wire(self.kind),
+            id_of=attrgetter(self.key) if isinstance(self.key, str) else self.key,
+            attributes=read_attributes(self.attributes, dialect.wire),
+            links={link.name: link for link in links},
+            url=_url(self.url),
+            by_ids=self.by_ids,
+            prepare=self.prepare,
+            doc=(self.attributes.__doc__ or "").strip(),
         )
         dialect.declare(self._shape)
         self._whole = View(self._shape)
-        self.query = QueryReader(dialect, self._shape, refuse=refuse_unknown_include)
+        self.query = QueryReader(dialect, self._shape, refuse=refuse)
         self.list_query = ListQueryReader(
-            dialect, self._shape, refuse=refuse_unknown_include, sorts=sorts, filters=filters
+            dialect, self._shape, refuse=refuse, sorts=self.sorts, filters=self.filters
         )
 
     async def one(
@@ -112,7 +112,7 @@ class Resource(Generic[T, C]):
         document = await self._document(rows, query, context)
         pages = _Pages(query, len(rows), total)
         document["links"] = pages.links()
-        document["meta"] = {"pagination": pages.meta(self._dialect.wire), **(meta or {})}
+        document["meta"] = {"pagination": pages.meta(self.dialect.wire), **(meta or {})}
         return _answer(document, query)
 
     async def document(
@@ -126,14 +126,14 @@ class Resource(Generic[T, C]):
         return document
 
     async def _document(self, rows: Sequence[T], query: Query, context: C) -> dict[str, Any]:
-        gathering = Gathering(self._dialect.shapes, context, query.fields)
+        gathering = Gathering(self.dialect.shapes, context, query.fields)
         await gathering.gather(self._shape, rows, query.include)
         linkages = gathering.linkages
         view = self._view(self._shape, query)
         document: dict[str, Any] = {"data": [view.write(row, context, linkages) for row in rows]}
         if query.include:
             views = {
-                kind: self._view(self._dialect.shapes[kind], query)
+                kind: self._view(self.dialect.shapes[kind], query)
                 for kind in {each.type for each in gathering.included}
             }
             document["included"] = [
@@ -184,5 +184,7 @@ def _answer(document: Mapping[str, Any], query: Query) -> Response:
     return Response(_ENCODER.encode(document), query.status, media_type=MEDIA_TYPE)
 
 
-def _key(declared: str | Callable[[Any], str]) -> Callable[[Any], str]:
-    return attrgetter(declared) if isinstance(declared, str) else declared
+def _url(declared: str | Callable[[Any], str]) -> Callable[[Any, str], str] | None:
+    if callable(declared):
+        return lambda row, _: declared(row)
+    return (lambda _, row_id: declared.replace("{id}", row_id)) if declared else None

@@ -50,6 +50,7 @@ class Link:
         name: in a document.
         types: the related resource is of one of these.
         many: there may be any number of them.
+        column: the source's attribute that is the id, where it is nothing more than that.
         read: an id, an Identifier, None or UNSET; for many, the ids; None when only `load` knows.
         load: see `ToOne` and `ToMany`.
         eager: `load` also when the relationship is not included.
@@ -59,6 +60,7 @@ class Link:
     name: str
     types: tuple[str, ...]
     many: bool
+    column: str
     read: Read | None
     load: Callable[[Sequence[Any], Any], Awaitable[Mapping[str, Any]]] | None
     eager: bool
@@ -75,7 +77,7 @@ class Shape:
         id_of: the id of a source object.
         attributes: in the order of their declaration.
         links: relationships by their name in a document.
-        url: template of the resource's own link, or empty.
+        url: the resource's own link, from the source object and its id; None for no link.
         by_ids: the source objects with these ids that the context's actor may see.
         prepare: called once with all objects about to be shown, to load what readers need.
         doc: what the resource is, for the OpenAPI document.
@@ -86,7 +88,7 @@ class Shape:
     id_of: Callable[[Any], str]
     attributes: tuple[Attribute, ...]
     links: Mapping[str, Link]
-    url: str
+    url: Callable[[Any, str], str] | None
     by_ids: Callable[[Sequence[str], Any], Awaitable[Iterable[Any]]] | None
     prepare: Callable[[Sequence[Any], Any], Awaitable[None]] | None
     doc: str
@@ -98,16 +100,13 @@ def read_attributes(declared: type[Attributes[Any]], wire: Wire) -> tuple[Attrib
     Raises:
         TypeError: one reads an attribute that the source does not have.
     """
-    source = _source(declared)
+    source = source_of(declared)
     found = []
     for name, kind in get_type_hints(declared, include_extras=True).items():
         reading = getattr(declared, name, None) or Reading(name, "")
         if not isinstance(reading, Reading):
             raise TypeError(f"{declared.__name__}.{name} is given a value; it can only `reads()`.")
-        if isinstance(reading.source, str) and not _has(source, reading.source.split(".")[0]):
-            raise TypeError(
-                f"{declared.__name__}.{name} reads {reading.source}, which {source} does not have."
-            )
+        _check_source(source, reading.source, name)
         plain = isinstance(reading.source, str) and UnsetType not in get_args(kind)
         found.append(
             Attribute(
@@ -121,12 +120,14 @@ def read_attributes(declared: type[Attributes[Any]], wire: Wire) -> tuple[Attrib
     return tuple(found)
 
 
-def read_link(declared: Relationship[Any, Any], wire: Wire) -> Link:
-    """Return a relationship as the engine uses it.
+def read_link(declared: Relationship[Any, Any], wire: Wire, source_type: Any) -> Link:
+    """Return a relationship of `source_type` as the engine uses it.
 
     Raises:
-        TypeError: it is of several types and loads objects, which do not tell their type.
+        TypeError: it reads an attribute that the source does not have, or is of several types
+            and loads objects, which do not tell their type.
     """
+    source: Any
     if isinstance(declared, ToOne):
         types = (declared.type,) if isinstance(declared.type, str) else declared.type
         if len(types) > 1 and declared.load is not None:
@@ -135,10 +136,12 @@ def read_link(declared: Relationship[Any, Any], wire: Wire) -> Link:
         eager = source is None
     else:
         types, source, eager = (declared.type,), declared.ids, declared.eager
+    _check_source(source_type, source, declared.name)
     return Link(
         name=wire(declared.name),
         types=types,
         many=not isinstance(declared, ToOne),
+        column=source if isinstance(source, str) else "",
         read=None if source is None else as_function(source),
         load=declared.load,
         eager=eager,
@@ -146,7 +149,7 @@ def read_link(declared: Relationship[Any, Any], wire: Wire) -> Link:
     )
 
 
-def _source(declared: type[Any]) -> Any:
+def source_of(declared: type[Any]) -> Any:
     """Return the `Book` of `Attributes[Book]`, or None where it is not said."""
     for parent in declared.__mro__:
         for base in getattr(parent, "__orig_bases__", ()):
@@ -155,8 +158,11 @@ def _source(declared: type[Any]) -> Any:
     return None
 
 
-def _has(source: Any, name: str) -> bool:
-    """Tell whether objects of `source` have `name`; what is not a class is trusted."""
-    if not isinstance(source, type) or hasattr(source, name):
-        return True
-    return any(name in getattr(parent, "__annotations__", {}) for parent in source.__mro__)
+def _check_source(source_type: Any, source: Any, name: str) -> None:
+    """Refuse a reader that names what the source does not have; a type unknown is trusted."""
+    if not isinstance(source, str) or not isinstance(source_type, type):
+        return
+    first = source.partition(".")[0]
+    annotated = any(first in getattr(each, "__annotations__", {}) for each in source_type.__mro__)
+    if not annotated and not hasattr(source_type, first):
+        raise TypeError(f"{name} reads {source}, which {source_type.__name__} does not have.")

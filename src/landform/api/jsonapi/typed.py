@@ -27,7 +27,9 @@ def read_struct(model: type[S], value: Any, pointer: str) -> S:
     try:
         return msgspec.convert(value, model)
     except msgspec.ValidationError as failure:
-        faults = list(_field_faults(model, value, pointer)) or [_fault(str(failure), pointer)]
+        faults = list(_field_faults(model, value, pointer)) or [
+            _fault(str(failure), pointer, pointer)
+        ]
         raise DocumentError(faults) from None
 
 
@@ -40,13 +42,13 @@ def _field_faults(model: type[msgspec.Struct], value: Any, pointer: str) -> Iter
                 msgspec.convert(value[each.encode_name], each.type)
             except msgspec.ValidationError as failure:
                 at = f"{pointer}/{_escaped(each.encode_name)}"
-                yield _fault(str(failure), at, _choices(each.type))
+                yield _fault(str(failure), at, pointer, _choices(each.type))
         elif each.required:
-            yield _fault(f"Object missing required field `{each.encode_name}`", pointer)
+            yield _fault(f"Object missing required field `{each.encode_name}`", pointer, pointer)
 
 
-def _fault(message: str, pointer: str, choices: str = "") -> Fault:
-    """Turn msgspec's message, which ends with a path, into a fault with a pointer."""
+def _fault(message: str, pointer: str, root: str, choices: str = "") -> Fault:
+    """Turn msgspec's message, which ends with a path below `pointer`, into a fault."""
     match = _MESSAGE.fullmatch(message)
     text, path = (match["text"], match["path"] or "") if match else (message, "")
     for step in _STEP.finditer(path):
@@ -56,7 +58,7 @@ def _fault(message: str, pointer: str, choices: str = "") -> Fault:
         text = "this is required"
     elif text.startswith("Invalid enum value") and choices:
         text = f"{text}; it is one of {choices}"
-    name = pointer.rpartition("/")[2]
+    name = pointer.removeprefix(root).strip("/") or "attributes"
     words = text[0].lower() + text[1:].replace("`", "")
     return Fault(detail=f"{name}: {words}.", source={"pointer": pointer})
 
@@ -65,7 +67,7 @@ def _choices(kind: Any) -> str:
     described = msgspec.inspect.type_info(kind)
     union = isinstance(described, msgspec.inspect.UnionType)
     values: list[Any] = []
-    for part in described.types if isinstance(described, msgspec.inspect.UnionType) else (described,):
+    for part in getattr(described, "types", ()) if union else (described,):
         if isinstance(part, msgspec.inspect.LiteralType):
             values += part.values
         elif isinstance(part, msgspec.inspect.EnumType):

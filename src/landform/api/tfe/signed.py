@@ -6,7 +6,8 @@ go-tfe sends no `Authorization` to these (tfe_api.md ยง1.7, terraform_facts.md ย
 import time
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.params import Depends as DependsMarker
 
 from landform.contract import Artefact, LogStream
 from landform.edge.deps import CurrentProcess, process_of, read_body
@@ -28,12 +29,12 @@ _LOG_WAIT_S: Final = 4.0  # a reader at the end of a growing log waits this long
 _SIGNED: Final = "/{object_id}/{expires}/{mac}"
 
 
-def _signed(deed: Deed) -> object:
+def _signed(deed: Deed) -> DependsMarker:
     def check(request: Request, object_id: str, expires: str, mac: str) -> str:
         process_of(request).signer.check(deed, object_id, expires, mac)
         return object_id
 
-    return Depends(check)
+    return DependsMarker(check)
 
 
 @router.put(

@@ -1,0 +1,93 @@
+# Needs Python 3.11 or newer and make. `make demo` and `make test` are the two to know.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
+EXIT ?=
+DEMO_HOME ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.11
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test system-packages check bench lock clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(VENV)/.installed  ## .venv with .venv/bin/landform, from pinned and hashed requirements
+
+dev: $(VENV)/.installed-dev  ## the same, and what tests and checks need
+
+demo: $(VENV)/.installed  ## a platform, and a real plan and apply through it; EXIT=1 stops it after
+	@LANDFORM_STOP_WITH_PARENT=1 $(BIN)/landform demo $(if $(EXIT),--exit) $(if $(DEMO_HOME),--home $(DEMO_HOME))
+
+test: $(VENV)/.installed-dev system-packages  ## the whole suite
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+
+check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engine
+	@$(BIN)/python -m bench
+
+lock:  ## pin what requirements/*.in ask for; needs uv
+	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; $(PYTHON) is" \
+	    "$$($(PYTHON) --version 2>&1 || echo not there). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory venv-package
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.requirements: requirements/runtime.txt | $(VENV)/.made
+	@echo "Installing what Landform needs into $(VENV) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements/dev.txt $(VENV)/.requirements
+	@echo "Installing what tests and checks need into $(VENV) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.requirements
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.requirements-dev
+	@touch $@
+
+# Debian ships Python without venv.
+.PHONY: venv-package
+venv-package:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing python3-venv ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    "python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv" >/dev/null; \
+	else \
+	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi
+
+# The suite drives git, and terraform inside bubblewrap (Linux only).
+system-packages:
+	@missing=""; \
+	command -v git >/dev/null || missing="git"; \
+	if [ "$$(uname)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing $$missing ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	else \
+	  echo "The tests need: $$missing. Install with your package manager, for example:" \
+	    "sudo apt-get install $$missing" >&2; exit 1; \
+	fi

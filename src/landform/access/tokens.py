@@ -1,0 +1,159 @@
+"""Tokens of teams and organizations: credentials that no single user has."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.directory import get_team
+from landform.access.models import Team
+from landform.access.permissions import Permission, Place
+from landform.access.service import require
+from landform.identity import tokens
+from landform.identity.actor import Actor, ActorKind
+from landform.identity.models import ApiToken
+from landform.kit.errors import ConflictError, NotFoundError
+
+_PER_TEAM: Final = 100
+
+
+async def issue_for_team(
+    session: AsyncSession,
+    actor: Actor,
+    team: Team,
+    *,
+    description: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """Make a token that may do what the team may; return it and its secret.
+
+    A team has one token without a description, which a new one replaces, and any number with
+    descriptions of their own.
+
+    Raises:
+        ForbiddenError: `actor` may not manage teams, or not the owners team.
+        ConflictError: another token of the team has the description.
+    """
+    await _require_for_team(session, actor, team)
+    present = await _of(session, ApiToken.team_id == team.id)
+    same = [token for token in present if token.description == description]
+    if same and description:
+        raise ConflictError(f"Team {team.name} has a token described {description!r} already.")
+    if len(present) - len(same) >= _PER_TEAM:
+        raise ConflictError(f"Team {team.name} has {_PER_TEAM} tokens; withdraw one first.")
+    for token in same:
+        await tokens.drop(session, actor, token, organization_id=team.organization_id)
+    return await tokens.mint(
+        session,
+        actor,
+        owner_kind=ActorKind.TEAM,
+        owner_id=team.id,
+        description=description,
+        expires_at=expires_at,
+        organization_id=team.organization_id,
+    )
+
+
+async def list_of_team(session: AsyncSession, actor: Actor, team: Team) -> Sequence[ApiToken]:
+    """Return the team's tokens, newest first.
+
+    Raises:
+        ForbiddenError: `actor` may not manage teams, or not the owners team.
+    """
+    await _require_for_team(session, actor, team)
+    return await _of(session, ApiToken.team_id == team.id)
+
+
+async def issue_for_organization(
+    session: AsyncSession,
+    actor: Actor,
+    organization_id: str,
+    *,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """Make the organization's token, in place of the one it had; return it and its secret.
+
+    Raises:
+        ForbiddenError: `actor` is not an owner.
+    """
+    await _require_for_organization(session, actor, organization_id)
+    for token in await _of(session, ApiToken.organization_id == organization_id):
+        await tokens.drop(session, actor, token, organization_id=organization_id)
+    return await tokens.mint(
+        session,
+        actor,
+        owner_kind=ActorKind.ORGANIZATION,
+        owner_id=organization_id,
+        expires_at=expires_at,
+        organization_id=organization_id,
+    )
+
+
+async def of_organization(
+    session: AsyncSession, actor: Actor, organization_id: str
+) -> ApiToken | None:
+    """Return the organization's token, if it has one.
+
+    Raises:
+        ForbiddenError: `actor` is not an owner.
+    """
+    await _require_for_organization(session, actor, organization_id)
+    return next(iter(await _of(session, ApiToken.organization_id == organization_id)), None)
+
+
+async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
+    """Return any token that `actor` may manage, whoever's it is.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+        ForbiddenError: `actor` may know of its owner, but not manage its tokens.
+    """
+    token = await session.get(ApiToken, token_id)
+    if token is None:
+        raise NotFoundError(f"There is no token {token_id}.")
+    if token.team_id is not None:
+        await _require_for_team(session, actor, await session.get_one(Team, token.team_id))
+    elif token.organization_id is not None:
+        await _require_for_organization(session, actor, token.organization_id)
+    else:
+        await tokens.get(session, actor, token_id)
+    return token
+
+
+async def revoke(session: AsyncSession, actor: Actor, token_id: str) -> None:
+    """Withdraw any token that `actor` may manage; it stops working at once.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+        ForbiddenError: `actor` may know of its owner, but not manage its tokens.
+    """
+    token = await get(session, actor, token_id)
+    organization_id = token.organization_id
+    if token.team_id is not None:
+        organization_id = (await session.get_one(Team, token.team_id)).organization_id
+    await tokens.drop(session, actor, token, organization_id=organization_id)
+
+
+async def _require_for_team(session: AsyncSession, actor: Actor, team: Team) -> None:
+    """Ask for more when the team is the owners': a token of theirs may do everything."""
+    await get_team(session, actor, team.id)
+    needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_TEAMS
+    await require(session, actor, needed, Place(organization_id=team.organization_id))
+
+
+async def _require_for_organization(
+    session: AsyncSession, actor: Actor, organization_id: str
+) -> None:
+    await require(
+        session,
+        actor,
+        Permission.MANAGE_ORGANIZATION_TOKEN,
+        Place(organization_id=organization_id),
+    )
+
+
+async def _of(session: AsyncSession, owner: ColumnElement[bool]) -> Sequence[ApiToken]:
+    query = select(ApiToken).where(owner).order_by(ApiToken.created_at.desc(), ApiToken.id)
+    return (await session.scalars(query)).all()

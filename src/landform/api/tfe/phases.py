@@ -1,0 +1,175 @@
+"""TFE plans and applies."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, Response
+from fastapi.responses import RedirectResponse
+from msgspec import UNSET, UnsetType
+
+from landform.access.permissions import Permission
+from landform.access.service import require
+from landform.api.jsonapi.declaration import Attributes, ToMany, reads
+from landform.api.jsonapi.naming import Kebab
+from landform.api.jsonapi.query import Query
+from landform.api.jsonapi.resource import Resource
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.contract import Artefact, Phase
+from landform.edge.signed_urls import Deed
+from landform.runs import queries
+from landform.runs.models import Run, RunPhase
+from landform.runs.status import PhaseStatus
+from landform.workspaces.models import Workspace
+
+router = new_router()
+
+
+class ExecutionDetails(Kebab):
+    """Where it ran."""
+
+    mode: str
+
+
+class Lost(Kebab):
+    """An object that was made after the newest state that could be saved."""
+
+    address: str
+    id_value: str
+    action: str
+
+
+def _log_url(phase: RunPhase, context: Context) -> str:
+    """The log that this client can show: JSON lines for those that render them, else text."""
+    structured = context.client.renders_plans and _is_structured(phase, context)
+    deed = Deed.READ_JSON_LOG if structured else Deed.READ_TEXT_LOG
+    return context.signed(deed, phase.id)
+
+
+def _is_structured(phase: RunPhase, context: Context) -> bool:
+    return context.structured.get(phase.id, False)
+
+
+def _generated(phase: RunPhase, context: Context) -> str | UnsetType:
+    return context.generated.get(phase.id, UNSET)
+
+
+class PlanAttributes(Attributes[RunPhase]):
+    """What a run would do."""
+
+    execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
+    generated_configuration: str | UnsetType = reads(_generated)
+    has_changes: bool
+    log_read_url: str = reads(_log_url)
+    resource_additions: int | None = reads("additions")
+    resource_changes: int | None = reads("changes")
+    resource_destructions: int | None = reads("destructions")
+    resource_imports: int | None = reads("imports")
+    status: PhaseStatus
+    status_timestamps: dict[str, Any]
+    structured_run_output_enabled: bool = reads(_is_structured)
+
+
+class ApplyAttributes(Attributes[RunPhase]):
+    """What a run did. `maybe-not-in-state` is ours."""
+
+    execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
+    log_read_url: str = reads(_log_url)
+    maybe_not_in_state: list[Lost] = reads(
+        lambda phase: [Lost(**one) for one in phase.maybe_not_in_state]
+    )
+    resource_additions: int | None = reads("additions")
+    resource_changes: int | None = reads("changes")
+    resource_destructions: int | None = reads("destructions")
+    resource_imports: int | None = reads("imports")
+    status: PhaseStatus
+    status_timestamps: dict[str, Any]
+    structured_run_output_enabled: bool = reads(_is_structured)
+
+
+async def _by_ids(ids: Sequence[str], context: Context) -> list[RunPhase]:
+    return await queries.get_phases(context.session, context.actor, ids)
+
+
+async def _prepare(phases: Sequence[RunPhase], context: Context) -> None:
+    enabled = await queries.structured(context.session, [phase.id for phase in phases])
+    context.structured.update(enabled)
+    for phase in phases:
+        if Artefact.GENERATED_CONFIGURATION.value in phase.artefacts:
+            store = context.process.platform.store
+            text = await queries.artefact(store, phase, Artefact.GENERATED_CONFIGURATION)
+            context.generated[phase.id] = text.decode(errors="replace")
+
+
+PLANS = Resource[RunPhase, Context](
+    TFE,
+    "plans",
+    PlanAttributes,
+    relationships=[ToMany("state_versions", "state-versions", ids=lambda _: ())],
+    url="/api/v2/plans/{id}",
+    by_ids=_by_ids,
+    prepare=_prepare,
+)
+APPLIES = Resource[RunPhase, Context](
+    TFE,
+    "applies",
+    ApplyAttributes,
+    relationships=[
+        ToMany("state_versions", "state-versions", ids=lambda a, c: c.states_of.get(a.run_id, ()))
+    ],
+    url="/api/v2/applies/{id}",
+    by_ids=_by_ids,
+    prepare=_prepare,
+)
+
+
+@router.get("/plans/{phase_id}")
+async def read_plan(
+    phase_id: str, query: Annotated[Query, Depends(PLANS.query)], context: CurrentContext
+) -> Response:
+    plan, _ = await queries.get_phase(context.session, context.actor, phase_id, Phase.PLAN)
+    return await PLANS.one(plan, query, context)
+
+
+@router.get("/applies/{phase_id}")
+async def read_apply(
+    phase_id: str, query: Annotated[Query, Depends(APPLIES.query)], context: CurrentContext
+) -> Response:
+    apply, run = await queries.get_phase(context.session, context.actor, phase_id, Phase.APPLY)
+    context.states_of[run.id] = await queries.state_ids(context.session, run)
+    return await APPLIES.one(apply, query, context)
+
+
+@router.get("/plans/{phase_id}/json-output")
+async def plan_json(phase_id: str, context: CurrentContext) -> Response:
+    """Whoever reads a plan whole reads sensitive values, so this asks for more than the plan."""
+    plan, run = await queries.get_phase(context.session, context.actor, phase_id, Phase.PLAN)
+    await _require(context, run, Permission.READ_STATE)
+    return _file(plan, context, Artefact.PLAN_JSON, Deed.DOWNLOAD_PLAN_JSON)
+
+
+@router.get("/plans/{phase_id}/json-output-redacted")
+async def redacted_plan_json(phase_id: str, context: CurrentContext) -> Response:
+    plan, _ = await queries.get_phase(context.session, context.actor, phase_id, Phase.PLAN)
+    return _file(plan, context, Artefact.PLAN_JSON_REDACTED, Deed.DOWNLOAD_REDACTED_PLAN)
+
+
+@router.get("/runs/{run_id}/plan")
+async def read_plan_of_run(
+    run_id: str, query: Annotated[Query, Depends(PLANS.query)], context: CurrentContext
+) -> Response:
+    plan, _ = await queries.get_phase(
+        context.session, context.actor, f"plan-{run_id.partition('-')[2]}", Phase.PLAN
+    )
+    return await PLANS.one(plan, query, context)
+
+
+async def _require(context: Context, run: Run, permission: Permission) -> None:
+    workspace = await context.session.get_one(Workspace, run.workspace_id)
+    await require(context.session, context.actor, permission, workspace.place)
+
+
+def _file(plan: RunPhase, context: Context, artefact: Artefact, deed: Deed) -> Response:
+    """Send the client on to a signed address; no content while there is no such file yet."""
+    if artefact.value not in plan.artefacts or plan.status is not PhaseStatus.FINISHED:
+        return Response(status_code=204)
+    return RedirectResponse(context.signed(deed, plan.id), status_code=307)

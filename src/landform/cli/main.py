@@ -1,0 +1,202 @@
+"""The parser of `landform`. What a command does is imported when it is called, and not before.
+
+`landform --help` and the completion of a shell answer in 0.2 s; SQLAlchemy and FastAPI take a
+second to import. So this module alone imports inside functions.
+"""
+# ruff: noqa: PLC0415 - the reason is above
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from landform import __version__
+from landform.kit.errors import LandformError
+from landform.kit.supervise import die_with_parent
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    name="landform",
+    help="Teams run Terraform and OpenTofu together: remote plans and applies, state, variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show local variables, secrets among them
+)
+database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+token = typer.Typer(help="API tokens.", no_args_is_help=True)
+app.add_typer(database, name="db")
+app.add_typer(token, name="token")
+
+# The seconds that a process has to end in order once its supervisor is gone; then it is killed.
+_SERVER_ORPHAN_S = 5.0
+_WORKER_ORPHAN_S = 10.0
+_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the platform keeps its data. Default: LANDFORM_HOME, else ~/.landform."
+    ),
+]
+Host = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on. Default: LANDFORM_HOST, else 127.0.0.1."),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 picks a free one. Default: LANDFORM_PORT, else 8080.",
+    ),
+]
+LogFormat = Annotated[
+    Literal["text", "json"] | None,
+    typer.Option(help="How logs are written to standard error. Default: text."),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Plans and applies that run at a time. Default: 4."),
+]
+
+
+def main() -> None:
+    """Run the command line; what a user did wrong ends it with status 1 and one message."""
+    try:
+        app()
+    except LandformError as failure:
+        print(f"landform: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+@app.command()
+def up(
+    home: Home = None,
+    port: Port = None,
+    host: Host = None,
+    log_format: LogFormat = None,
+    worker_slots: Slots = None,
+) -> None:
+    """Run the whole platform here: its own PostgreSQL, a server and a worker, until Ctrl-C."""
+    die_with_parent()
+    from landform.cli.arguments import read_settings
+    from landform.cli.up import up as run
+
+    _run(
+        run(
+            read_settings(
+                home=home, port=port, host=host, log_format=log_format, worker_slots=worker_slots
+            )
+        )
+    )
+
+
+@app.command()
+def server(
+    home: Home = None, port: Port = None, host: Host = None, log_format: LogFormat = None
+) -> None:
+    """Run a server (API and pages) on LANDFORM_DATABASE_URL; any number may run at once."""
+    die_with_parent(kill_after_s=_SERVER_ORPHAN_S)
+    from landform.cli.arguments import read_settings
+    from landform.cli.server import serve
+
+    serve(read_settings(home=home, port=port, host=host, log_format=log_format))
+
+
+@app.command()
+def worker(home: Home = None, log_format: LogFormat = None, worker_slots: Slots = None) -> None:
+    """Run a worker (plans and applies) on LANDFORM_DATABASE_URL; any number may run at once."""
+    die_with_parent(kill_after_s=_WORKER_ORPHAN_S)
+    from landform.cli.arguments import read_settings
+    from landform.cli.worker import work
+
+    _run(work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots)))
+
+
+@database.command("migrate")
+def migrate(home: Home = None) -> None:
+    """Bring the database to this version's schema. Safe to run again, and at several places."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.database import migrate as run
+
+    _run(run(read_settings(home=home)))
+
+
+@database.command("check")
+def check(home: Home = None) -> None:
+    """Say what differs between the database and this version's schema; 1 if anything does."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.database import check as run
+
+    sys.exit(0 if _run(run(read_settings(home=home))) else 1)
+
+
+@token.command("create")
+def create_token(
+    user: Annotated[str, typer.Option(help="Whose token it is to be.")],
+    home: Home = None,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "made on the command line",
+    expires_in: Annotated[
+        str | None, typer.Option(help="Such as 12h, 30d or 8w. Default: it does not expire.")
+    ] = None,
+) -> None:
+    """Print a new API token, without signing in: for an operator on the platform's machine."""
+    from landform.cli.arguments import parse_lifetime, read_settings
+    from landform.cli.tokens import create
+
+    lifetime = parse_lifetime(expires_in) if expires_in else None
+    print(_run(create(read_settings(home=home), user, description, lifetime)))
+
+
+@app.command("cli-config")
+def cli_config(
+    home: Home = None,
+    hostname: Annotated[
+        str | None,
+        typer.Option(
+            help="What configurations call the platform, such as 127.0.0.1:8080 or"
+            " landform.internal. Default: the running platform's address."
+        ),
+    ] = None,
+    user: Annotated[str, typer.Option(help="Whose token goes into the file.")] = "admin",
+    output: Annotated[
+        Path | None, typer.Option(help="Default: terraform.rc in the platform's home.")
+    ] = None,
+) -> None:
+    """Write a configuration of the terraform or tofu CLI that reaches this platform."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.terraform_rc import create
+
+    print(_run(create(read_settings(home=home), hostname, user, output)))
+
+
+@app.command()
+def demo(
+    home: Annotated[
+        Path | None, typer.Option(help="Keep it here. Default: a temporary directory.")
+    ] = None,
+    port: Port = None,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop everything after the apply.")] = False,
+) -> None:
+    """Start a platform and take a configuration through it with the real CLI, until Ctrl-C."""
+    die_with_parent()
+    from landform.cli.demo import demo as run
+
+    sys.exit(_run(run(home, port, leave=leave)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _run(command: Coroutine[Any, Any, Result]) -> Result:
+    import asyncio
+
+    return asyncio.run(command)

@@ -1,0 +1,187 @@
+"""A whole platform on this machine: embedded PostgreSQL, server and worker, as children of ours.
+
+They are started in that order and ended in the reverse one. When this process is killed, minder
+and `die_with_parent` end them.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+from pydantic import SecretStr
+
+from landform import schema
+from landform.cli import home
+from landform.cli.addresses import bind, own_url, reachable
+from landform.cli.database import database_errors, embedded, with_database
+from landform.cli.halt import Halt
+from landform.identity import users
+from landform.kit.db import transaction
+from landform.kit.errors import UnavailableError
+from landform.kit.supervise import OnLine, Program, Supervisor
+from landform.kit.telemetry import Redactor
+from landform.settings import Settings
+from landform.wiring import create_home, open_platform
+
+_READY_S: Final = 90.0
+_LOOK_EVERY_S: Final = 0.05
+_START_ATTEMPTS: Final = 3
+_SERVER_GRACE_S: Final = 15.0
+_WORKER_MARGIN_S: Final = 20.0  # to bring results to safety, after its phases had their time
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A platform that answers.
+
+    Attributes:
+        url: how clients reach it, without a trailing slash.
+        local_url: how this machine does.
+        password: of the user `admin`, if it was made just now; else None.
+    """
+
+    url: str
+    local_url: str
+    password: str | None
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    redactor: Redactor,
+    halt: Halt,
+    *,
+    on_password: Callable[[str], None] = lambda _: None,
+    on_line: OnLine | None = None,
+) -> AsyncIterator[Ready]:
+    """Run a platform for as long as the context lasts; yield when it is ready.
+
+    Args:
+        halt: once it is urgent, nobody's grace is waited for any more.
+        on_password: gets the first admin's password as soon as it is stored.
+        on_line: gets the output of server and worker; None lets them write to ours.
+
+    Raises:
+        ConflictError: another runs on this home, the port is taken, or the database is at a
+            schema that this version does not know.
+        MissingKeyError: the key of the home's data is not there, or is another.
+        UnavailableError: a part of it does not start.
+    """
+    with home.held(settings.home):
+        if not (settings.encryption_key.get_secret_value() or settings.encryption_key_file):
+            create_home(settings.home)
+        with bind(settings.host, settings.port) as probe:
+            port = probe.getsockname()[1]
+        settings = settings.model_copy(update={"port": port})
+        async with _database(settings) as settings:
+            password = await _prepare(settings, redactor)
+            if password:
+                on_password(password)
+            supervisor = Supervisor(_programs(settings), on_line=on_line)
+            async with _supervised(supervisor, halt):
+                local_url = reachable(settings)
+                await _until_ready(local_url, supervisor)
+                ready = Ready(own_url(settings), local_url, password)
+                home.announce(settings.home, ready.url)
+                try:
+                    yield ready
+                finally:
+                    home.forget(settings.home)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield the settings with a database that is kept running, unless it is not ours to keep."""
+    if settings.database_url.get_secret_value():
+        yield settings
+        return
+    postgres = embedded(settings.home)
+    url = await postgres.start()
+    keeper = asyncio.create_task(postgres.keep_running())
+    try:
+        yield with_database(settings, url)
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+        await postgres.stop()
+
+
+async def _prepare(settings: Settings, redactor: Redactor) -> str | None:
+    """Bring the schema up to date and make the first admin; return the password if one was."""
+    with database_errors():
+        await schema.migrate(settings.database_url.get_secret_value())
+    async with (
+        open_platform(settings, redactor) as platform,
+        transaction(platform.sessions) as session,
+    ):
+        return await users.ensure_first_admin(session)
+
+
+def _programs(settings: Settings) -> list[Program]:
+    environment = {**os.environ, **_environment(settings)}
+    command = [sys.executable, "-m", "landform"]
+    worker_grace_s = settings.cancel_grace_s + _WORKER_MARGIN_S
+    return [
+        Program(name="server", argv=[*command, "server"], env=environment, grace_s=_SERVER_GRACE_S),
+        Program(name="worker", argv=[*command, "worker"], env=environment, grace_s=worker_grace_s),
+    ]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return what was set, by whatever way, as the environment of a child."""
+    given = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is not None:
+            given[f"LANDFORM_{name.upper()}"] = str(value)
+    return given
+
+
+@asynccontextmanager
+async def _supervised(supervisor: Supervisor, halt: Halt) -> AsyncIterator[None]:
+    task = asyncio.create_task(supervisor.run(handle_signals=False))
+    try:
+        with halt.hurrying(supervisor.stop):
+            try:
+                yield
+            finally:
+                supervisor.stop()
+                if halt.is_urgent:
+                    supervisor.stop()
+                await task
+    finally:
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _until_ready(url: str, supervisor: Supervisor) -> None:
+    """Return once the server says that it is ready, and the worker runs.
+
+    Raises:
+        UnavailableError: it takes too long, or one of them ends again and again.
+    """
+    last = "it does not answer"
+    started: defaultdict[str, set[int]] = defaultdict(set)
+    deadline = time.monotonic() + _READY_S
+    async with httpx2.AsyncClient(trust_env=False, timeout=10.0) as client:
+        while time.monotonic() < deadline:
+            for name, pid in supervisor.pids.items():
+                started[name].add(pid)
+                if len(started[name]) > _START_ATTEMPTS:
+                    raise UnavailableError(f"The {name} does not stay up; its log says why.")
+            with suppress(httpx2.HTTPError):
+                answer = await client.get(f"{url}/readyz")
+                if answer.status_code == httpx2.codes.OK and "worker" in supervisor.pids:
+                    return
+                last = f"it answers {answer.status_code}: {answer.text.strip()[:300]}"
+            await asyncio.sleep(_LOOK_EVERY_S)
+    raise UnavailableError(f"The server at {url} is not ready after {_READY_S:.0f} s: {last}.")

@@ -1,0 +1,126 @@
+"""`landform cli-config`: a configuration file of the terraform and tofu CLIs.
+
+A `host` block tells the CLI where a host's services are, so that it does not ask the host itself:
+that it would do by https only. With it a platform without TLS can be used, under any name
+(terraform_facts.md §1.1, measured; relative addresses are not accepted).
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from landform.cli import tokens
+from landform.cli.addresses import own_url
+from landform.cli.home import find_running
+from landform.kit.errors import InvalidError, UnavailableError
+from landform.settings import Settings
+
+FILE: Final = "terraform.rc"
+_HOSTNAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?")
+
+
+async def create(
+    settings: Settings, hostname: str | None, username: str, output: Path | None
+) -> str:
+    """Write the file, with a fresh token of the user in it; return how to use it.
+
+    Args:
+        hostname: what configurations call the platform; None: what its address says.
+
+    Raises:
+        InvalidError: `hostname` is none.
+        UnavailableError: the file cannot be written, or the database does not answer.
+        NotFoundError: there is no such user, or no platform in this home.
+    """
+    running = find_running(settings.home)
+    url = running.url if running else own_url(settings)
+    name = hostname or urlsplit(url).netloc
+    if not _HOSTNAME.fullmatch(name):
+        raise InvalidError(f"{name!r} is no hostname; write one such as 127.0.0.1:8080.")
+    token = await tokens.create(settings, username, f"landform cli-config for {name}", None)
+    path = (output or settings.home / FILE).absolute()
+    write(path, render(name, url, token))
+    return _explain(path, name)
+
+
+def render(hostname: str, url: str, token: str) -> str:
+    """Return the file's text.
+
+    Args:
+        url: of the server, without a trailing slash.
+    """
+    api = f"{url}/api/v2/"
+    services = {
+        "tfe.v2": api,
+        "tfe.v2.1": api,
+        "tfe.v2.2": api,
+        "state.v2": api,
+        "modules.v1": f"{url}/api/registry/v1/modules/",
+        "providers.v1": f"{url}/api/registry/v1/providers/",
+    }
+    lines = [f"    {_quote(name)} = {_quote(value)}" for name, value in services.items()]
+    host = _quote(hostname)
+    return "\n".join(
+        [
+            f"host {host} {{",
+            "  services = {",
+            *lines,
+            '    "login.v1" = {',
+            '      "client"      = "terraform-cli"',
+            '      "grant_types" = ["authz_code"]',
+            f'      "authz"       = {_quote(f"{url}/oauth/authorize")}',
+            f'      "token"       = {_quote(f"{url}/oauth/token")}',
+            '      "ports"       = [10000, 10010]',
+            "    }",
+            "  }",
+            "}",
+            "",
+            f"credentials {host} {{",
+            f"  token = {_quote(token)}",
+            "}",
+            "",
+        ]
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Put `text` into a file that only its owner can read; what was there is replaced whole.
+
+    Raises:
+        UnavailableError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        fresh.replace(path)
+    except OSError as failure:
+        raise UnavailableError(f"{path} cannot be written: {failure.strerror}.") from failure
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text)  # nothing that we write holds an interpolation
+
+
+def _explain(path: Path, hostname: str) -> str:
+    return f"""\
+Wrote {path}, with a token in it: only you can read it.
+
+Use it in this shell:
+    export TF_CLI_CONFIG_FILE={path}
+or put its blocks into ~/.terraformrc (~/.tofurc), for every shell. While TF_CLI_CONFIG_FILE is
+set, the CLI reads neither that file nor what `terraform login` stored.
+
+In a configuration:
+    terraform {{
+      cloud {{
+        hostname     = "{hostname}"
+        organization = "…"
+        workspaces {{ name = "…" }}
+      }}
+    }}"""

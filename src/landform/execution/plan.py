@@ -1,0 +1,117 @@
+"""A plan: one init, one plan, and everything that is told of it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from landform.contract import Artefact, Outcome, PhaseResult
+from landform.execution import providers
+from landform.execution.desk import Desk
+from landform.execution.made import read_made
+from landform.execution.plan_output import PlanOutput, Schemas, read_plan, with_schemas
+from landform.execution.redaction import Redactor
+from landform.execution.schemas import schemas_for
+from landform.execution.state_server import StateServer
+from landform.execution.together import together
+from landform.execution.variables import changes_trust, environment, write_tfvars
+from landform.kit.errors import UnavailableError
+
+
+async def plan(
+    desk: Desk, inputs: Mapping[Artefact, bytes | None], redactor: Redactor
+) -> PhaseResult:
+    """Plan, keep what the plan made, and say how it went.
+
+    Raises:
+        HaltedError: the phase is being stopped.
+        LandformError: the phase cannot be done; the text says why.
+    """
+    await desk.unpack(inputs[Artefact.CONFIGURATION])
+    server = StateServer(inputs[Artefact.STATE], None, limit_bytes=desk.host.state_bytes)
+    await server.start()
+    try:
+        desk.env = environment(desk.host, desk.room, desk.job, server.environment)
+        return await _plan(desk, redactor)
+    finally:
+        await server.close()
+
+
+async def _plan(desk: Desk, redactor: Redactor) -> PhaseResult:
+    desk.write_settings(desk.lock_file())
+    argv = ["plan", "-input=false", "-json", f"-out={desk.room.inside(desk.room.plan_file)}"]
+    argv += [f"-var-file={desk.room.inside(write_tfvars(desk.room, desk.job))}", *_flags(desk)]
+    if await desk.init() != 0:
+        return _failed(desk, "The configuration could not be initialized; the log says why.")
+    if not changes_trust(desk.job.variables):
+        await asyncio.to_thread(providers.keep_new, desk.room)
+    schemas = asyncio.create_task(schemas_for(desk))
+    try:
+        if await desk.run(argv, out=desk.hear_plan) != 0:
+            return _failed(desk, "The plan failed; the log says why.")
+        return await _keep(desk, schemas, redactor)
+    finally:
+        schemas.cancel()
+        await asyncio.gather(schemas, return_exceptions=True)
+
+
+def _flags(desk: Desk) -> list[str]:
+    options = desk.job.options
+    flags = ["-destroy"] if options.is_destroy else []
+    flags += [] if options.refresh else ["-refresh=false"]
+    flags += ["-refresh-only"] if options.refresh_only else []
+    flags += [f"-target={address}" for address in options.target_addrs]
+    flags += [f"-replace={address}" for address in options.replace_addrs]
+    if options.allow_config_generation:
+        flags.append(f"-generate-config-out={desk.room.inside(desk.room.generated_file)}")
+    return flags
+
+
+async def _keep(desk: Desk, schemas: asyncio.Task[Schemas], redactor: Redactor) -> PhaseResult:
+    outputs: list[PlanOutput] = []
+    file = desk.room.inside(desk.room.plan_file)
+
+    async def keep_shown() -> None:
+        shown = await desk.show(["show", "-json", file])
+        if shown is None:
+            raise UnavailableError("The plan could not be shown; the log says why. Plan again.")
+        output = await asyncio.to_thread(read_plan, shown)
+        outputs.append(output)
+        known = await schemas
+        if not output.providers <= known.provider_schemas.keys():
+            known = await schemas_for(desk, fresh=True)
+        redacted = await asyncio.to_thread(_redacted, output, known, redactor)
+        await together(
+            desk.put(Artefact.PLAN_JSON, shown), desk.put(Artefact.PLAN_JSON_REDACTED, redacted)
+        )
+
+    async def show_text() -> None:
+        if await desk.run(["show", "-no-color", file], out=desk.log.for_people) != 0:
+            raise UnavailableError("The plan could not be shown; the log says why. Plan again.")
+
+    await together(keep_shown(), show_text(), _keep_files(desk))
+    (output,) = outputs
+    return PhaseResult(
+        outcome=Outcome.FINISHED, counts=output.counts, has_changes=output.has_changes
+    )
+
+
+async def _keep_files(desk: Desk) -> None:
+    files = {
+        Artefact.PLAN: read_made(desk.room.path, desk.room.plan_file),
+        Artefact.LOCK_FILE: desk.lock_file(),
+        Artefact.GENERATED_CONFIGURATION: read_made(desk.room.path, desk.room.generated_file),
+    }
+    await together(*(desk.put(name, data) for name, data in files.items() if data is not None))
+
+
+def _redacted(output: PlanOutput, schemas: Schemas, redactor: Redactor) -> bytes:
+    # A variable may be sensitive to the platform and not to the configuration.
+    document = with_schemas(output, schemas)
+    if not redactor.touches(document):
+        return document
+    return with_schemas(replace(output, redacted=redactor.document(output.redacted)), schemas)
+
+
+def _failed(desk: Desk, otherwise: str) -> PhaseResult:
+    desk.halt.check()
+    return PhaseResult(outcome=Outcome.ERRORED, error=desk.findings.error(otherwise))

@@ -1,0 +1,247 @@
+"""Writes of variables: limits, names that cannot be, and the seal on every value."""
+
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.access.service import require
+from landform.contract import Category, is_reserved
+from landform.identity.actor import Actor
+from landform.kit import events
+from landform.kit.crypto import Keyring
+from landform.kit.errors import InvalidError
+from landform.kit.ids import new_id
+from landform.kit.text import check_text
+from landform.kit.unique import unique
+from landform.variables.events import VariableCreated, VariableDeleted, VariableUpdated
+from landform.variables.models import Variable
+from landform.variables.queries import ShownVariable, find, for_run, place_of, shown
+from landform.workspaces.models import Workspace
+from landform.workspaces.rows import locked
+
+__all__ = ["VariableSettings", "create_variable", "delete_variable", "for_run", "update_variable"]
+
+# Of HCP Terraform's page "Manage variables", "Character limits"; it states no count.
+KEY_LIMIT: Final = 128  # characters
+VALUE_LIMIT: Final = 256 * 1024  # bytes
+DESCRIPTION_LIMIT: Final = 512  # characters
+PER_WORKSPACE: Final = 1000
+
+_IDENTIFIER: Final = re.compile(r"[^\W\d][\w-]*")
+_ENV_NAME: Final = re.compile(r"[^\s=\x00-\x1f\x7f]+")
+_UNIQUE: Final = "uq_variables_workspace_id_category_key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariableSettings:
+    """What a client gives of a variable; None means as it is, or the default for a new one."""
+
+    key: str | None = None
+    value: str | None = field(default=None, repr=False)
+    category: Category | str | None = None
+    hcl: bool | None = None
+    sensitive: bool | None = None
+    description: str | None = None
+
+
+async def create_variable(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    workspace: Workspace,
+    settings: VariableSettings,
+) -> ShownVariable:
+    """Add a variable; without a value it is the empty text.
+
+    Raises:
+        ForbiddenError: `actor` may not change variables there.
+        InvalidError: the key is taken, malformed or reserved, or something is too long.
+    """
+    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
+    if settings.category is None or settings.key is None:
+        missing = "key" if settings.key is None else "category"
+        raise InvalidError(f"A variable needs a {missing}.", pointer=missing)
+    await locked(session, workspace.id)
+    await _require_room(session, workspace)
+    row = Variable(
+        id=new_id("var"),
+        workspace_id=workspace.id,
+        key=settings.key,
+        category=_category(settings.category),
+        hcl=settings.hcl or False,
+        sensitive=settings.sensitive or False,
+        description=settings.description or "",
+    )
+    _check(row)
+    row.sealed_value = _seal(keyring, row, settings.value or "")
+    async with unique(session, _UNIQUE, _taken(row.key)):
+        session.add(row)
+    events.publish(
+        session,
+        VariableCreated(
+            actor_id=actor.id,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            key=row.key,
+            category=row.category,
+            sensitive=row.sensitive,
+        ),
+    )
+    return shown(keyring, row)
+
+
+async def update_variable(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    workspace: Workspace,
+    variable_id: str,
+    settings: VariableSettings,
+) -> ShownVariable:
+    """Apply the settings that are given.
+
+    Of a sensitive variable the key and category stay, and it stays sensitive: else a new name,
+    or a run that prints it, would give away what nobody may read.
+
+    Raises:
+        ForbiddenError: `actor` may not change variables there.
+        NotFoundError: the workspace has no such variable.
+        InvalidError: the change cannot be.
+    """
+    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
+    await locked(session, workspace.id)
+    row = await find(session, workspace, variable_id)
+    given = _given(settings)
+    value = given.pop("value", None)
+    changed = {name: new for name, new in given.items() if new != getattr(row, name)}
+    _check_sensitive(row, changed)
+    async with unique(session, _UNIQUE, _taken(settings.key or row.key)):
+        for name, new in changed.items():
+            setattr(row, name, new)
+        _check(row)
+        if value is not None:
+            row.sealed_value = _seal(keyring, row, value)
+        row.version_id = new_id("varver")
+    events.publish(
+        session,
+        VariableUpdated(
+            actor_id=actor.id,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            key=row.key,
+            changed=(*changed, *(() if value is None else ("value",))),
+        ),
+    )
+    return shown(keyring, row)
+
+
+async def delete_variable(
+    session: AsyncSession, actor: Actor, workspace: Workspace, variable_id: str
+) -> None:
+    """Remove a variable.
+
+    Raises:
+        ForbiddenError: `actor` may not change variables there.
+        NotFoundError: the workspace has no such variable.
+    """
+    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
+    row = await find(session, workspace, variable_id)
+    await session.delete(row)
+    await session.flush()
+    events.publish(
+        session,
+        VariableDeleted(
+            actor_id=actor.id,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            key=row.key,
+            category=row.category,
+        ),
+    )
+
+
+def _given(settings: VariableSettings) -> dict[str, Any]:
+    given = {
+        each.name: getattr(settings, each.name)
+        for each in fields(settings)
+        if getattr(settings, each.name) is not None
+    }
+    if "category" in given:
+        given["category"] = _category(given["category"])
+    return given
+
+
+def _category(text: str) -> Category:
+    try:
+        return Category(text)
+    except ValueError:
+        raise InvalidError(
+            f"A variable's category is one of {', '.join(Category)}.", pointer="category"
+        ) from None
+
+
+def _check_sensitive(row: Variable, changed: dict[str, Any]) -> None:
+    if not row.sensitive:
+        return
+    for name in ("sensitive", "key", "category"):
+        if name in changed:
+            raise InvalidError(
+                f"The {name} of a sensitive variable cannot be changed; delete it and make"
+                " another.",
+                pointer=name,
+            )
+
+
+def _check(row: Variable) -> None:
+    check_text(row.key, what="The key", limit=KEY_LIMIT, pointer="key")
+    check_text(
+        row.description, what="The description", limit=DESCRIPTION_LIMIT, pointer="description"
+    )
+    if row.category is Category.TERRAFORM:
+        if _IDENTIFIER.fullmatch(row.key) is None:
+            raise InvalidError(
+                f"{row.key!r} cannot name a Terraform variable: it starts with a letter or"
+                " underscore and goes on with letters, digits, underscores and dashes.",
+                pointer="key",
+            )
+        return
+    if row.hcl:
+        raise InvalidError("Only a variable of category terraform can be HCL.", pointer="hcl")
+    if _ENV_NAME.fullmatch(row.key) is None:
+        raise InvalidError(
+            f"{row.key!r} cannot name an environment variable: no space, `=` or control character.",
+            pointer="key",
+        )
+    if is_reserved(row.key):
+        raise InvalidError(
+            f"The environment variable {row.key} is reserved: the run sets it itself.",
+            pointer="key",
+        )
+
+
+def _seal(keyring: Keyring, row: Variable, value: str) -> bytes:
+    check_text(value, what="The value", limit=VALUE_LIMIT, pointer="value")
+    clear = value.encode()
+    if len(clear) > VALUE_LIMIT:
+        raise InvalidError(
+            f"The value has {len(clear)} bytes; at most {VALUE_LIMIT} are accepted.",
+            pointer="value",
+        )
+    return keyring.seal(clear, place=place_of(row.id))
+
+
+async def _require_room(session: AsyncSession, workspace: Workspace) -> None:
+    query = select(func.count()).select_from(Variable).where(Variable.workspace_id == workspace.id)
+    if (await session.scalar(query) or 0) >= PER_WORKSPACE:
+        raise InvalidError(f"A workspace has at most {PER_WORKSPACE} variables.")
+
+
+def _taken(key: str) -> InvalidError:
+    return InvalidError(f"The key {key} has already been taken.", pointer="key")

@@ -1,0 +1,124 @@
+"""Organizations whole: the row, its owners, its default project, and who may see or change it."""
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access import memberships, teams
+from landform.access.permissions import Permission, Place
+from landform.access.service import may, require, visible_organizations
+from landform.identity.actor import Actor, ActorKind
+from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from landform.kit.pagination import Page, Paged, fetch_page
+from landform.organizations import queries, service
+from landform.organizations.models import Organization
+from landform.organizations.service import OrganizationSettings
+from landform.workspaces import projects
+from landform.workspaces.models import Project, Workspace
+
+
+async def create_organization(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    name: str,
+    email: str = "",
+    only_site_admins: bool = False,
+) -> Organization:
+    """Make an organization with its owners team, which `actor` joins, and its default project.
+
+    Args:
+        only_site_admins: the operator lets no other user make organizations.
+
+    Raises:
+        ForbiddenError: `actor` is not a user, or not a site admin where only those may.
+        InvalidError: the name is malformed or taken.
+    """
+    if actor.kind not in (ActorKind.USER, ActorKind.SYSTEM):
+        raise ForbiddenError("Only a user can create an organization.")
+    if only_site_admins and actor.kind is ActorKind.USER and not actor.is_site_admin:
+        raise ForbiddenError("Only a site admin can create an organization here.")
+    organization = await service.add(session, actor, name=name, email=email)
+    owners = await teams.create_owners(session, actor, organization.id)
+    if actor.kind is ActorKind.USER:
+        await memberships.join(session, actor, organization.id, actor.id)
+        await teams.put_in(session, actor, owners, [actor.id])
+    project = await projects.add(session, actor, organization.id, projects.DEFAULT_NAME)
+    organization.default_project_id = project.id
+    await session.flush()
+    return organization
+
+
+async def by_name(session: AsyncSession, actor: Actor, name: str) -> Organization:
+    """Return the organization of that name, in whatever case it is written.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+    """
+    organization = await queries.find(session, name)
+    place = Place(organization_id=organization.id)
+    if not await may(session, actor, Permission.READ_ORGANIZATION, place):
+        raise NotFoundError(f"There is no organization {name}.")
+    return organization
+
+
+async def list_organizations(
+    session: AsyncSession, actor: Actor, *, search: str = "", page: Page
+) -> Paged[Organization]:
+    """Return the organizations that `actor` may know of, by name.
+
+    Args:
+        search: only those whose name or email contains this, in any case.
+    """
+    wanted = select(Organization).where(await visible_organizations(session, actor))
+    if search:
+        wanted = wanted.where(
+            or_(
+                Organization.name.icontains(search, autoescape=True),
+                Organization.email.icontains(search, autoescape=True),
+            )
+        )
+    return await fetch_page(session, wanted, page, func.lower(Organization.name))
+
+
+async def update_organization(
+    session: AsyncSession,
+    actor: Actor,
+    organization: Organization,
+    settings: OrganizationSettings,
+) -> Organization:
+    """Apply the settings that are given.
+
+    Raises:
+        ForbiddenError: `actor` may not change the organization.
+        InvalidError: a setting cannot be, or the name is taken.
+    """
+    place = Place(organization_id=organization.id)
+    await require(session, actor, Permission.UPDATE_ORGANIZATION, place)
+    if settings.default_project_id is not None:
+        project = await session.get(Project, settings.default_project_id)
+        if project is None or project.organization_id != organization.id:
+            raise InvalidError(
+                f"There is no project {settings.default_project_id} in the organization.",
+                pointer="default_project",
+            )
+    await service.change(session, actor, organization, settings)
+    return organization
+
+
+async def delete_organization(
+    session: AsyncSession, actor: Actor, organization: Organization
+) -> None:
+    """Delete an organization that has no workspaces left, with its projects and teams.
+
+    Raises:
+        ForbiddenError: `actor` may not delete the organization.
+        ConflictError: it has workspaces, each of which may hold the only record of what exists.
+    """
+    place = Place(organization_id=organization.id)
+    await require(session, actor, Permission.DELETE_ORGANIZATION, place)
+    occupied = exists(select(Workspace.id).where(Workspace.organization_id == organization.id))
+    if await session.scalar(select(occupied)):
+        raise ConflictError(
+            f"Organization {organization.name} has workspaces in it; delete them first."
+        )
+    await service.remove(session, actor, organization)

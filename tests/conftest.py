@@ -1,0 +1,119 @@
+"""Fixtures every test may use: a real PostgreSQL, sessions on it, a key and a store."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from landform import tables
+from landform.kit import tasks
+from landform.kit.crypto import KEY_BYTES, Keyring
+from landform.kit.db import Sessions, make_engine, make_sessions, sqlalchemy_url
+from landform.kit.postgres import EmbeddedPostgres
+from landform.kit.storage import Store, open_store
+
+_TEMPLATE = "landform"
+_SHARED = "shared"
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Start a server for this process and yield the URL of a database with empty tables in it.
+
+    Nothing may stay connected to that one: it is the template of all others. In memory where
+    that can be, as there the disk is not what we test.
+    """
+    memory = Path("/dev/shm")
+    base = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=base, prefix="landform-tests-") as directory:
+        server = EmbeddedPostgres(Path(directory) / "postgres", database=_TEMPLATE)
+        url = asyncio.run(server.start())
+        try:
+            asyncio.run(_make_tables(url))
+            yield url
+        finally:
+            asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_server: str) -> str:
+    """The URL of the database that tests share which leave nothing behind."""
+    return _copy(postgres_server, _SHARED)
+
+
+@pytest.fixture
+def database_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a database of the test's own, with empty tables, gone afterwards."""
+    name = f"own_{next(_NUMBERS)}"
+    yield _copy(postgres_server, name)
+    _as_superuser(postgres_server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
+
+
+@pytest.fixture
+async def session(shared_database: str) -> AsyncIterator[AsyncSession]:
+    """A session inside a transaction that is rolled back; its own commits end savepoints."""
+    engine = create_async_engine(sqlalchemy_url(shared_database), poolclass=NullPool)
+    async with engine.connect() as connection:
+        outer = await connection.begin()
+        async with AsyncSession(
+            connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+        ) as session:
+            yield session
+        await outer.rollback()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+    """Sessions that really commit, for tests in which two do something at once."""
+    engine = make_engine(database_url)
+    yield make_sessions(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring(os.urandom(KEY_BYTES))
+
+
+@pytest.fixture
+def store(keyring: Keyring) -> Store:
+    """Objects in memory, encrypted with `keyring`."""
+    return open_store("memory://", keyring)
+
+
+async def _make_tables(url: str) -> None:
+    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(tables.METADATA.create_all)
+    await engine.dispose()
+    await tasks.apply_schema(url)
+
+
+def _copy(url: str, name: str) -> str:
+    _as_superuser(
+        url,
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
+            _id(name), _id(_TEMPLATE), _id(_TEMPLATE)
+        ),
+    )
+    return url.replace(f"/{_TEMPLATE}?", f"/{name}?")
+
+
+def _as_superuser(url: str, statement: sql.Composed) -> None:
+    there = url.replace(f"{_TEMPLATE}@/{_TEMPLATE}?", "postgres@/postgres?")
+    with psycopg.connect(there, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _id(name: str) -> sql.Identifier:
+    return sql.Identifier(name)
