@@ -1,6 +1,5 @@
 """Who may do what, asked of a real database."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -63,39 +62,16 @@ async def test_a_user_without_a_team_may_do_nothing_anywhere(
             assert not await may(session, actor_of(user), permission, place)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda _, organization: make_owner_of(organization),
-        lambda session, _: make_site_admin(session),
-        lambda _session, _organization: _now(SYSTEM),
-    ],
-    ids=["owner", "site admin", "the platform"],
-)
 async def test_owners_site_admins_and_the_platform_may_do_everything(
-    session: AsyncSession, make: Callable[[AsyncSession, Organization], Awaitable[Any]]
+    session: AsyncSession,
 ) -> None:
     organization = await make_organization(session)
     workspace = await make_workspace(session, organization)
-    made = await make(session, organization)
-    actor = made if isinstance(made, Actor) else await made(session)
-    for place in _places(workspace):
-        assert await permissions(session, actor, place) == EVERYTHING
-
-
-def make_owner_of(organization: Organization) -> Awaitable[Any]:
-    async def make(session: AsyncSession) -> Actor:
-        return await make_owner(session, organization)
-
-    return _now(make)
-
-
-async def make_site_admin(session: AsyncSession) -> Actor:
-    return actor_of(await make_user(session, is_site_admin=True))
-
-
-async def _now(value: Any) -> Any:
-    return value
+    owner = await make_owner(session, organization)
+    admin = actor_of(await make_user(session, is_site_admin=True))
+    for actor in (owner, admin, SYSTEM):
+        for place in _places(workspace):
+            assert await permissions(session, actor, place) == EVERYTHING
 
 
 @pytest.mark.parametrize("level", WORKSPACE_LEVELS)

@@ -46,11 +46,12 @@ class Oracle:
         """Return what in the answer to a request is not as described, in words."""
         data = document.get("data")
         primary = data if isinstance(data, list) else [data] if data else []
-        found = []
         expected = self._expected_types(method, path)
-        for resource in primary:
-            if expected and resource["type"] not in expected:
-                found.append(f"{method} {path} gives {resource['type']}, not {sorted(expected)}")
+        found = [
+            f"{method} {path} gives {resource['type']}, not {sorted(expected)}"
+            for resource in primary
+            if expected and resource["type"] not in expected
+        ]
         for resource in (*primary, *document.get("included", [])):
             found += self._of_resource(resource)
         return found
@@ -90,7 +91,7 @@ class Oracle:
     def _of_value(self, schema: Json, value: Any, where: str) -> Iterator[str]:
         schema = self._resolved(schema)
         if value is None:
-            if not schema.get("nullable"):
+            if schema and not schema.get("nullable"):
                 yield f"{where} is null"
             return
         for part in schema.get("allOf", ()):
@@ -98,20 +99,17 @@ class Oracle:
         choices = schema.get("oneOf") or schema.get("anyOf") or ()
         if choices and all([*self._of_value(choice, value, where)] for choice in choices):
             yield f"{where} is {value!r}, none of what it may be"
-        wanted = schema.get("type")
-        if wanted and (
-            not isinstance(value, _PYTHON_TYPES[wanted])
-            or (isinstance(value, bool) and wanted != "boolean")
-        ):
-            yield f"{where} is {value!r}, not of type {wanted}"
-            return
-        if "enum" in schema and value not in schema["enum"]:
+        if not _is_a(schema.get("type"), value):
+            yield f"{where} is {value!r}, not of type {schema['type']}"
+        elif value not in schema.get("enum", (value,)):
             yield f"{where} is {value!r}, not one of {schema['enum']}"
+        else:
+            yield from self._of_parts(schema, value, where)
+
+    def _of_parts(self, schema: Json, value: Any, where: str) -> Iterator[str]:
         if isinstance(value, list):
             for index, each in enumerate(value):
-                yield from self._of_value(
-                    schema.get("items", {"nullable": True}), each, f"{where}[{index}]"
-                )
+                yield from self._of_value(schema.get("items", {}), each, f"{where}[{index}]")
         elif isinstance(value, dict):
             known = self._properties(schema)
             for name in value.keys() & known.keys():
@@ -125,7 +123,7 @@ class Oracle:
             if re.fullmatch(pattern, path) and method.lower() in operations:
                 responses = operations[method.lower()]["responses"]
                 good = (each for status, each in responses.items() if status.startswith("2"))
-                content = next(good, {}).get("content", {})
+                content: Json = next(good, dict[str, Any]()).get("content", {})
                 for each in content.values():
                     return self._identified_types(each.get("schema", {}))
         return set()
@@ -135,7 +133,7 @@ class Oracle:
         data = self._resolved(self._properties(schema).get("data", {}))
         data = self._resolved(data.get("items", data))
         parts = [data, *data.get("oneOf", ()), *data.get("anyOf", ())]
-        kinds = [self._properties(part).get("type", {}) for part in parts]
+        kinds: list[Json] = [self._properties(part).get("type", {}) for part in parts]
         return {kind for each in kinds for kind in self._resolved(each).get("enum", ())}
 
     def _types(self) -> Mapping[str, Json]:
@@ -160,3 +158,9 @@ class Oracle:
             name = schema["$ref"].rpartition("/")[2]
             schema = self.description["components"]["schemas"][name]
         return schema
+
+
+def _is_a(kind: str | None, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind in (None, "boolean")
+    return kind is None or isinstance(value, _PYTHON_TYPES[kind])

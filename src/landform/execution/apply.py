@@ -43,6 +43,7 @@ async def apply(desk: Desk, inputs: Mapping[Artefact, bytes | None]) -> PhaseRes
     if lock_file is not None:
         (desk.room.cwd / LOCK_FILE).unlink(missing_ok=True)
         (desk.room.cwd / LOCK_FILE).write_bytes(lock_file)
+    desk.alone = not providers.locked(lock_file)
     desk.write_settings(lock_file)
     return await _Apply(desk).run(inputs[Artefact.STATE], lock_file)
 

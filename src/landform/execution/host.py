@@ -8,7 +8,7 @@ from typing import Final
 
 from landform.contract import PhaseJob
 from landform.execution.sandbox import Mount, Sandbox
-from landform.execution.unpack import Bounds
+from landform.kit.archive import Bounds
 from landform.toolchain.versions import Tool
 
 INHERITED: Final = (

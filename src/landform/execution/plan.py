@@ -44,6 +44,7 @@ async def _plan(desk: Desk, redactor: Redactor) -> PhaseResult:
         return _failed(desk, "The configuration could not be initialized; the log says why.")
     if not changes_trust(desk.job.variables):
         await asyncio.to_thread(providers.keep_new, desk.room)
+    desk.alone = not providers.locked(desk.lock_file())
     schemas = asyncio.create_task(schemas_for(desk))
     try:
         if await desk.run(argv, out=desk.hear_plan) != 0:

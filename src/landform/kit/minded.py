@@ -80,7 +80,7 @@ class MindedProgram:
         pause_s = _SHORTEST_POLL_S
         while (status := self.status) is None and time.monotonic() < deadline:
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.2, _LONGEST_POLL_S)
+            pause_s = min(pause_s * 1.05, _LONGEST_POLL_S)
         return status
 
     async def end(self) -> None:

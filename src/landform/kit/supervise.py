@@ -244,7 +244,7 @@ async def _until_exit(process: subprocess.Popen[bytes], interrupted: asyncio.Eve
         with suppress(TimeoutError):
             await asyncio.wait_for(interrupted.wait(), pause_s)
             return
-        pause_s = min(pause_s * 1.2, _LONGEST_POLL_S)
+        pause_s = min(pause_s * 1.05, _LONGEST_POLL_S)
 
 
 async def _forward(name: str, pipe: IO[bytes], on_line: OnLine) -> None:

@@ -51,7 +51,7 @@ The status of the answer is the route's. A PATCH tells an absent attribute from 
 `install_openapi(app, SHOP)`.
 
 Floors, each of which knows only those below it: openapi > schemas > resource, inputs > reading,
-body, typed > included > view > dialect > shape > declaration, query > errors > naming.
+body > included, typed > view > dialect > shape > declaration, query > errors > naming.
 """
 
 from landform.api.jsonapi.body import Body, Linkage, given
@@ -69,8 +69,9 @@ from landform.api.jsonapi.errors import (
 from landform.api.jsonapi.inputs import ActionInput, Input, ListInput
 from landform.api.jsonapi.naming import Camel, Kebab, camel, kebab
 from landform.api.jsonapi.openapi import DocumentedRoute, install_openapi
-from landform.api.jsonapi.query import Filter, ListQuery, Operator, Page, Query, SortKey
+from landform.api.jsonapi.query import Filter, ListQuery, Operator, Query, SortKey
 from landform.api.jsonapi.resource import Resource
+from landform.kit.pagination import Page
 
 __all__ = [
     "MEDIA_TYPE",

@@ -152,6 +152,7 @@ RUNS = Resource[Run, Context](
     by_ids=_by_ids,
     prepare=_prepare,
     filters=("filter[status]", "filter[source]", "search[basic]"),
+    refuse_unknown_include=False,  # the CLI always asks for task stages, which there are none of
 )
 
 

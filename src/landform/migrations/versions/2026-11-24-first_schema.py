@@ -30,6 +30,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_organization_id"), "events", ["organization_id"], unique=False)
     op.create_index(op.f("ix_events_subject_id"), "events", ["subject_id"], unique=False)
     op.create_table(
+        "key_checks",
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_key_checks")),
+    )
+    op.create_table(
         "leases",
         sa.Column("phase_id", sa.Text(), nullable=False),
         sa.Column("phase", sa.String(length=64), nullable=False),
@@ -365,6 +371,7 @@ def upgrade() -> None:
         sa.Column("has_json", sa.Boolean(), nullable=False),
         sa.Column("terraform_version", sa.Text(), nullable=True),
         sa.Column("resources", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("resource_count", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finalized_at", sa.DateTime(timezone=True), nullable=True),

@@ -1,0 +1,232 @@
+"""`landform up` and the commands beside it, as processes."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from landform.cli.terraform_rc import render
+from tests.cli import command
+from tests.cli.command import PASSWORD, READY, Running
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def up(home: Path, *more: object) -> list[str]:
+    return command.landform_command("up", "--home", home, "--port", 0, *more)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up") / "home"
+
+
+@pytest.fixture(scope="module")
+def platform(home: Path) -> Iterator[Running]:
+    with command.started(up(home, "--log-format", "json"), home.parent / "output") as running:
+        running.wait_for(READY)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(platform: Running) -> str:
+    return platform.wait_for(READY)
+
+
+@pytest.mark.parametrize("path", ["healthz", "readyz", "metrics"])
+def test_a_platform_that_says_it_is_ready_is(url: str, path: str) -> None:
+    assert httpx2.get(f"{url}/{path}", trust_env=False).status_code == 200
+
+
+def test_the_first_start_makes_a_key_that_only_its_owner_can_read(
+    platform: Running, home: Path
+) -> None:
+    key = home / "encryption.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(bytes.fromhex(key.read_text())) == 32
+
+
+def test_the_first_admins_password_is_shown_once_and_is_in_no_log(platform: Running) -> None:
+    (password,) = PASSWORD.findall(platform.stdout)
+    assert len(password) >= 16
+    assert password not in platform.stderr
+
+
+def test_every_line_of_a_json_log_is_json_and_says_which_process_it_is_of(
+    platform: Running,
+) -> None:
+    lines = [json.loads(line) for line in platform.stderr.splitlines()]
+    assert {"up", "server", "worker"} <= {line["process"] for line in lines}
+
+
+def test_a_second_platform_on_the_same_home_is_refused(platform: Running, home: Path) -> None:
+    done = command.run("up", "--home", home, "--port", 0)
+    assert done.returncode == 1
+    assert re.search(rf"A platform runs on .* its process is {platform.process.pid} ", done.stderr)
+
+
+def test_a_token_is_printed_and_nothing_else(url: str, home: Path) -> None:
+    done = command.run("token", "create", "--home", home, "--user", "admin")
+    assert re.fullmatch(r"\S{40,}\n", done.stdout), done
+    assert done.stderr == ""
+
+
+def test_a_token_made_on_the_command_line_is_good_for_the_api(url: str, home: Path) -> None:
+    token = command.run("token", "create", "--home", home, "--user", "admin").stdout.strip()
+    answer = httpx2.get(
+        f"{url}/api/v2/account/details",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 200
+    assert answer.json()["data"]["attributes"]["username"] == "admin"
+
+
+def test_a_token_of_nobody_is_refused(url: str, home: Path) -> None:
+    done = command.run("token", "create", "--home", home, "--user", "nobody")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "landform: There is no user 'nobody'.\n"
+
+
+def test_the_clis_configuration_names_every_service_where_the_server_says_it_is(
+    url: str, home: Path
+) -> None:
+    services = httpx2.get(f"{url}/.well-known/terraform.json", trust_env=False).json()
+    written = render("landform.internal", url, "token")
+    for name, where in services.items():
+        if isinstance(where, str):
+            assert f'"{name}" = "{where}"' in written
+    for part in ("authz", "token"):
+        assert re.search(rf'"{part}" += "{services["login.v1"][part]}"', written)
+    assert services["login.v1"]["ports"] == [10000, 10010]
+    assert "[10000, 10010]" in written
+
+
+def test_the_clis_configuration_has_a_token_and_is_its_owners_alone(url: str, home: Path) -> None:
+    done = command.run("cli-config", "--home", home)
+    assert done.returncode == 0, done.stderr
+    written = home / "terraform.rc"
+    assert written.stat().st_mode & 0o777 == 0o600
+    hostname = url.removeprefix("http://")
+    assert re.search(rf'credentials "{hostname}" {{\n  token = "\S{{40,}}"\n', written.read_text())
+    assert f"export TF_CLI_CONFIG_FILE={written}\n" in done.stdout
+
+
+def test_the_clis_configuration_can_call_the_platform_by_another_name(
+    url: str, home: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "rc"
+    done = command.run(
+        "cli-config", "--home", home, "--hostname", "landform.internal", "--output", output
+    )
+    assert done.returncode == 0, done.stderr
+    assert output.read_text().startswith('host "landform.internal" {\n')
+    assert f'"tfe.v2" = "{url}/api/v2/"' in output.read_text()
+
+
+def test_the_database_has_the_schema_that_this_version_expects(url: str, home: Path) -> None:
+    done = command.run("db", "check", "--home", home)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout == "The database is at this version's schema.\n"
+
+
+def test_a_port_that_another_program_has_is_refused(url: str, tmp_path: Path) -> None:
+    port = url.rpartition(":")[2]
+    done = command.run("up", "--home", tmp_path / "home", "--port", port)
+    assert done.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_a_home_where_nothing_was_started_has_no_tokens_to_give(tmp_path: Path) -> None:
+    done = command.run("token", "create", "--home", tmp_path, "--user", "admin")
+    assert done.returncode == 1
+    assert "Start one with `landform up`" in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("process", ["server", "worker"])
+def test_a_process_without_a_database_says_which_setting_is_missing(
+    process: str, tmp_path: Path
+) -> None:
+    done = command.run(process, "--home", tmp_path)
+    assert done.returncode == 1
+    assert "set LANDFORM_DATABASE_URL to postgresql://" in done.stderr
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    nowhere = "postgresql://landform:s3cret-pw@127.0.0.1:1/landform"
+    done = command.run("db", "migrate", "--home", tmp_path, LANDFORM_DATABASE_URL=nowhere)
+    assert done.returncode == 1
+    assert "The database does not answer: " in done.stderr
+    assert "s3cret-pw" not in done.stderr
+
+
+def test_a_server_refuses_a_database_that_was_not_migrated(
+    database_url: str, tmp_path: Path
+) -> None:
+    done = command.run("server", "--home", tmp_path, LANDFORM_DATABASE_URL=database_url)
+    assert done.returncode == 1
+    assert "run `landform db migrate`" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def stopped_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home on which a platform was started for the first time, and ended with Ctrl-C."""
+    base = tmp_path_factory.mktemp("stopped")
+    with command.started(up(base / "home"), base / "output") as running:
+        running.wait_for(READY)
+        assert running.end(signal.SIGINT) == 0, running.everything()
+    assert command.processes_of(base / "home") == {}, "Ctrl-C left something running"
+    return base / "home"
+
+
+def test_a_token_can_be_made_while_the_platform_is_stopped(stopped_home: Path) -> None:
+    done = command.run("token", "create", "--home", stopped_home, "--user", "admin")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert command.processes_of(stopped_home) == {}
+
+
+def test_a_second_start_makes_no_second_admin_and_killing_it_leaves_nothing_running(
+    stopped_home: Path, tmp_path: Path
+) -> None:
+    key = (stopped_home / "encryption.key").read_text()
+    with command.started(up(stopped_home), tmp_path) as running:
+        running.wait_for(READY)
+        assert "password" not in running.stdout
+        assert (stopped_home / "encryption.key").read_text() == key
+        assert len(command.processes_of(stopped_home)) > 3
+        running.process.kill()
+        running.process.wait()
+        command.nothing_left(stopped_home, within_s=20)
+
+
+def test_a_home_without_its_key_is_refused_and_gets_no_new_one(stopped_home: Path) -> None:
+    key, lost = stopped_home / "encryption.key", stopped_home / "lost.key"
+    key.rename(lost)
+    try:
+        done = command.run("up", "--home", stopped_home, "--port", 0)
+        assert done.returncode == 1
+        assert "but not the key it is encrypted with" in done.stderr
+        assert not key.exists()
+    finally:
+        lost.rename(key)
+
+
+@pytest.mark.parametrize("name", ["server", "worker"])
+def test_a_process_that_dies_is_started_again(platform: Running, home: Path, name: str) -> None:
+    def pid() -> int | None:
+        words = f"-m landform {name} "
+        return next(
+            (pid for pid, said in command.processes_of(home).items() if words in said), None
+        )
+
+    before = pid()
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    command.eventually(lambda: pid() not in (None, before), within_s=30)

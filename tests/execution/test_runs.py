@@ -1,0 +1,422 @@
+"""What users do with plans and applies, and what goes wrong."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from landform.contract import Artefact, Category, LogStream, Outcome, Phase, PhaseJob, Variable
+from landform.execution.host import Host
+from landform.execution.phase import run_phase
+from landform.execution.sandbox import Sandbox
+
+from .conftest import Configure, apply_job, make_host, plan_job, tar_of
+from .recorder import Recorder
+
+
+def terraform(key: str, value: str, **more: bool) -> Variable:
+    return Variable(key=key, value=value, category=Category.TERRAFORM, **more)
+
+
+def env(key: str, value: str, **more: bool) -> Variable:
+    return Variable(key=key, value=value, category=Category.ENV, **more)
+
+
+def both_logs(plane: Recorder, job: PhaseJob) -> str:
+    return plane.text(job) + plane.text(job, LogStream.JSON)
+
+
+def outputs(plane: Recorder) -> dict[str, Any]:
+    document: dict[str, Any] = plane.states[-1].document
+    return {name: output["value"] for name, output in document["outputs"].items()}
+
+
+async def run_both(plane: Recorder, host: Host, **job: object) -> None:
+    planned = await run_phase(plan_job(**job), plane, host=host)
+    assert planned.outcome is Outcome.FINISHED, planned
+    applied = await run_phase(apply_job(**job), plane, host=host)
+    assert applied.outcome is Outcome.FINISHED, applied
+
+
+COUNTED = """
+variable "n" { default = 3 }
+resource "terraform_data" "a" { 
+  count = var.n 
+  input = "v" 
+}
+resource "terraform_data" "b" {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({}, (0, 0, 0)),
+        ({"is_destroy": True}, (0, 0, 4)),
+        ({"replace_addrs": ["terraform_data.b"]}, (1, 0, 1)),
+        ({"replace_addrs": ["terraform_data.b", "terraform_data.a[0]"]}, (2, 0, 2)),
+        ({"is_destroy": True, "target_addrs": ["terraform_data.a[1]"]}, (0, 0, 1)),
+        ({"refresh": False}, (0, 0, 0)),
+        ({"refresh_only": True}, (0, 0, 0)),
+    ],
+)
+async def test_each_option_of_a_plan_reaches_terraform(
+    options: dict[str, object],
+    counts: tuple[int, int, int],
+    plane: Recorder,
+    host: Host,
+    configure: Configure,
+) -> None:
+    configure(COUNTED)
+    await run_both(plane, host)
+    result = await run_phase(plan_job(phase_id="plan-2", options=options), plane, host=host)
+    assert result.outcome is Outcome.FINISHED, result
+    told = (result.counts.additions, result.counts.changes, result.counts.destructions)
+    assert told == counts
+    assert result.has_changes is any(counts)
+
+
+async def test_a_plan_without_refresh_says_nothing_of_refreshing(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(COUNTED)
+    await run_both(plane, host)
+    job = plan_job(phase_id="plan-2", options={"refresh": False})
+    await run_phase(job, plane, host=host)
+    assert "Refreshing state" not in plane.text(job)
+    job = plan_job(phase_id="plan-3")
+    await run_phase(job, plane, host=host)
+    assert "Refreshing state" in plane.text(job)
+
+
+async def test_an_import_is_counted_and_its_configuration_is_generated(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('import {\n  to = terraform_data.new\n  id = "abc"\n}\n')
+    result = await run_phase(plan_job(options={"allow_config_generation": True}), plane, host=host)
+    assert result.outcome is Outcome.FINISHED, result
+    assert result.counts.imports == 1
+    assert result.has_changes
+    generated = plane.artefacts[Artefact.GENERATED_CONFIGURATION].decode()
+    assert 'resource "terraform_data" "new"' in generated
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        'cloud {\n organization = "acme"\n workspaces { name = "x" }\n }',
+        'backend "remote" {\n organization = "acme"\n workspaces { name = "x" }\n }',
+        'backend "local" {\n path = "/tmp/somewhere.tfstate"\n }',
+        "",
+    ],
+)
+@pytest.mark.parametrize("name", ["main.tf", "zzz_override.tf", "é_override.tf", "override.tf"])
+async def test_the_platform_keeps_the_state_whatever_the_configuration_says(
+    block: str, name: str, plane: Recorder, host: Host
+) -> None:
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of(
+        {"res.tf": 'resource "terraform_data" "x" {}', name: f"terraform {{\n{block}\n}}"}
+    )
+    await run_both(plane, host)
+    assert len(plane.states) == 1
+
+
+async def test_a_configuration_in_json_works_too(plane: Recorder, host: Host) -> None:
+    main = {"terraform": {"cloud": {"organization": "a"}}, "output": {"o": {"value": "json"}}}
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of({"main.tf.json": json.dumps(main)})
+    await run_both(plane, host)
+    assert outputs(plane) == {"o": "json"}
+
+
+async def test_a_working_directory_is_gone_into(plane: Recorder, host: Host) -> None:
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of(
+        {
+            "envs/prod/main.tf": 'module "m" { source = "../../modules/m" }\noutput "o" {'
+            "\n  value = module.m.o\n}",
+            "modules/m/main.tf": 'output "o" { value = "from a module" }',
+        }
+    )
+    await run_both(plane, host, working_directory="envs/prod")
+    assert outputs(plane) == {"o": "from a module"}
+
+
+VARIABLES = """
+variable "s" {}
+variable "list" { type = list(string) }
+variable "from_file" { default = "default" }
+variable "both" { default = "default" }
+output "s" { value = var.s }
+output "list" { value = var.list }
+output "from_file" { value = var.from_file }
+output "both" { value = var.both }
+"""
+
+
+async def test_variables_mean_what_they_say_and_win_over_files(plane: Recorder, host: Host) -> None:
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of(
+        {
+            "main.tf": VARIABLES,
+            "terraform.tfvars": 'from_file = "file"\nboth = "file"',
+            "zzzz.auto.tfvars": 'both = "auto"',
+        }
+    )
+    text = 'a "b" \\ ${c} %{d} $${e}\nline\t\x01é🎉'
+    variables = [
+        terraform("s", text),
+        terraform("list", '["x", "y"]', hcl=True),
+        terraform("both", "workspace"),
+        terraform("undeclared", "is no error"),
+    ]
+    await run_both(plane, host, variables=variables)
+    assert outputs(plane) == {
+        "s": text,
+        "list": ["x", "y"],
+        "from_file": "file",
+        "both": "workspace",
+    }
+    assert "Warning: Value for undeclared variable" in plane.text(plan_job())
+
+
+SHOW = """
+variable "password" {}
+variable "key" {}
+variable "map" { type = map(string) }
+resource "terraform_data" "x" {
+  input = { p = var.password, k = var.key, m = var.map, plain = "visible" }
+  provisioner "local-exec" {
+    command = "echo pw=$PASSWORD; printf '%s' \\"$KEY\\"; echo token=$TOKEN; echo ${var.map.inner}"
+    environment = { PASSWORD = nonsensitive(var.password), KEY = var.key }
+  }
+}
+output "o" { value = "${var.password}-${var.map.inner}" }
+"""
+KEY = "-----BEGIN KEY-----\nMIIabcdefghijklmnop\nqrstuvwxyz0123456789\n-----END KEY-----\n"
+
+
+async def test_sensitive_values_are_in_no_log_and_no_redacted_plan(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(SHOW)
+    variables = [
+        terraform("password", 'hunter2"\\<&>', sensitive=True),
+        terraform("key", KEY, sensitive=True),
+        terraform("map", '{ inner = "deep-secret" }', hcl=True, sensitive=True),
+        env("TOKEN", "tok-12345", sensitive=True),
+    ]
+    await run_both(plane, host, variables=variables)
+    said = both_logs(plane, plan_job()) + both_logs(plane, apply_job())
+    redacted = plane.artefacts[Artefact.PLAN_JSON_REDACTED].decode()
+    for secret in ("hunter2", "MIIabc", "qrstuv", "deep-secret", "tok-12345"):
+        assert secret not in said
+        assert secret not in redacted
+    assert "token=(sensitive value)" in said
+    assert "visible" in said
+    assert "visible" in redacted
+    assert "hunter2" in plane.artefacts[Artefact.PLAN_JSON].decode()
+    for job in (plan_job(), apply_job()):
+        for line in plane.text(job, LogStream.JSON).splitlines():
+            assert json.loads(line)["@message"]
+
+
+async def test_a_secret_that_is_an_ordinary_word_does_not_break_the_log(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('variable "w" {}\nresource "terraform_data" "x" { input = var.w }')
+    await run_both(plane, host, variables=[terraform("w", "create", sensitive=True)])
+    types = [message["type"] for message in plane.messages(apply_job())]
+    assert "apply_complete" in types
+    redacted = json.loads(plane.artefacts[Artefact.PLAN_JSON_REDACTED])
+    (change,) = redacted["resource_changes"]
+    assert change["change"]["actions"] == ["create"]
+    assert change["change"]["after"]["input"] == "(sensitive value)"
+
+
+async def test_an_apply_shows_its_outputs_but_the_sensitive(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(
+        'output "map" { value = { a = [1, true, null], "b c" = "x" } }\n'
+        'output "hidden" {\n value = "secret-output"\n sensitive = true\n}\n'
+    )
+    await run_both(plane, host)
+    text = plane.text(apply_job())
+    assert "hidden = <sensitive>" in text
+    assert "secret-output" not in both_logs(plane, apply_job())
+    assert re.search(
+        r'map = \{\n  a = \[\n    1,\n    true,\n    null,\n  \]\n  "b c" = "x"\n\}', text
+    )
+    assert "Apply complete! Resources: 0 added" in text
+
+
+BAD = {
+    "a configuration that does not parse": (
+        {"main.tf": 'resource "terraform_data" "x" {\n  input = \n}\n'},
+        {},
+        ("main.tf line 2", "Correct the configuration"),
+    ),
+    "a missing variable": (
+        {"main.tf": 'variable "region" {}\noutput "o" { value = var.region }'},
+        {},
+        ("region", "Set it as a variable of the workspace"),
+    ),
+    "a version that is not allowed": (
+        {"main.tf": 'terraform { required_version = ">= 99" }'},
+        {},
+        ("Unsupported Terraform Core version", "Let the workspace use a version"),
+    ),
+    "a provider that cannot be had": (
+        {"main.tf": 'terraform { required_providers { x = { source = "127.0.0.1:9/a/b" } } }'},
+        {},
+        ("provider", "reaches its registry"),
+    ),
+    "no configuration": ({}, {}, ("No configuration files", "working directory")),
+    "a working directory that is not there": (
+        {"main.tf": ""},
+        {"working_directory": "envs/prod"},
+        ("no directory 'envs/prod'", "Change the workspace's working directory"),
+    ),
+    "a working directory that leaves": (
+        {"main.tf": ""},
+        {"working_directory": "../.."},
+        ("leaves the configuration", "relative"),
+    ),
+    "a reserved variable": (
+        {"main.tf": ""},
+        {"variables": [env("LD_PRELOAD", "/x.so")]},
+        ("LD_PRELOAD", "Remove it"),
+    ),
+    "a value that is no HCL": (
+        {"main.tf": 'variable "v" {}'},
+        {"variables": [terraform("v", "{ not closed", hcl=True)]},
+        ("variables.tfvars", "Correct"),
+    ),
+    "an unknown target": (
+        {"main.tf": ""},
+        {"options": {"target_addrs": ["not an address"]}},
+        ("Invalid target", "Change the options"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_bad_input_is_named_with_its_remedy(case: str, plane: Recorder, host: Host) -> None:
+    files, job, expected = BAD[case]
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of(files)
+    result = await run_phase(plan_job(**job), plane, host=host)
+    assert result.outcome is Outcome.ERRORED
+    for part in expected:
+        assert part in result.error
+    assert plane.results == [result]
+    assert Artefact.PLAN not in plane.artefacts
+    assert "Error: " in plane.text(plan_job())
+    assert "Error" in plane.text(plan_job(), LogStream.JSON)
+    assert list(host.phases.iterdir()) == []
+
+
+async def test_a_bad_archive_and_no_archive_are_named(plane: Recorder, host: Host) -> None:
+    result = await run_phase(plan_job(), plane, host=host)
+    assert "no configuration" in result.error
+    plane.artefacts[Artefact.CONFIGURATION] = b"no tar"
+    result = await run_phase(plan_job(phase_id="plan-2"), plane, host=host)
+    assert "not a gzip file" in result.error
+    assert "not a gzip file" in plane.text(plan_job(phase_id="plan-2"))
+
+
+async def test_an_apply_without_a_readable_plan_says_so(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure("")
+    result = await run_phase(apply_job(), plane, host=host)
+    assert "no plan to apply" in result.error
+    plane.artefacts[Artefact.PLAN] = b"no plan"
+    result = await run_phase(apply_job(phase_id="apply-2"), plane, host=host)
+    assert "cannot be read" in result.error
+    assert plane.states == []
+
+
+async def test_a_plan_of_a_state_that_moved_is_refused_as_stale(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    await run_phase(plan_job(), plane, host=host)
+    first = plane.artefacts[Artefact.PLAN]
+    await run_phase(apply_job(), plane, host=host)
+    assert plane.artefacts[Artefact.PLAN] is first
+    result = await run_phase(apply_job(phase_id="apply-2"), plane, host=host)
+    assert result.outcome is Outcome.ERRORED
+    assert "stale" in result.error
+    assert "start a new run" in result.error
+    assert len(plane.states) == 1
+
+
+async def test_ephemeral_variables_reach_the_apply(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(
+        'variable "eph" {\n ephemeral = true\n type = string\n}\n'
+        'resource "terraform_data" "x" {\n provisioner "local-exec" {\n'
+        '  command = "test \\"$E\\" = right"\n  environment = { E = var.eph }\n }\n}'
+    )
+    await run_both(plane, host, variables=[terraform("eph", "right")])
+
+
+async def test_a_run_knows_its_names_and_nothing_of_the_workers_environment(
+    plane: Recorder, host: Host, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANDFORM_SECRET_OF_THE_WORKER", "leak")
+    configure(
+        'resource "terraform_data" "x" {\n provisioner "local-exec" { command = "env | sort" }\n}'
+    )
+    await run_both(plane, host, variables=[env("MINE", "yes")])
+    text = plane.text(apply_job())
+    for line in (
+        "MINE=yes",
+        "TFC_RUN_ID=run-1",
+        "TFE_RUN_ID=run-1",
+        "TFC_WORKSPACE_NAME=hello",
+        "TFC_ORGANIZATION_NAME=acme",
+        "TF_IN_AUTOMATION=1",
+    ):
+        assert f": {line}" in text
+    assert "leak" not in text
+    assert "PYTHON" not in text
+
+
+async def test_a_configuration_cannot_bring_its_own_cache_or_errored_state(
+    plane: Recorder, host: Host
+) -> None:
+    plane.artefacts[Artefact.CONFIGURATION] = tar_of(
+        {
+            "main.tf": 'resource "terraform_data" "x" {\n'
+            ' provisioner "local-exec" { command = "exit 1" }\n}',
+            "errored.tfstate": '{"lineage": "planted", "serial": 99}',
+            ".terraform/terraform.tfstate": "not json",
+            ".terraform/environment": "other",
+        }
+    )
+    await run_phase(plan_job(), plane, host=host)
+    result = await run_phase(apply_job(), plane, host=host)
+    assert result.outcome is Outcome.ERRORED
+    assert "exit status 1" in result.error
+    assert [state.document["lineage"] for state in plane.states] != ["planted"]
+    assert len(plane.states) == 1
+
+
+async def test_without_a_sandbox_all_works_as_well(
+    plane: Recorder, host: Host, configure: Configure, tmp_path: Any
+) -> None:
+    configure(SHOW)
+    plain = make_host(tmp_path / "plain", Sandbox())
+    variables = [
+        terraform("password", "hunter2", sensitive=True),
+        terraform("key", KEY, sensitive=True),
+        terraform("map", '{ inner = "deep-secret" }', hcl=True, sensitive=True),
+        env("TOKEN", "tok-12345", sensitive=True),
+    ]
+    await run_both(plane, plain, variables=variables)
+    assert len(plane.states) == 1
+
+
+def test_the_kinds_of_phase_are_the_ones_that_are_run() -> None:
+    assert {Phase.PLAN, Phase.APPLY} == set(Phase)
