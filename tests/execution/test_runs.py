@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landform.contract import Artefact, Category, LogStream, Outcome, Phase, PhaseJob, Variable
+from landform.contract import Artefact, Category, LogStream, Outcome, PhaseJob, Variable
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.sandbox import Sandbox
@@ -41,9 +41,9 @@ async def run_both(plane: Recorder, host: Host, **job: object) -> None:
 
 COUNTED = """
 variable "n" { default = 3 }
-resource "terraform_data" "a" { 
-  count = var.n 
-  input = "v" 
+resource "terraform_data" "a" {
+  count = var.n
+  input = "v"
 }
 resource "terraform_data" "b" {}
 """
@@ -102,16 +102,21 @@ async def test_an_import_is_counted_and_its_configuration_is_generated(
     assert 'resource "terraform_data" "new"' in generated
 
 
+CLOUD = 'cloud {\n organization = "acme"\n workspaces { name = "x" }\n }'
+
+
 @pytest.mark.parametrize(
-    "block",
+    ("name", "block"),
     [
-        'cloud {\n organization = "acme"\n workspaces { name = "x" }\n }',
-        'backend "remote" {\n organization = "acme"\n workspaces { name = "x" }\n }',
-        'backend "local" {\n path = "/tmp/somewhere.tfstate"\n }',
-        "",
+        ("main.tf", CLOUD),
+        ("main.tf", 'backend "remote" {\n organization = "a"\n workspaces { name = "x" }\n }'),
+        ("main.tf", 'backend "local" {\n path = "/tmp/somewhere.tfstate"\n }'),
+        ("main.tf", ""),
+        ("override.tf", CLOUD),
+        ("zzz_override.tf", CLOUD),
+        ("é_override.tf", CLOUD),
     ],
 )
-@pytest.mark.parametrize("name", ["main.tf", "zzz_override.tf", "é_override.tf", "override.tf"])
 async def test_the_platform_keeps_the_state_whatever_the_configuration_says(
     block: str, name: str, plane: Recorder, host: Host
 ) -> None:
@@ -249,7 +254,7 @@ async def test_an_apply_shows_its_outputs_but_the_sensitive(
     assert "Apply complete! Resources: 0 added" in text
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, str], dict[str, object], tuple[str, ...]]] = {
     "a configuration that does not parse": (
         {"main.tf": 'resource "terraform_data" "x" {\n  input = \n}\n'},
         {},
@@ -266,7 +271,9 @@ BAD = {
         ("Unsupported Terraform Core version", "Let the workspace use a version"),
     ),
     "a provider that cannot be had": (
-        {"main.tf": 'terraform { required_providers { x = { source = "127.0.0.1:9/a/b" } } }'},
+        {
+            "main.tf": 'terraform {\n required_providers {\n x = { source = "127.0.0.1:9/a/b" }\n }\n}'
+        },
         {},
         ("provider", "reaches its registry"),
     ),
@@ -303,7 +310,7 @@ BAD = {
 async def test_bad_input_is_named_with_its_remedy(case: str, plane: Recorder, host: Host) -> None:
     files, job, expected = BAD[case]
     plane.artefacts[Artefact.CONFIGURATION] = tar_of(files)
-    result = await run_phase(plan_job(**job), plane, host=host)
+    result = await run_phase(plan_job(**dict(job)), plane, host=host)
     assert result.outcome is Outcome.ERRORED
     for part in expected:
         assert part in result.error
@@ -416,7 +423,3 @@ async def test_without_a_sandbox_all_works_as_well(
     ]
     await run_both(plane, plain, variables=variables)
     assert len(plane.states) == 1
-
-
-def test_the_kinds_of_phase_are_the_ones_that_are_run() -> None:
-    assert {Phase.PLAN, Phase.APPLY} == set(Phase)

@@ -1,6 +1,5 @@
 """Embedded servers for the tests of them."""
 
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

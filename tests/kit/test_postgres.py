@@ -223,8 +223,8 @@ async def test_another_process_with_the_pid_of_a_dead_server_is_not_taken_for_it
             await stranger.wait()
 
 
-async def test_two_directories_have_two_servers(tmp_path: Path) -> None:
-    async with started(tmp_path / "one") as one, started(tmp_path / "two") as two:
+async def test_two_directories_have_two_servers(prepared: Path, tmp_path: Path) -> None:
+    async with started(prepared) as one, started(tmp_path / "two") as two:
         await write_a_row(one)
         with pytest.raises(psycopg.errors.UndefinedTable):
             await has_the_row(two)

@@ -223,9 +223,9 @@ async def test_a_program_that_cannot_be_started_ends_those_before_it() -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_database_and_programs_in_order(
-    tmp_path: Path, signum: signal.Signals
+    prepared: Path, signum: signal.Signals
 ) -> None:
-    with running(UP, tmp_path / "pg", MINDED_CHILD) as up:
+    with running(UP, prepared, MINDED_CHILD) as up:
         pids = [int(pid) for pid in (await line_of(up, "pids")).split()]
         assert len(pids) == 2
         await line_of(up, "has a supervisor: True stubborn")
@@ -233,15 +233,15 @@ async def test_a_signal_ends_database_and_programs_in_order(
         up.send_signal(signum)
         assert await asyncio.to_thread(up.wait, 20) == 0
         assert not any(map(is_alive, pids))
-        assert not PostgresDirectory(tmp_path / "pg").processes()
+        assert not PostgresDirectory(prepared).processes()
 
 
-async def test_a_supervisor_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    with running(UP, tmp_path / "pg", MINDED_CHILD) as up:
+async def test_a_supervisor_that_is_killed_leaves_nothing_running(prepared: Path) -> None:
+    with running(UP, prepared, MINDED_CHILD) as up:
         await line_of(up, "has a supervisor: True stubborn")
         everything = set(children_of(up.pid))
         assert len(everything) == 3
-        everything.update(PostgresDirectory(tmp_path / "pg").processes())
+        everything.update(PostgresDirectory(prepared).processes())
         assert len(everything) > 6
         up.kill()
         await eventually(lambda: not any(map(is_alive, everything)))

@@ -52,7 +52,7 @@ async def test_a_locked_workspace_cannot_be_locked_again_not_even_by_its_holder(
     workspace = await make_workspace(session)
     actor = await make_actor(session, workspace, "write")
     await locks.lock(session, actor, workspace, "mine")
-    with pytest.raises(ConflictError, match="already locked: .* locked by User .*reason: mine"):
+    with pytest.raises(ConflictError, match=r"already locked: .* locked by User .*reason: mine"):
         await locks.lock(session, actor, workspace)
 
 

@@ -31,6 +31,7 @@ LOCK_FILE: Final = ".terraform.lock.hcl"
 _OVERRIDE: Final = "zz_landform_override.tf"
 _OVERRIDING: Final = re.compile(r"(?:(?P<stem>.*)_)?override\.(?:tf|tofu)(?:\.json)?", re.DOTALL)
 _BACKEND: Final = 'terraform {\n  backend "http" {}\n}\n'
+_CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _JSON_INIT: Final = {Tool.TERRAFORM: (1, 9), Tool.TOFU: (1, 7)}
 
 
@@ -127,7 +128,7 @@ class Desk:
         """Lay out the configuration and put our settings beside it.
 
         Raises:
-            InvalidError: it cannot be unpacked, or has no such working directory.
+            InvalidError: it cannot be unpacked, or has no such working directory, or nothing in it.
         """
         if archive is None:
             raise InvalidError("The run has no configuration. Upload one and start a new run.")
@@ -139,6 +140,13 @@ class Desk:
             raise InvalidError(
                 f"The configuration has no directory {self.job.working_directory!r}. Change the"
                 " workspace's working directory, or upload a configuration that has it."
+            )
+        if not self.job.options.is_destroy and not any(
+            path.name.endswith(_CONFIGURATION) for path in cwd.iterdir()
+        ):
+            raise InvalidError(
+                "No configuration files: terraform would plan to destroy all there is. Upload"
+                " some, or set the workspace's working directory to where they are."
             )
         # From here on no link is followed any more, so the way there must have none.
         self.room = replace(self.room, working_directory=str(cwd.relative_to(root)))

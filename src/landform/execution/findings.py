@@ -48,10 +48,6 @@ _REMEDIES: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
             "Run init -upgrade and commit .terraform.lock.hcl.",
         ),
         (
-            r"No configuration files",
-            "Upload a configuration, or set the workspace's working directory to where it is.",
-        ),
-        (
             r"(Resource instance cannot be destroyed|Invalid target|Invalid (resource )?address)",
             "Change the options of the run, or the configuration.",
         ),

@@ -60,7 +60,8 @@ class PhaseLog:
             message = messages.parse(line)
             if message is None:
                 plain = self._plain(line)
-                if not plain.startswith(_OUR_OWN):
+                # Between messages an empty line belongs to a text that should have been one.
+                if not plain.startswith(_OUR_OWN) and (plain or not self._greeted):
                     raw.append(plain)
                     text.append(plain)
                     heard.text.append(plain)

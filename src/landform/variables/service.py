@@ -33,6 +33,7 @@ PER_WORKSPACE: Final = 1000
 
 _IDENTIFIER: Final = re.compile(r"[^\W\d][\w-]*")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x1f\x7f]+")
+_CHECKED: Final = ("key", "category", "hcl", "description")
 _UNIQUE: Final = "uq_variables_workspace_id_category_key"
 
 
@@ -67,17 +68,16 @@ async def create_variable(
         raise InvalidError(f"A variable needs a {missing}.", pointer=missing)
     await locked(session, workspace.id)
     await _require_room(session, workspace)
+    given = {"hcl": False, "sensitive": False, "description": ""} | _given(settings)
+    value = given.pop("value", "")
+    _check(given)
+    variable_id = new_id("var")
     row = Variable(
-        id=new_id("var"),
+        id=variable_id,
         workspace_id=workspace.id,
-        key=settings.key,
-        category=_category(settings.category),
-        hcl=settings.hcl or False,
-        sensitive=settings.sensitive or False,
-        description=settings.description or "",
+        sealed_value=_seal(keyring, variable_id, value),
+        **given,
     )
-    _check(row)
-    row.sealed_value = _seal(keyring, row, settings.value or "")
     async with unique(session, _UNIQUE, _taken(row.key)):
         session.add(row)
     events.publish(
@@ -120,12 +120,12 @@ async def update_variable(
     value = given.pop("value", None)
     changed = {name: new for name, new in given.items() if new != getattr(row, name)}
     _check_sensitive(row, changed)
+    _check({name: changed.get(name, getattr(row, name)) for name in _CHECKED})
+    sealed = row.sealed_value if value is None else _seal(keyring, row.id, value)
     async with unique(session, _UNIQUE, _taken(settings.key or row.key)):
         for name, new in changed.items():
             setattr(row, name, new)
-        _check(row)
-        if value is not None:
-            row.sealed_value = _seal(keyring, row, value)
+        row.sealed_value = sealed
         row.version_id = new_id("varver")
     events.publish(
         session,
@@ -199,34 +199,40 @@ def _check_sensitive(row: Variable, changed: dict[str, Any]) -> None:
             )
 
 
-def _check(row: Variable) -> None:
-    check_text(row.key, what="The key", limit=KEY_LIMIT, pointer="key")
+def _check(variable: dict[str, Any]) -> None:
+    key, category = variable["key"], variable["category"]
+    check_text(key, what="The key", limit=KEY_LIMIT, pointer="key")
     check_text(
-        row.description, what="The description", limit=DESCRIPTION_LIMIT, pointer="description"
+        variable["description"],
+        what="The description",
+        limit=DESCRIPTION_LIMIT,
+        pointer="description",
     )
-    if row.category is Category.TERRAFORM:
-        if _IDENTIFIER.fullmatch(row.key) is None:
-            raise InvalidError(
-                f"{row.key!r} cannot name a Terraform variable: it starts with a letter or"
-                " underscore and goes on with letters, digits, underscores and dashes.",
-                pointer="key",
-            )
-        return
-    if row.hcl:
+    if category is Category.TERRAFORM and _IDENTIFIER.fullmatch(key) is None:
+        raise InvalidError(
+            f"{key!r} cannot name a Terraform variable: it starts with a letter or underscore"
+            " and goes on with letters, digits, underscores and dashes.",
+            pointer="key",
+        )
+    if category is Category.ENV:
+        _check_env(key, hcl=variable["hcl"])
+
+
+def _check_env(key: str, *, hcl: bool) -> None:
+    if hcl:
         raise InvalidError("Only a variable of category terraform can be HCL.", pointer="hcl")
-    if _ENV_NAME.fullmatch(row.key) is None:
+    if _ENV_NAME.fullmatch(key) is None:
         raise InvalidError(
-            f"{row.key!r} cannot name an environment variable: no space, `=` or control character.",
+            f"{key!r} cannot name an environment variable: no space, `=` or control character.",
             pointer="key",
         )
-    if is_reserved(row.key):
+    if is_reserved(key):
         raise InvalidError(
-            f"The environment variable {row.key} is reserved: the run sets it itself.",
-            pointer="key",
+            f"The environment variable {key} is reserved: the run sets it itself.", pointer="key"
         )
 
 
-def _seal(keyring: Keyring, row: Variable, value: str) -> bytes:
+def _seal(keyring: Keyring, variable_id: str, value: str) -> bytes:
     check_text(value, what="The value", limit=VALUE_LIMIT, pointer="value")
     clear = value.encode()
     if len(clear) > VALUE_LIMIT:
@@ -234,7 +240,7 @@ def _seal(keyring: Keyring, row: Variable, value: str) -> bytes:
             f"The value has {len(clear)} bytes; at most {VALUE_LIMIT} are accepted.",
             pointer="value",
         )
-    return keyring.seal(clear, place=place_of(row.id))
+    return keyring.seal(clear, place=place_of(variable_id))
 
 
 async def _require_room(session: AsyncSession, workspace: Workspace) -> None:

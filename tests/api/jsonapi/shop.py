@@ -206,6 +206,7 @@ class BookAttributes(Attributes[Book]):
 
 async def books_by_ids(ids: Sequence[str], context: ShopContext) -> list[Book]:
     context.shop.loads["books"] += 1
+    context.shop.loads["books by id"] += len(ids)
     return [context.shop.books[each] for each in ids if each in context.shop.books]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.jsonapi.shop import Shop
+from landform.api.jsonapi import Body, DocumentError, Linkage
+from tests.api.jsonapi.shop import Shop, Tag
 
 JSON_API = {"content-type": "application/vnd.api+json"}
 
@@ -188,15 +189,20 @@ async def test_a_body_past_the_limit_is_refused(client: httpx2.AsyncClient) -> N
     )
 
 
-async def test_a_body_that_does_not_tell_its_size_is_bounded_too(
-    client: httpx2.AsyncClient,
+@pytest.mark.parametrize(("headers", "read_at_most"), [({}, 6), ({"content-length": "100000"}, 1)])
+async def test_no_more_of_a_long_body_is_read_than_the_limit(
+    client: httpx2.AsyncClient, headers: dict[str, str], read_at_most: int
 ) -> None:
+    sent = []
+
     async def endless() -> AsyncIterator[bytes]:
-        for _ in range(100):
+        for number in range(100):
+            sent.append(number)
             yield b" " * 1000
 
-    answer = await client.post("/books", content=endless(), headers=JSON_API)
+    answer = await client.post("/books", content=endless(), headers=JSON_API | headers)
     assert answer.status_code == 413
+    assert len(sent) <= read_at_most
 
 
 @pytest.mark.parametrize("depth", [33, 1500])
@@ -204,6 +210,34 @@ async def test_nesting_is_bounded(client: httpx2.AsyncClient, depth: int) -> Non
     answer = await send(client, b"[" * depth + b"]" * depth)
     assert answer.status_code == 413
     assert "nested" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("linked", [{}, {"main_author": None}])
+def test_a_relationship_that_is_needed_is_asked_for(linked: dict[str, None]) -> None:
+    body = Body(Tag("x"), relationships=linked, spelled={"main_author": "main-author"})
+    with pytest.raises(DocumentError, match="The relationship main-author is required") as refused:
+        body.need("main_author")
+    assert refused.value.pointer == "/data/relationships/main-author"
+
+
+def test_a_needed_relationship_must_have_an_id() -> None:
+    described = Linkage("authors", "", {"name": "New"}, "/data/relationships/author/data")
+    body = Body(Tag("x"), relationships={"author": described}, spelled={"author": "author"})
+    with pytest.raises(DocumentError, match="The relationship author is required"):
+        body.need("author")
+    there = Body(
+        Tag("x"),
+        relationships={"author": Linkage("authors", "author-1", {}, "")},
+        spelled={"author": "author"},
+    )
+    assert there.need("author").id == "author-1"
+
+
+def test_a_relationship_that_is_not_declared_cannot_be_used() -> None:
+    body = Body(Tag("x"))
+    for ask in (body.one, body.need, body.many, body.mentions):
+        with pytest.raises(LookupError, match="does not declare the relationship editor"):
+            ask("editor")
 
 
 # PATCH

@@ -57,6 +57,7 @@ async def test_a_list_loads_each_relationship_once_for_all(
     assert shop.loads["sold"] == 1
     # book-2 is a sequel on the page already; only book-9, which there is not, is looked for.
     assert shop.loads["books"] == 1
+    assert shop.loads["books by id"] == 1
 
 
 async def test_a_primary_resource_is_not_included_again(client: httpx2.AsyncClient) -> None:

@@ -74,6 +74,10 @@ def test_answers_are_of_the_declared_status_and_resource(document: dict[str, Any
     assert "content" not in operation(document, "delete", "/books/{book_id}")["responses"]["204"]
 
 
+def test_a_route_without_a_resource_claims_no_content(document: dict[str, Any]) -> None:
+    assert "content" not in operation(document, "get", "/till")["responses"]["200"]
+
+
 def test_bodies_are_documented(document: dict[str, Any]) -> None:
     body = operation(document, "post", "/books")["requestBody"]
     assert body["required"] is True
