@@ -164,12 +164,16 @@ async def test_settings_that_cannot_be_are_refused(session: AsyncSession) -> Non
         (OrganizationSettings(name="Taken"), "name"),
         (OrganizationSettings(email="x" * 300), "email"),
         (OrganizationSettings(default_execution_mode="moon"), "default_execution_mode"),
-        (OrganizationSettings(default_project_id=other.default_project_id), "default_project"),
     ]
     for settings, pointer in wrong:
         with pytest.raises(InvalidError) as refused:
             await organizations.update_organization(session, owner, organization, settings)
         assert refused.value.pointer == pointer
+    for project_id in (other.default_project_id, "prj-none"):
+        with pytest.raises(NotFoundError, match="no project"):
+            await organizations.update_organization(
+                session, owner, organization, OrganizationSettings(default_project_id=project_id)
+            )
 
 
 async def test_nobody_but_owners_changes_or_deletes_an_organization(

@@ -154,25 +154,42 @@ async def test_a_project_is_deleted_when_empty_and_not_the_default(
     assert (await session.scalars(select(TagBinding))).all() == []
 
 
-async def test_a_project_that_is_being_filled_while_it_is_deleted_keeps_one_of_the_two(
-    sessions: Sessions,
-) -> None:
+async def test_a_project_that_is_being_filled_is_not_deleted(sessions: Sessions) -> None:
     async with transaction(sessions) as session:
         organization = await make_organization(session)
         project = await make_project(session, organization)
         owner = await make_owner(session, organization)
-
-    async def fill() -> None:
-        async with transaction(sessions) as session:
+    async with transaction(sessions) as late:
+        async with transaction(sessions) as early:
             await service.create_workspace(
-                session, owner, organization, WorkspaceSettings(name="net"), project=project
+                early, owner, organization, WorkspaceSettings(name="net"), project=project
             )
+            waiting = asyncio.create_task(projects.delete_project(late, owner, project))
+            done, _ = await asyncio.wait([waiting], timeout=0.2)
+            assert not done
+        with pytest.raises(ConflictError, match="has workspaces"):
+            await waiting
 
-    async def empty() -> None:
-        async with transaction(sessions) as session:
-            await projects.delete_project(session, owner, project)
 
-    outcomes = await asyncio.gather(fill(), empty(), return_exceptions=True)
-    failures = [outcome for outcome in outcomes if outcome is not None]
-    assert len(failures) == 1
-    assert isinstance(failures[0], (ConflictError, NotFoundError)), repr(failures[0])
+async def test_a_project_that_is_being_deleted_is_not_filled(sessions: Sessions) -> None:
+    async with transaction(sessions) as session:
+        organization = await make_organization(session)
+        project = await make_project(session, organization)
+        workspace = await make_workspace(session, organization)
+        owner = await make_owner(session, organization)
+    async with transaction(sessions) as first, transaction(sessions) as second:
+        async with transaction(sessions) as early:
+            await projects.delete_project(early, owner, project)
+            waiting = [
+                asyncio.create_task(
+                    service.create_workspace(
+                        first, owner, organization, WorkspaceSettings(name="net"), project=project
+                    )
+                ),
+                asyncio.create_task(service.move_workspace(second, owner, workspace, project)),
+            ]
+            done, _ = await asyncio.wait(waiting, timeout=0.2)
+            assert not done
+        for task in waiting:
+            with pytest.raises(NotFoundError, match="no project"):
+                await task

@@ -157,6 +157,7 @@ async def save_from_run(
     workspace = await locked(session, state.workspace_id)
     newest = await _current(session, workspace)
     if newest is not None and (newest.serial, newest.md5) == (state.serial, state.md5):
+        newest.is_intermediate = newest.is_intermediate and state.is_intermediate
         return
     await _require_newer(
         session,

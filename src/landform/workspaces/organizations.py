@@ -7,13 +7,14 @@ from landform.access import memberships, teams
 from landform.access.permissions import Permission, Place
 from landform.access.service import may, require, visible_organizations
 from landform.identity.actor import Actor, ActorKind
-from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.organizations import queries, service
 from landform.organizations.models import Organization
 from landform.organizations.service import OrganizationSettings
 from landform.workspaces import projects
-from landform.workspaces.models import Project, Workspace
+from landform.workspaces.models import Workspace
+from landform.workspaces.rows import kept_project
 
 
 async def create_organization(
@@ -90,17 +91,15 @@ async def update_organization(
 
     Raises:
         ForbiddenError: `actor` may not change the organization.
+        NotFoundError: it has no such project as is to be its default.
         InvalidError: a setting cannot be, or the name is taken.
     """
     place = Place(organization_id=organization.id)
     await require(session, actor, Permission.UPDATE_ORGANIZATION, place)
     if settings.default_project_id is not None:
-        project = await session.get(Project, settings.default_project_id)
-        if project is None or project.organization_id != organization.id:
-            raise InvalidError(
-                f"There is no project {settings.default_project_id} in the organization.",
-                pointer="default_project",
-            )
+        project = await kept_project(session, settings.default_project_id)
+        if project.organization_id != organization.id:
+            raise NotFoundError(f"There is no project {project.id}.")
     await service.change(session, actor, organization, settings)
     return organization
 

@@ -180,7 +180,7 @@ async def delete_project(session: AsyncSession, actor: Actor, project: Project) 
         ConflictError: it is the organization's default, or has workspaces in it.
     """
     await require(session, actor, Permission.DELETE_PROJECT, project.place)
-    # A workspace that is being put in holds a share of this row: one of the two waits.
+    # Who puts a workspace in keeps this row (`kept_project`), so one of the two waits here.
     project = await locked_project(session, project.id)
     organization = await session.get_one(Organization, project.organization_id)
     if organization.default_project_id == project.id:

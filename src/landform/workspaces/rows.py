@@ -41,3 +41,18 @@ async def locked_project(session: AsyncSession, project_id: str) -> Project:
     if project is None:
         raise NotFoundError(f"There is no project {project_id}.")
     return project
+
+
+async def kept_project(session: AsyncSession, project_id: str) -> Project:
+    """Return the project, which is not deleted before the transaction ends.
+
+    Raises:
+        NotFoundError: it was deleted.
+    """
+    query = select(Project).where(Project.id == project_id)
+    project = (
+        await session.scalars(query.with_for_update(read=True, key_share=True))
+    ).one_or_none()
+    if project is None:
+        raise NotFoundError(f"There is no project {project_id}.")
+    return project

@@ -20,7 +20,7 @@ from landform.workspaces.events import (
     WorkspaceUpdated,
 )
 from landform.workspaces.models import ExecutionMode, Project, Workspace
-from landform.workspaces.rows import locked
+from landform.workspaces.rows import kept_project, locked
 from landform.workspaces.settings import WorkspaceSettings, checked
 from landform.workspaces.tags import Tag
 
@@ -52,6 +52,7 @@ async def create_workspace(
     if "name" not in given:
         raise InvalidError("A workspace needs a name.", pointer="name")
     given.setdefault("execution_mode", ExecutionMode(organization.default_execution_mode))
+    await kept_project(session, project.id)
     workspace = Workspace(organization_id=organization.id, project_id=project.id, **given)
     async with unique(session, _UNIQUE, _taken(workspace.name)):
         session.add(workspace)
@@ -120,6 +121,7 @@ async def move_workspace(
     await require(session, actor, Permission.MOVE_WORKSPACE, project.place)
     if project.organization_id != workspace.organization_id:
         raise InvalidError("The project is of another organization.", pointer="project")
+    await kept_project(session, project.id)
     left, workspace.project_id = workspace.project_id, project.id
     await session.flush()
     events.publish(
