@@ -19,8 +19,10 @@ install: $(VENV)/.installed  ## .venv with .venv/bin/landform, from pinned and h
 
 dev: $(VENV)/.installed-dev  ## the same, and what tests and checks need
 
+# SUPERVISOR_PID: the demo ends when make does, even by kill -9.
 demo: $(VENV)/.installed  ## a platform, and a real plan and apply through it; EXIT=1 stops it after
-	@LANDFORM_STOP_WITH_PARENT=1 $(BIN)/landform demo $(if $(EXIT),--exit) $(if $(DEMO_HOME),--home $(DEMO_HOME))
+	@exec env SUPERVISOR_PID=$$PPID $(BIN)/landform demo $(if $(EXIT),--exit) \
+	  $(if $(DEMO_HOME),--home "$(DEMO_HOME)")
 
 test: $(VENV)/.installed-dev system-packages  ## the whole suite
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from landform import tables
@@ -44,12 +44,6 @@ def postgres_server() -> Iterator[str]:
             asyncio.run(server.stop())
 
 
-@pytest.fixture(scope="session")
-def shared_database(postgres_server: str) -> str:
-    """The URL of the database that tests share which leave nothing behind."""
-    return _copy(postgres_server, _SHARED)
-
-
 @pytest.fixture
 def database_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database of the test's own, with empty tables, gone afterwards."""
@@ -58,18 +52,26 @@ def database_url(postgres_server: str) -> Iterator[str]:
     _as_superuser(postgres_server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
 
 
+@pytest.fixture(scope="session")
+def shared_engine(postgres_server: str) -> AsyncEngine:
+    """An engine on a database that tests share which leave nothing behind.
+
+    It keeps no connection, as each belongs to one test's event loop, but every compiled query.
+    """
+    url = _copy(postgres_server, _SHARED)
+    return create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+
+
 @pytest.fixture
-async def session(shared_database: str) -> AsyncIterator[AsyncSession]:
+async def session(shared_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session inside a transaction that is rolled back; its own commits end savepoints."""
-    engine = create_async_engine(sqlalchemy_url(shared_database), poolclass=NullPool)
-    async with engine.connect() as connection:
+    async with shared_engine.connect() as connection:
         outer = await connection.begin()
         async with AsyncSession(
             connection, join_transaction_mode="create_savepoint", expire_on_commit=False
         ) as session:
             yield session
         await outer.rollback()
-    await engine.dispose()
 
 
 @pytest.fixture

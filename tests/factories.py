@@ -85,9 +85,9 @@ async def make_member(session: AsyncSession, organization_id: str, user: User) -
         Membership.organization_id == organization_id, Membership.user_id == user.id
     )
     there = (await session.scalars(query)).one_or_none()
-    return there or await _add(
-        session, Membership(organization_id=organization_id, user_id=user.id)
-    )
+    if there is not None:
+        return there
+    return await _add(session, Membership(organization_id=organization_id, user_id=user.id))
 
 
 async def put_in(session: AsyncSession, team: Team, *users: User) -> None:

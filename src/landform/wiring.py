@@ -90,10 +90,7 @@ async def open_platform(settings: Settings, redactor: Redactor) -> AsyncIterator
     configure_mappers()
     keyring = load_keyring(settings)
     redactor.add(keyring.current.hex())
-    options = {"endpoint": settings.storage_endpoint} if settings.storage_endpoint else {}
-    if settings.storage_endpoint.startswith("http://"):
-        options["allow_http"] = "true"
-    store = open_store(storage_url(settings), keyring, **options)
+    store = open_store(storage_url(settings), keyring, endpoint=settings.storage_endpoint)
     engine = make_engine(url)
     sessions = make_sessions(engine)
     limits = Limits(

@@ -128,7 +128,7 @@ async def test_members_are_listed_for_who_manages_them(session: AsyncSession) ->
             manager,
             organization.id,
             Page(),
-            **wanted,  # type: ignore[arg-type]  # a table of keyword arguments
+            **wanted,
         )
         assert [user.id for _, user in found.items] == [zoe.id]
     teams = await directory.teams_of_members(

@@ -52,7 +52,13 @@ class Running:
         self._out, self._err = output / "stdout", output / "stderr"
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
-                argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
 
     @property
@@ -75,10 +81,15 @@ class Running:
         assert match, self.everything()
         return match[1]
 
-    def end(self, signum: int = signal.SIGINT) -> int:
-        """Send a signal and return the exit status."""
-        self.process.send_signal(signum)
+    def press_ctrl_c(self) -> int:
+        """Interrupt what a terminal would: the whole process group. Return the exit status."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(_END_S)
+
+    def kill(self) -> None:
+        """Kill -9 the process alone."""
+        self.process.kill()
+        self.process.wait()
 
     def everything(self) -> str:
         return f"{self.stdout}\n{self.stderr}"

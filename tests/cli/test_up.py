@@ -70,17 +70,13 @@ def test_a_second_platform_on_the_same_home_is_refused(platform: Running, home: 
     assert re.search(rf"A platform runs on .* its process is {platform.process.pid} ", done.stderr)
 
 
-def test_a_token_is_printed_and_nothing_else(url: str, home: Path) -> None:
-    done = command.run("token", "create", "--home", home, "--user", "admin")
+def test_a_token_is_printed_alone_and_is_good_for_the_api(url: str, home: Path) -> None:
+    done = command.run("token", "create", "--home", home, "--user", "admin", "--expires-in", "1h")
     assert re.fullmatch(r"\S{40,}\n", done.stdout), done
     assert done.stderr == ""
-
-
-def test_a_token_made_on_the_command_line_is_good_for_the_api(url: str, home: Path) -> None:
-    token = command.run("token", "create", "--home", home, "--user", "admin").stdout.strip()
     answer = httpx2.get(
         f"{url}/api/v2/account/details",
-        headers={"Authorization": f"Bearer {token}"},
+        headers={"Authorization": f"Bearer {done.stdout.strip()}"},
         trust_env=False,
     )
     assert answer.status_code == 200
@@ -181,7 +177,7 @@ def stopped_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("stopped")
     with command.started(up(base / "home"), base / "output") as running:
         running.wait_for(READY)
-        assert running.end(signal.SIGINT) == 0, running.everything()
+        assert running.press_ctrl_c() == 0, running.everything()
     assert command.processes_of(base / "home") == {}, "Ctrl-C left something running"
     return base / "home"
 
@@ -201,8 +197,7 @@ def test_a_second_start_makes_no_second_admin_and_killing_it_leaves_nothing_runn
         assert "password" not in running.stdout
         assert (stopped_home / "encryption.key").read_text() == key
         assert len(command.processes_of(stopped_home)) > 3
-        running.process.kill()
-        running.process.wait()
+        running.kill()
         command.nothing_left(stopped_home, within_s=20)
 
 

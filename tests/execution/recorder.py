@@ -43,6 +43,7 @@ class Recorder:
     stop: Stop = Stop.NO
     ordered: asyncio.Event = field(default_factory=asyncio.Event)
     down: bool = False
+    down_at: str = ""
     lost: bool = False
     refuses_state: bool = False
     artefacts: dict[Artefact, bytes] = field(default_factory=dict)
@@ -141,6 +142,7 @@ class Recorder:
 
     def _enter(self, call: str, job: PhaseJob) -> None:
         self.calls.append(call)
+        self.down = self.down or call == self.down_at
         if self.down:
             raise UnavailableError("The platform is away.")
         if self.lost or job.epoch != self.epoch:

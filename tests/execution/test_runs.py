@@ -254,6 +254,13 @@ async def test_an_apply_shows_its_outputs_but_the_sensitive(
     assert "Apply complete! Resources: 0 added" in text
 
 
+NO_SUCH_PROVIDER = """
+terraform {
+  required_providers {
+    x = { source = "127.0.0.1:9/a/b" }
+  }
+}
+"""
 BAD: dict[str, tuple[dict[str, str], dict[str, object], tuple[str, ...]]] = {
     "a configuration that does not parse": (
         {"main.tf": 'resource "terraform_data" "x" {\n  input = \n}\n'},

@@ -104,7 +104,7 @@ async def test_a_token_cannot_be_made_expired_or_with_a_novel_for_a_description(
                 actor_of(user),
                 owner_kind=USER,
                 owner_id=user.id,
-                **wrong,  # type: ignore[arg-type]  # a table of keyword arguments
+                **wrong,
             )
 
 

@@ -76,7 +76,9 @@ def running(
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()  # and not read to its end, which another may hold open
 
 
 async def line_of(process: subprocess.Popen[str], start: str, *, within_s: float = 30.0) -> str:

@@ -120,6 +120,26 @@ async def test_a_start_right_after_the_owner_was_killed_finds_all_data(prepared:
 
 
 @needs_proc
+async def test_a_server_whose_owner_is_gone_is_not_used_though_it_still_answers(
+    prepared: Path,
+) -> None:
+    with running(OWNER, prepared) as owner:
+        url = await line_of(owner, "url")
+        (minder,) = children_of(owner.pid)
+        os.kill(minder, signal.SIGSTOP)
+        try:
+            owner.kill()
+            owner.wait()
+            assert await ask(url, "SELECT 1") == 1
+            with pytest.raises(UnavailableError, match="Another process holds"):
+                await EmbeddedPostgres(prepared, start_timeout_s=0.3).start()
+        finally:
+            os.kill(minder, signal.SIGCONT)
+        async with started(prepared) as server:
+            assert server.is_owner
+
+
+@needs_proc
 async def test_an_owner_killed_while_it_makes_the_cluster_leaves_nothing_in_the_way(
     directory: Path,
 ) -> None:
@@ -171,6 +191,7 @@ async def test_the_server_ends_with_its_minder_and_can_be_started_again(prepared
         ]
         os.kill(minder, signal.SIGKILL)
         await server.wait()
+        await nothing_runs_on(prepared)
         await server.start()
         assert server.is_owner
         assert await has_the_row(server)

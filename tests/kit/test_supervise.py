@@ -60,6 +60,12 @@ if sys.argv[1] == "stubborn":
 print("has a supervisor:", die_with_parent(kill_after_s=0.5), sys.argv[1], flush=True)
 while True: signal.pause()
 """
+# As on a platform without prctl.
+UNTOLD_CHILD = f"""
+from landform.kit import supervise
+supervise.signal_on_parent_death = lambda signum: False
+{MINDED_CHILD}
+"""
 LATE_CHILD = """
 import os, signal, sys
 from landform.kit.supervise import die_with_parent
@@ -244,7 +250,26 @@ async def test_a_supervisor_that_is_killed_leaves_nothing_running(prepared: Path
         everything.update(PostgresDirectory(prepared).processes())
         assert len(everything) > 6
         up.kill()
+        await line_of(up, "not yet")
         await eventually(lambda: not any(map(is_alive, everything)))
+
+
+async def test_where_the_kernel_does_not_tell_of_a_dead_parent_a_thread_does() -> None:
+    script = f"""
+import os, subprocess, sys
+child = subprocess.Popen(
+    [sys.executable, "-c", {UNTOLD_CHILD!r}, "stubborn"],
+    env={{**os.environ, "SUPERVISOR_PID": str(os.getpid())}},
+)
+print("child", child.pid, flush=True)
+child.wait()
+"""
+    with running(script) as parent:
+        child = int(await line_of(parent, "child"))
+        await line_of(parent, "has a supervisor: True")
+        parent.kill()
+        await line_of(parent, "not yet")
+        await eventually(lambda: not is_alive(child))
 
 
 async def test_a_child_whose_supervisor_died_before_it_could_ask_ends_at_once() -> None:

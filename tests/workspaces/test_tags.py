@@ -115,7 +115,7 @@ async def test_tags_are_changed_by_who_may_plan_or_has_the_settings(
         await tags.add_tags(session, reader, workspace, ["a"])
     for change in (tags.bindings_of, tags.effective_bindings):
         with pytest.raises(NotFoundError):
-            await change(session, stranger, workspace)  # type: ignore[operator]  # two signatures
+            await change(session, stranger, workspace)
     with pytest.raises(NotFoundError):
         await tags.add_tags(session, stranger, workspace, ["a"])
     assert await _pairs(session, workspace) == {}

@@ -79,9 +79,9 @@ async def _run(
                 _say(f"Platform:  {ready.url}")
                 result = await _take_through(settings, ready, engine)
                 worked.set()
-                _say(_summary(result, settings.home))
+                _say(_summary(result))
                 if not leave:
-                    _say("\nThe platform stays up until Ctrl-C.")
+                    _say(_invitation(result, settings.home / _LOG))
                     await asyncio.Event().wait()
         except LandformError:
             _show_tail(settings.home / _LOG)
@@ -95,7 +95,9 @@ async def _take_through(settings: Settings, ready: Ready, engine: Engine) -> _Re
     token = await tokens.create(settings, FIRST_ADMIN, "landform demo", None)
     async with demo_api(ready.local_url, token) as api:
         await api.make_organization(ORGANIZATION)
-        workspace_id = await api.make_workspace(ORGANIZATION, WORKSPACE, engine.tool)
+        workspace_id = await api.make_workspace(
+            ORGANIZATION, WORKSPACE, tool=engine.tool, version=engine.version
+        )
         hostname = ready.url.partition("://")[2]
         config = settings.home / terraform_rc.FILE
         terraform_rc.write(config, terraform_rc.render(hostname, ready.url, token))
@@ -105,9 +107,9 @@ async def _take_through(settings: Settings, ready: Ready, engine: Engine) -> _Re
         )
         cli = demo_cli.Cli(engine.path, directory, config, hostname)
         for arguments in (
-            ["init", "-input=false"],
-            ["plan", "-input=false"],
-            ["apply", "-input=false", "-auto-approve"],
+            ["init"],
+            ["plan"],
+            ["apply", "-auto-approve"],
             ["output"],
         ):
             await cli.run(arguments)
@@ -115,16 +117,23 @@ async def _take_through(settings: Settings, ready: Ready, engine: Engine) -> _Re
     return _Result(ready, f"{ready.url}/app/{ORGANIZATION}/{WORKSPACE}/runs/{run_id}", cli)
 
 
-def _summary(result: _Result, home: Path) -> str:
+def _summary(result: _Result) -> str:
     password = result.ready.password
     sign_in = f"{FIRST_ADMIN}, one-time password {password}" if password else FIRST_ADMIN
     return f"""
 The run:   {result.run_url}
-Sign in:   {sign_in}
+           (there is no TLS here: where the CLI says https:// it is http://)
+Sign in:   {sign_in}"""
+
+
+def _invitation(result: _Result, log: Path) -> str:
+    return f"""\
 Yourself:  cd {result.cli.directory}
            export {result.cli.shell_environment}
            {result.cli.program.name} plan
-Logs:      {home / _LOG}"""
+Logs:      {log}
+
+The platform stays up until Ctrl-C."""
 
 
 @contextlib.contextmanager

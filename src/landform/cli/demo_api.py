@@ -37,12 +37,15 @@ class DemoApi:
                 "/organizations", "organizations", {"name": name, "email": "demo@example.invalid"}
             )
 
-    async def make_workspace(self, organization: str, name: str, tool: str) -> str:
-        """Make the workspace, unless there is one of that name; return its id."""
+    async def make_workspace(self, organization: str, name: str, *, tool: str, version: str) -> str:
+        """Make the workspace, or have the one of that name use this tool; return its id."""
+        attributes = {"name": name, "engine": tool, "terraform-version": version}
         path = f"/organizations/{organization}/workspaces"
         found = await self._find(f"{path}/{name}")
         if found is None:
-            found = await self._make(path, "workspaces", {"name": name})
+            return str((await self._make(path, "workspaces", attributes))["id"])
+        body = {"data": {"type": "workspaces", "attributes": attributes}}
+        _document(await self._client.patch(f"{path}/{name}", json=body))
         return str(found["id"])
 
     async def newest_run(self, workspace_id: str) -> str:

@@ -43,9 +43,11 @@ class Cli:
         Raises:
             UnavailableError: it failed; it has said why.
         """
-        print(f"\n$ {self.program.name} {shlex.join(arguments)}", flush=True)
+        words = shlex.join([self.program.name, *arguments])
+        print(f"\n$ {words}", flush=True)
+        plain = [] if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ["-no-color"]
         running = MindedProgram(
-            [*self._environment(), str(self.program), *arguments],
+            [*self._environment(), str(self.program), *arguments, *plain],
             cwd=self.directory,
             output=sys.stdout.fileno(),
             stop=_STOP,
@@ -55,9 +57,7 @@ class Cli:
         finally:
             await running.end()
         if status != 0:
-            raise UnavailableError(
-                f"`{self.program.name} {shlex.join(arguments)}` ended with status {status}."
-            )
+            raise UnavailableError(f"`{words}` ended with status {status}.")
 
     @property
     def _platform(self) -> dict[str, str]:
@@ -69,6 +69,6 @@ class Cli:
         They can be seen by everybody on this machine, so nothing secret may be among them.
         """
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        wanted = {**kept, **self._platform, "CHECKPOINT_DISABLE": "1"}
+        wanted = {**kept, **self._platform, "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
         env = shutil.which("env") or "/usr/bin/env"
         return [env, "-i", *(f"{name}={value}" for name, value in wanted.items())]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, TypeVar
 
-from landform.contract import Artefact, ControlPlane, PhaseJob
+from landform.contract import Artefact, ControlPlane, Phase, PhaseJob
 from landform.execution import providers
 from landform.execution.findings import Findings
 from landform.execution.halt import Halt
@@ -141,9 +141,8 @@ class Desk:
                 f"The configuration has no directory {self.job.working_directory!r}. Change the"
                 " workspace's working directory, or upload a configuration that has it."
             )
-        if not self.job.options.is_destroy and not any(
-            path.name.endswith(_CONFIGURATION) for path in cwd.iterdir()
-        ):
+        may_be_empty = self.job.phase is Phase.APPLY or self.job.options.is_destroy
+        if not may_be_empty and not any(p.name.endswith(_CONFIGURATION) for p in cwd.iterdir()):
             raise InvalidError(
                 "No configuration files: terraform would plan to destroy all there is. Upload"
                 " some, or set the workspace's working directory to where they are."

@@ -86,11 +86,12 @@ class Store:
                 raise UnavailableError(f"The object store did not delete {path}.") from failure
 
 
-def open_store(url: str, keyring: Keyring, **options: Any) -> Store:
+def open_store(url: str, keyring: Keyring, *, endpoint: str = "", **options: Any) -> Store:
     """Open `file:///dir`, `memory://`, `s3://bucket/prefix`, `az://…` or `gs://…`.
 
     Args:
-        options: what obstore's `from_url` takes for that kind, such as an S3 `endpoint`.
+        endpoint: of a bucket that is not at its provider's own; plain HTTP only if it says so.
+        options: what obstore's `from_url` takes for that kind, such as `access_key_id`.
     """
     if url == "memory://":
         return Store(MemoryStore(), keyring)
@@ -98,4 +99,7 @@ def open_store(url: str, keyring: Keyring, **options: Any) -> Store:
         directory = Path(url.removeprefix("file://"))
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Store(LocalStore(directory), keyring)
+    if endpoint:
+        options["endpoint"] = endpoint
+        options["client_options"] = {"allow_http": endpoint.startswith("http://")}
     return Store(from_url(url, **options), keyring)

@@ -68,7 +68,8 @@ async def create_variable(
         raise InvalidError(f"A variable needs a {missing}.", pointer=missing)
     await locked(session, workspace.id)
     await _require_room(session, workspace)
-    given = {"hcl": False, "sensitive": False, "description": ""} | _given(settings)
+    given: dict[str, Any] = {"hcl": False, "sensitive": False, "description": ""}
+    given |= _given(settings)
     value = given.pop("value", "")
     _check(given)
     variable_id = new_id("var")

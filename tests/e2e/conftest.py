@@ -1,0 +1,32 @@
+"""One platform for all scenarios of a process; an organization for each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.platform import Organization, Platform, make_organization, platform_in
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    # A run that does not stop when it is asked to is not waited for as long as in earnest.
+    with platform_in(
+        tmp_path_factory.mktemp("platform"),
+        LANDFORM_CANCEL_GRACE_S="5",
+        LANDFORM_TOOLCHAIN_OFFLINE="true",
+    ) as platform:
+        yield platform
+
+
+@pytest.fixture
+def organization(platform: Platform, tmp_path: Path) -> Organization:
+    return make_organization(platform, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_organization(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> Organization:
+    """An organization for scenarios that leave everything as it was."""
+    return make_organization(platform, tmp_path_factory.mktemp("shared"))

@@ -1,0 +1,160 @@
+"""A small client of the TFE v2 API: what the tests ask of a platform, and nothing else."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import httpx2
+
+FINAL = frozenset({"planned_and_finished", "applied", "discarded", "errored", "canceled"})
+_LOOK_S = 0.03
+
+
+class Client:
+    """One user's token at one server."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._http = httpx2.Client(
+            base_url=url,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/vnd.api+json",
+            },
+            trust_env=False,
+            timeout=30.0,
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def get(self, path: str) -> Any:
+        """Return the `data` of a document."""
+        return _data(self._http.get(f"/api/v2{path}"))
+
+    def post(self, path: str, document: object = None) -> httpx2.Response:
+        """Return the whole answer."""
+        return self._http.post(f"/api/v2{path}", json=document)
+
+    def make_organization(self, name: str) -> None:
+        """Make an organization."""
+        attributes = {"name": name, "email": "faults@example.com"}
+        _data(self.post("/organizations", _document("organizations", attributes)))
+
+    def make_workspace(self, organization: str, name: str, **attributes: object) -> str:
+        """Make a workspace and return its id."""
+        path = f"/organizations/{organization}/workspaces"
+        made = _data(self.post(path, _document("workspaces", {"name": name, **attributes})))
+        return str(made["id"])
+
+    def upload(self, workspace_id: str, archive: bytes, **attributes: object) -> str:
+        """Make a configuration version, upload it and return its id."""
+        path = f"/workspaces/{workspace_id}/configuration-versions"
+        given = {"auto-queue-runs": False, **attributes}
+        made = _data(self.post(path, _document("configuration-versions", given)))
+        address = made["attributes"]["upload-url"]
+        # As go-tfe does: the address is the permission.
+        answer = httpx2.put(address, content=archive, trust_env=False, timeout=30.0)
+        answer.raise_for_status()
+        return str(made["id"])
+
+    def start(self, workspace_id: str, configuration_id: str, **attributes: object) -> str:
+        """Create a run and return its id."""
+        related = {
+            "workspace": {"data": {"type": "workspaces", "id": workspace_id}},
+            "configuration-version": {
+                "data": {"type": "configuration-versions", "id": configuration_id}
+            },
+        }
+        document = _document("runs", attributes)
+        document["data"]["relationships"] = related
+        return str(_data(self.post("/runs", document))["id"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a run's attributes."""
+        attributes: dict[str, Any] = self.get(f"/runs/{run_id}")["attributes"]
+        return attributes
+
+    def plan(self, run_id: str) -> dict[str, Any]:
+        """Return the attributes of a run's plan."""
+        attributes: dict[str, Any] = self.get(f"/plans/{run_id.replace('run-', 'plan-', 1)}")[
+            "attributes"
+        ]
+        return attributes
+
+    def apply(self, run_id: str) -> dict[str, Any]:
+        """Return the attributes of a run's apply."""
+        attributes: dict[str, Any] = self.get(f"/applies/{run_id.replace('run-', 'apply-', 1)}")[
+            "attributes"
+        ]
+        return attributes
+
+    def workspace(self, workspace_id: str) -> dict[str, Any]:
+        """Return a workspace's attributes."""
+        attributes: dict[str, Any] = self.get(f"/workspaces/{workspace_id}")["attributes"]
+        return attributes
+
+    def act(self, run_id: str, action: str) -> int:
+        """Ask for `apply`, `discard`, `cancel` or `force-cancel`; return the status code."""
+        return self.post(f"/runs/{run_id}/actions/{action}").status_code
+
+    def wait(
+        self, run_id: str, *statuses: str, within_s: float = 30.0, ended: Iterable[str] = FINAL
+    ) -> dict[str, Any]:
+        """Return the run's attributes as soon as it has one of `statuses`.
+
+        Fails when it does not in time, or ends otherwise.
+        """
+        deadline = time.monotonic() + within_s
+        while (run := self.run(run_id))["status"] not in statuses:
+            told = f"{run_id} is {run['status']}, not {' or '.join(statuses)}: {run['error']}"
+            assert run["status"] not in ended, f"{told}\n{self.text_log(run_id)}"
+            assert time.monotonic() < deadline, f"{told}\n{self.text_log(run_id)}"
+            time.sleep(_LOOK_S)
+        return run
+
+    def text_log(self, run_id: str) -> str:
+        """Return what the run's plan and apply said so far, for a failure's message."""
+        phases = (self.plan(run_id), self.apply(run_id))
+        said = [self.read_log(phase["log-read-url"], 0) for phase in phases if _has_log(phase)]
+        return b"\n".join(said).decode(errors="replace")
+
+    def read_log(self, address: str, offset: int, limit: int = 65536) -> bytes:
+        """Return a stretch of a framed log, as a client polls for it."""
+        answer = httpx2.get(
+            address, params={"offset": offset, "limit": limit}, trust_env=False, timeout=30.0
+        )
+        answer.raise_for_status()
+        return answer.content
+
+    def state(self, workspace_id: str) -> dict[str, Any] | None:
+        """Return the workspace's newest state, or None when it has none."""
+        answer = self._http.get(f"/api/v2/workspaces/{workspace_id}/current-state-version")
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            return None
+        address = _data(answer)["attributes"]["hosted-state-download-url"]
+        state: dict[str, Any] = httpx2.get(address, trust_env=False).raise_for_status().json()
+        return state
+
+
+def addresses(state: dict[str, Any] | None) -> set[str]:
+    """Return the addresses of the objects in a raw state, as far as our configurations go."""
+    return {
+        f"{resource['type']}.{resource['name']}"
+        for resource in (state or {}).get("resources", ())
+        if resource["mode"] == "managed" and resource["instances"]
+    }
+
+
+def _has_log(phase: dict[str, Any]) -> bool:
+    return phase["status"] not in {"pending", "queued"}
+
+
+def _document(kind: str, attributes: object) -> dict[str, Any]:
+    return {"data": {"type": kind, "attributes": attributes}}
+
+
+def _data(answer: httpx2.Response) -> Any:
+    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    return answer.json()["data"]

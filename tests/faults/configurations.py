@@ -1,0 +1,63 @@
+"""Configurations that ask the gate for leave; no provider is needed for them."""
+
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+
+from tests.faults.gate import Gate
+
+
+def pack(files: Mapping[str, str]) -> bytes:
+    """Return the files as a tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def gated(gate: Gate, name: str, objects: Sequence[str] = ("one",), *, lines: int = 0) -> bytes:
+    """Return a configuration that asks at `plan/NAME`, and for each object at `apply/NAME/OBJECT`.
+
+    The objects are made one after another, and made anew whenever `name` is another.
+
+    Args:
+        lines: written to the log by each object, before it asks.
+    """
+    parts = [
+        'data "terraform_remote_state" "outside" {\n'
+        '  backend = "http"\n'
+        f'  config  = {{ address = "http://127.0.0.1:{gate.port}/plan/{name}", retry_max = 0 }}\n'
+        "}\n"
+    ]
+    before = "data.terraform_remote_state.outside"
+    for each in objects:
+        parts.append(_object(gate, name, each, before, lines))
+        before = f"terraform_data.{each}"
+    return pack({"main.tf": "\n".join(parts)})
+
+
+def _object(gate: Gate, name: str, each: str, before: str, lines: int) -> str:
+    ask = (
+        f"for i in $(seq {lines}); do echo {name} {each} line $i; done;"
+        f" exec 3<>/dev/tcp/127.0.0.1/{gate.port};"
+        f" printf 'GET /apply/{name}/{each} HTTP/1.0\\r\\n\\r\\n' >&3;"
+        " read -r answer <&3; [[ $answer == *200* ]]"
+    )
+    return f"""
+resource "terraform_data" "{each}" {{
+  triggers_replace = "{name}"
+  depends_on       = [{before}]
+  provisioner "local-exec" {{
+    interpreter = ["/bin/bash", "-c"]
+    command     = {_quoted(ask)}
+  }}
+}}
+"""
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${")
+    return f'"{escaped}"'

@@ -1,0 +1,112 @@
+"""Jobs are deferred in the caller's transaction, and a listener wakes at its commit."""
+
+import asyncio
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from landform.kit.db import Sessions, make_engine, make_sessions, notify, transaction
+from landform.kit.errors import UnavailableError
+from landform.kit.notify import Listener, wait
+from landform.kit.tasks import apply_schema, defer, run_worker, worker_app
+
+
+async def _jobs(sessions: Sessions) -> int:
+    async with transaction(sessions) as session:
+        count = await session.scalar(text("SELECT count(*) FROM procrastinate_jobs"))
+    return int(count or 0)
+
+
+async def test_a_job_is_there_when_the_transaction_commits_and_not_before(
+    database_url: str, sessions: Sessions
+) -> None:
+    await apply_schema(database_url)
+    async with transaction(sessions) as session:
+        await defer(session, "try", queue="default", phase_id="plan-1")
+        assert await _jobs(sessions) == 0
+    assert await _jobs(sessions) == 1
+
+
+async def test_a_transaction_that_is_rolled_back_leaves_no_job(
+    database_url: str, sessions: Sessions
+) -> None:
+    await apply_schema(database_url)
+    async with sessions() as session:
+        await defer(session, "try", queue="default", phase_id="plan-1")
+        await session.rollback()
+    assert await _jobs(sessions) == 0
+
+
+async def test_a_worker_runs_the_job_and_leaves_no_row_behind(
+    database_url: str, sessions: Sessions
+) -> None:
+    await apply_schema(database_url)
+    ran: asyncio.Queue[str] = asyncio.Queue()
+
+    async def task(phase_id: str) -> None:
+        await ran.put(phase_id)
+
+    app = worker_app(database_url, {"try": task}, slots=2)
+    async with app.open_async():
+        running = asyncio.create_task(
+            run_worker(app, name="w", queues=["default"], slots=2, farewell_s=1)
+        )
+        async with transaction(sessions) as session:
+            await defer(session, "try", queue="default", phase_id="plan-7")
+        assert await asyncio.wait_for(ran.get(), 10) == "plan-7"
+        async with asyncio.timeout(10):
+            while await _jobs(sessions):  # noqa: ASYNC110 - rows can only be polled
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_listener_wakes_whoever_waits_and_survives_a_lost_connection(
+    database_url: str, sessions: Sessions
+) -> None:
+    listener = Listener(database_url, ["try_channel"])
+    await listener.start()
+    try:
+        await _wakes(listener, sessions)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+            )
+        await _wakes(listener, sessions)
+    finally:
+        await listener.stop()
+
+
+async def _wakes(listener: Listener, sessions: Sessions) -> None:
+    async with asyncio.timeout(15):
+        while True:
+            with listener.expect("try_channel", "run-1") as event:
+                async with transaction(sessions) as session:
+                    await notify(session, "try_channel", "run-1")
+                if await wait(event, 0.3):
+                    return
+
+
+async def test_somebody_else_s_notification_wakes_nobody(
+    database_url: str, sessions: Sessions
+) -> None:
+    listener = Listener(database_url, ["try_channel"])
+    await listener.start()
+    try:
+        await _wakes(listener, sessions)
+        with listener.expect("try_channel", "run-1") as event:
+            async with transaction(sessions) as session:
+                await notify(session, "try_channel", "run-2")
+            assert not await wait(event, 0.2)
+    finally:
+        await listener.stop()
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    engine = make_engine("postgresql://nobody@127.0.0.1:9/none")
+    with pytest.raises(UnavailableError):
+        async with transaction(make_sessions(engine)) as session:
+            await session.execute(text("SELECT 1"))
+    await engine.dispose()
