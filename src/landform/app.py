@@ -1,5 +1,6 @@
 """Composition root of a server: the API and the pages on one ASGI application."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
@@ -20,6 +21,7 @@ from landform.kit.notify import Listener
 from landform.logs.service import CHANNEL as LOGS
 from landform.runs.attempts import Platform
 from landform.runs.moves import CHANNEL as RUNS
+from landform.runs.sweep import sweep_forever
 from landform.settings import Settings
 from landform.web import router as web
 from landform.web import static
@@ -35,9 +37,14 @@ def build(process: Process) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await process.listener.start()
+        sweeper = asyncio.create_task(
+            sweep_forever(process.platform.sessions, every_s=process.sweep_s)
+        )
         try:
             yield
         finally:
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
             await process.listener.stop()
 
     app = FastAPI(
@@ -74,4 +81,5 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         public_url=settings.public_url.rstrip("/"),
         max_configuration_bytes=settings.max_configuration_mb * 2**20,
         max_state_bytes=settings.max_state_mb * 2**20,
+        sweep_s=settings.sweep_s,
     )

@@ -13,13 +13,12 @@ from landform.dispatch.service import ORDERS_CHANNEL, RUN_PHASE
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.state import recover_spool
-from landform.kit.errors import LandformError
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
 from landform.logs import service as logs
 from landform.runs import attempts
 from landform.runs.attempts import Platform
-from landform.runs.sweep import sweep
+from landform.runs.sweep import sweep_forever
 from landform.toolchain.toolchain import Toolchain
 
 log = structlog.get_logger()
@@ -112,7 +111,7 @@ class Worker:
         await recover_spool(self._host, self._plane)
         await self._listener.start()
         app = worker_app(self._database_url, {RUN_PHASE: self._run_phase}, slots=self._slots)
-        sweeper = asyncio.create_task(sweep_forever(self._platform, every_s=self._sweep_s))
+        sweeper = asyncio.create_task(sweep_forever(self._platform.sessions, every_s=self._sweep_s))
         try:
             async with app.open_async():
                 log.info("worker ready", worker=self._id, slots=self._slots)
@@ -139,16 +138,3 @@ class Worker:
             log.info("phase began", epoch=job.epoch, version=job.version)
             result = await run_phase(job, self._plane, host=self._host)
             log.info("phase ended", outcome=result.outcome, error=result.error or None)
-
-
-async def sweep_forever(platform: Platform, *, every_s: float) -> None:
-    """Take over dead attempts, again and again; a database that is away is waited for."""
-    while True:
-        try:
-            taken = await sweep(platform.sessions)
-        except LandformError as failure:
-            log.warning("sweep failed", error=str(failure))
-        else:
-            if taken:
-                log.warning("took over phases whose worker is gone", count=taken)
-        await asyncio.sleep(every_s)

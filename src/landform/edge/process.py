@@ -16,6 +16,7 @@ class Process:
         public_url: without a trailing slash; empty: what each request says.
         max_configuration_bytes: largest upload of a configuration.
         max_state_bytes: largest upload of a state.
+        sweep_s: seconds between two looks for phases whose worker is gone.
         default_tool: for workspaces that do not say.
     """
 
@@ -25,4 +26,5 @@ class Process:
     public_url: str
     max_configuration_bytes: int
     max_state_bytes: int
+    sweep_s: float = 2.0
     default_tool: Tool = Tool.TERRAFORM

@@ -1,7 +1,9 @@
 """Attempts whose worker went silent: a plan is tried again, an apply never is."""
 
+import asyncio
 from typing import Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import Phase
@@ -10,6 +12,7 @@ from landform.dispatch.models import Lease
 from landform.identity.actor import SYSTEM
 from landform.kit import events
 from landform.kit.db import Sessions, transaction
+from landform.kit.errors import LandformError
 from landform.logs import service as logs
 from landform.runs import endings, rows
 from landform.runs.events import PhaseInterrupted
@@ -17,6 +20,8 @@ from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
 from landform.runs.status import PhaseStatus, Step
 from landform.workspaces.models import Workspace
+
+log = structlog.get_logger()
 
 MAX_PLAN_ATTEMPTS: Final = 3
 
@@ -36,6 +41,19 @@ async def sweep(sessions: Sessions) -> int:
         rung = await dispatch.ring_again(session)
         await dispatch.forget_dead_jobs(session)
     return taken + rung
+
+
+async def sweep_forever(sessions: Sessions, *, every_s: float) -> None:
+    """Sweep again and again; a database that is away is waited for."""
+    while True:
+        try:
+            taken = await sweep(sessions)
+        except LandformError as failure:
+            log.warning("sweep failed", error=str(failure))
+        else:
+            if taken:
+                log.warning("took over phases whose worker is gone", count=taken)
+        await asyncio.sleep(every_s)
 
 
 async def _take_over(session: AsyncSession, *, phase_id: str, run_id: str, epoch: int) -> bool:
