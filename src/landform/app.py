@@ -13,6 +13,7 @@ from landform import __version__
 from landform.api.jsonapi import error_response, install_openapi
 from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
+from landform.edge.paths import RefuseControlCharacters
 from landform.edge.process import Process
 from landform.edge.signed_urls import PREFIX as SIGNED
 from landform.edge.signed_urls import UrlSigner
@@ -56,6 +57,7 @@ def build(process: Process) -> FastAPI:
     app.include_router(web)
     app.mount("/static", static, name="static")
     app.add_middleware(Measure)
+    app.add_middleware(RefuseControlCharacters)
     install_openapi(app, TFE)
     return app
 

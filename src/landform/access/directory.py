@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.grants import teams_of
@@ -69,7 +69,7 @@ async def visible_teams(
     own: ColumnElement[bool] = Team.id.in_(teams_of(actor))
     if Permission.READ_ORGANIZATION in held:
         own = or_(Team.visibility == "organization", own)
-    return (Team.organization_id == organization_id) & own & true()
+    return (Team.organization_id == organization_id) & own
 
 
 async def members_of(session: AsyncSession, team: Team) -> Sequence[User]:

@@ -72,8 +72,8 @@ async def grants_of(session: AsyncSession, actor: Actor, organization_id: str) -
     if actor.organization_id not in (None, organization_id):
         return NO_GRANTS
     if actor.kind is ActorKind.ORGANIZATION:
-        known = actor.id == organization_id == actor.organization_id
-        return Grants(everywhere=ORGANIZATION_TOKEN) if known else NO_GRANTS
+        its_own = actor.id == organization_id
+        return Grants(everywhere=ORGANIZATION_TOKEN) if its_own else NO_GRANTS
     if actor.kind not in (ActorKind.USER, ActorKind.TEAM):
         return NO_GRANTS
     cache: dict[tuple[str, str], Grants] = session.info.setdefault(_CACHE, {})

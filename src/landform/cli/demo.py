@@ -161,8 +161,8 @@ def _free_port(asked: int | None) -> int | None:
 
 
 def _show_tail(log: Path) -> None:
-    lines = log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
-    _say("\nThe last the platform said:", *lines)
+    if lines := log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]:
+        _say("\nThe last the platform said:", *lines)
 
 
 def _say(*lines: str) -> None:

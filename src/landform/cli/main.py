@@ -164,6 +164,9 @@ def cli_config(
         ),
     ] = None,
     user: Annotated[str, typer.Option(help="Whose token goes into the file.")] = "admin",
+    with_token: Annotated[
+        bool, typer.Option("--token/--no-token", help="Without one, use `terraform login`.")
+    ] = True,
     output: Annotated[
         Path | None, typer.Option(help="Default: terraform.rc in the platform's home.")
     ] = None,
@@ -172,7 +175,7 @@ def cli_config(
     from landform.cli.arguments import read_settings
     from landform.cli.terraform_rc import create
 
-    print(_run(create(read_settings(home=home), hostname, user, output)))
+    print(_run(create(read_settings(home=home), hostname, user if with_token else None, output)))
 
 
 @app.command()

@@ -8,6 +8,7 @@ that it would do by https only. With it a platform without TLS can be used, unde
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,12 +24,13 @@ _HOSTNAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\
 
 
 async def create(
-    settings: Settings, hostname: str | None, username: str, output: Path | None
+    settings: Settings, hostname: str | None, username: str | None, output: Path | None
 ) -> str:
-    """Write the file, with a fresh token of the user in it; return how to use it.
+    """Write the file; return how to use it.
 
     Args:
         hostname: what configurations call the platform; None: what its address says.
+        username: whose token is made for it; None for a file without one.
 
     Raises:
         InvalidError: `hostname` is none.
@@ -40,10 +42,12 @@ async def create(
     name = hostname or urlsplit(url).netloc
     if not _HOSTNAME.fullmatch(name):
         raise InvalidError(f"{name!r} is no hostname; write one such as 127.0.0.1:8080.")
-    token = await tokens.create(settings, username, f"landform cli-config for {name}", None)
     path = (output or settings.home / FILE).absolute()
+    token = ""
+    if username is not None:
+        token = await tokens.create(settings, username, f"landform cli-config for {name}", None)
     write(path, render(name, url, token))
-    return _explain(path, name)
+    return _explain(path, name, has_token=username is not None)
 
 
 def render(hostname: str, url: str, token: str) -> str:
@@ -51,6 +55,7 @@ def render(hostname: str, url: str, token: str) -> str:
 
     Args:
         url: of the server, without a trailing slash.
+        token: empty for a file without one.
     """
     api = f"{url}/api/v2/"
     services = {
@@ -63,27 +68,23 @@ def render(hostname: str, url: str, token: str) -> str:
     }
     lines = [f"    {_quote(name)} = {_quote(value)}" for name, value in services.items()]
     host = _quote(hostname)
-    return "\n".join(
-        [
-            f"host {host} {{",
-            "  services = {",
-            *lines,
-            '    "login.v1" = {',
-            '      "client"      = "terraform-cli"',
-            '      "grant_types" = ["authz_code"]',
-            f'      "authz"       = {_quote(f"{url}/oauth/authorize")}',
-            f'      "token"       = {_quote(f"{url}/oauth/token")}',
-            '      "ports"       = [10000, 10010]',
-            "    }",
-            "  }",
-            "}",
-            "",
-            f"credentials {host} {{",
-            f"  token = {_quote(token)}",
-            "}",
-            "",
-        ]
-    )
+    lines = [
+        f"host {host} {{",
+        "  services = {",
+        *lines,
+        '    "login.v1" = {',
+        '      "client"      = "terraform-cli"',
+        '      "grant_types" = ["authz_code"]',
+        f'      "authz"       = {_quote(f"{url}/oauth/authorize")}',
+        f'      "token"       = {_quote(f"{url}/oauth/token")}',
+        '      "ports"       = [10000, 10010]',
+        "    }",
+        "  }",
+        "}",
+    ]
+    if token:
+        lines += ["", f"credentials {host} {{", f"  token = {_quote(token)}", "}"]
+    return "\n".join([*lines, ""])
 
 
 def write(path: Path, text: str) -> None:
@@ -107,14 +108,20 @@ def _quote(text: str) -> str:
     return json.dumps(text)  # nothing that we write holds an interpolation
 
 
-def _explain(path: Path, hostname: str) -> str:
-    return f"""\
-Wrote {path}, with a token in it: only you can read it.
-
+def _explain(path: Path, hostname: str, *, has_token: bool) -> str:
+    shell = f"""\
 Use it in this shell:
-    export TF_CLI_CONFIG_FILE={path}
+    export TF_CLI_CONFIG_FILE={shlex.quote(str(path))}
 or put its blocks into ~/.terraformrc (~/.tofurc), for every shell. While TF_CLI_CONFIG_FILE is
-set, the CLI reads neither that file nor what `terraform login` stored.
+set, the CLI reads neither that file nor what `terraform login` stored."""
+    login = f"""\
+It has no token in it: put its block into ~/.terraformrc (~/.tofurc), then
+    terraform login {hostname}"""
+    written = f"Wrote {path}{', with a token in it: only you can read it' if has_token else ''}."
+    return f"""\
+{written}
+
+{shell if has_token else login}
 
 In a configuration:
     terraform {{

@@ -142,8 +142,12 @@ class EmbeddedPostgres:
             await asyncio.sleep(_POLL_S)
         try:
             await self._own(lock, deadline)
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, OSError | psycopg.Error):
+                raise UnavailableError(
+                    f"The embedded PostgreSQL in {self._directory.path} cannot be run: {error}"
+                ) from error
             raise
         finally:
             os.close(lock)  # the minder has its own copy
@@ -169,7 +173,10 @@ class EmbeddedPostgres:
             await asyncio.sleep(_WATCH_S)
 
     async def keep_running(self) -> NoReturn:
-        """Start the server again whenever it ends, with growing pauses, until cancelled."""
+        """Start the server again whenever it ends, with growing pauses.
+
+        Runs until cancelled, which is to be done before `stop`.
+        """
         pause_s = _FIRST_PAUSE_S
         while True:
             began = time.monotonic()

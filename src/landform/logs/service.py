@@ -104,6 +104,12 @@ async def read(sessions: Sessions, store: Store, *, phase_id: str, stream: LogSt
     return whole.removesuffix(ETX)
 
 
+async def size(session: AsyncSession, phase_id: str, stream: LogStream) -> int:
+    """Return how many bytes of content the log has so far."""
+    query = select(Log.size_bytes).where(Log.phase_id == phase_id, Log.stream == stream)
+    return await session.scalar(query) or 0
+
+
 def _cut(data: bytes, block: LogBlock, begin: int, end: int) -> bytes:
     return data[max(begin - block.offset_bytes, 0) : max(end - block.offset_bytes, 0)]
 

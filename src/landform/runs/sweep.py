@@ -23,45 +23,51 @@ from landform.workspaces.models import Workspace
 
 log = structlog.get_logger()
 
+log = structlog.get_logger()
+
 MAX_PLAN_ATTEMPTS: Final = 3
 
 
-async def sweep(sessions: Sessions) -> int:
+async def sweep(sessions: Sessions, store: Store) -> int:
     """Take over every attempt past its lease, and ring for phases nobody heard of; count both.
 
     Any number of processes may sweep at once: each attempt is taken over by one of them.
     """
     async with transaction(sessions) as session:
-        dead = [(row.phase_id, row.run_id, row.epoch) for row in await dispatch.expired(session)]
+        dead = await dispatch.expired(session)
     taken = 0
-    for phase_id, run_id, epoch in dead:
-        async with transaction(sessions) as session:
-            taken += await _take_over(session, phase_id=phase_id, run_id=run_id, epoch=epoch)
+    for row in dead:
+        try:
+            taken += await _take_over(sessions, store, row)
+        except LandformError as failure:  # the others must not wait for this one
+            log.warning("attempt not taken over", phase=row.phase_id, error=str(failure))
     async with transaction(sessions) as session:
         rung = await dispatch.ring_again(session)
         await dispatch.forget_dead_jobs(session)
     return taken + rung
 
 
-async def sweep_forever(sessions: Sessions, *, every_s: float) -> None:
-    """Sweep again and again; a database that is away is waited for."""
-    while True:
-        try:
-            taken = await sweep(sessions)
-        except LandformError as failure:
-            log.warning("sweep failed", error=str(failure))
-        else:
-            if taken:
-                log.warning("took over phases whose worker is gone", count=taken)
-        await asyncio.sleep(every_s)
+async def _take_over(sessions: Sessions, store: Store, dead: Lease) -> bool:
+    found = None
+    if dead.phase is Phase.APPLY:
+        found = await aftermath.find_out(
+            sessions, store, phase_id=dead.phase_id, run_id=dead.run_id
+        )
+    async with transaction(sessions) as session:
+        workspace, run = await rows.locked(session, dead.run_id)
+        row = await dispatch.still_expired(session, phase_id=dead.phase_id, epoch=dead.epoch)
+        if row is None:
+            return False
+        if found is not None and not await aftermath.still_holds(session, found):
+            return False  # it was alive a moment ago; the next sweep looks again
+        await _fence(session, workspace, run, row, found)
+    return True
 
 
-async def _take_over(session: AsyncSession, *, phase_id: str, run_id: str, epoch: int) -> bool:
-    workspace, run = await rows.locked(session, run_id)
-    row = await dispatch.still_expired(session, phase_id=phase_id, epoch=epoch)
-    if row is None:
-        return False
-    phase = await session.get_one(RunPhase, phase_id)
+async def _fence(
+    session: AsyncSession, workspace: Workspace, run: Run, row: Lease, found: Aftermath | None
+) -> None:
+    phase = await session.get_one(RunPhase, row.phase_id)
     again = (
         row.phase is Phase.PLAN
         and phase.attempts < MAX_PLAN_ATTEMPTS
@@ -74,8 +80,8 @@ async def _take_over(session: AsyncSession, *, phase_id: str, run_id: str, epoch
             organization_id=run.organization_id,
             subject_id=run.id,
             workspace_id=run.workspace_id,
-            phase_id=phase_id,
-            epoch=epoch,
+            phase_id=row.phase_id,
+            epoch=row.epoch,
             worker_id=row.worker_id or "",
             tried_again=again,
         ),
@@ -83,8 +89,9 @@ async def _take_over(session: AsyncSession, *, phase_id: str, run_id: str, epoch
     if again:
         await _plan_again(session, run, phase, row)
     else:
+        if found is not None:
+            phase.maybe_not_in_state = [one.model_dump() for one in found.maybe_not_in_state]
         await _give_up(session, workspace, run, row)
-    return True
 
 
 async def _plan_again(session: AsyncSession, run: Run, phase: RunPhase, row: Lease) -> None:

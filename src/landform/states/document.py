@@ -39,6 +39,23 @@ class _Document(msgspec.Struct):
     resources: list[_Resource] = []
 
 
+class _Instance(msgspec.Struct):
+    index_key: int | str | None = None
+    attributes: dict[str, Any] = {}
+
+
+class _ResourceObjects(msgspec.Struct):
+    mode: str = "managed"
+    type: str = ""
+    name: str = ""
+    module: str = ""
+    instances: list[_Instance] = []
+
+
+class _Objects(msgspec.Struct):
+    resources: list[_ResourceObjects] = []
+
+
 @dataclass(frozen=True)
 class StateDocument:
     """What we need to know of a raw state."""
@@ -77,6 +94,34 @@ def parse(raw: bytes) -> StateDocument:
         outputs=document.outputs,
         resources=[_listed(resource) for resource in document.resources],
     )
+
+
+def object_ids(raw: bytes) -> dict[str, frozenset[str]]:
+    """Return the managed objects of a raw state: address, as terraform's messages write it → ids.
+
+    An object without an attribute `id` has none. What cannot be read has no objects.
+    """
+    try:
+        document = msgspec.json.decode(raw, type=_Objects)
+    except msgspec.DecodeError:
+        return {}
+    found: dict[str, frozenset[str]] = {}
+    for resource in document.resources:
+        if resource.mode == "managed":
+            module = f"{resource.module}." if resource.module else ""
+            for instance in resource.instances:
+                address = f"{module}{resource.type}.{resource.name}{_index(instance.index_key)}"
+                own = instance.attributes.get("id")
+                ids = frozenset([own]) if isinstance(own, str) else frozenset()
+                found[address] = found.get(address, frozenset()) | ids
+    return found
+
+
+def _index(key: int | str | None) -> str:
+    if isinstance(key, str):
+        quoted = msgspec.json.encode(key).decode()
+        return "[" + quoted.replace("${", "$${").replace("%{", "%%{") + "]"
+    return "" if key is None else f"[{key}]"
 
 
 def md5_of(data: bytes) -> str:
