@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import site
 import subprocess
 import sys
 import time
@@ -10,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 import landform
 
-PACKAGES = os.pathsep.join([str(Path(landform.__file__).parents[1]), *site.getsitepackages()])
+# Where our package and the installed ones are, for a Python that is not of this environment.
+PACKAGES = os.pathsep.join(str(Path(each.__path__[0]).parent) for each in (landform, psycopg))
 
 
 async def eventually(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:

@@ -16,9 +16,9 @@ from tests.kit.processes import PACKAGES, children_of, eventually, is_alive, lin
 
 QUICK = Backoff(first_s=0.01, longest_s=0.1)
 OBEDIENT = """
-import signal, sys
+import os, signal, sys
 def end(*_):
-    print("ending", flush=True)
+    os.write(1, b"ending\\n")
     sys.exit()
 signal.signal(signal.SIGTERM, end)
 print("ready", flush=True)
@@ -53,10 +53,10 @@ async def main():
 asyncio.run(main())
 """
 MINDED_CHILD = """
-import signal, sys
+import os, signal, sys
 from landform.kit.supervise import die_with_parent
 if sys.argv[1] == "stubborn":
-    signal.signal(signal.SIGTERM, lambda *_: print("not yet", flush=True))
+    signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"not yet\\n"))
 print("has a supervisor:", die_with_parent(kill_after_s=0.5), sys.argv[1], flush=True)
 while True: signal.pause()
 """

@@ -41,13 +41,12 @@ class MindedProgram:
         """
         self._stop_limit_s = sum(patience_s for _, patience_s in stop) + _MARGIN_S
         watched, self._control = os.pipe()
-        kept = kept or []
         errand = Errand(
             argv=argv,
             cwd=str(cwd),
             env={"PATH": os.defpath, "LC_ALL": "C"},
             control_fd=watched,
-            kept_fds=kept,
+            kept_fds=kept or [],
             owner_pid=os.getpid(),
             stop=stop,
             uid=run_as[0] if run_as else None,
@@ -55,14 +54,7 @@ class MindedProgram:
             discard=discard or [],
         )
         try:
-            self._minder = subprocess.Popen(
-                errand.command(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=[watched, *kept],
-                start_new_session=True,
-            )
+            self._minder = _start(errand, output)
         except BaseException:
             os.close(self._control)
             raise
@@ -91,3 +83,14 @@ class MindedProgram:
         if await self.wait(timeout_s=self._stop_limit_s) is None:
             self._minder.kill()
             await self.wait()
+
+
+def _start(errand: Errand, output: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        errand.command(),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=[errand.control_fd, *errand.kept_fds],
+        start_new_session=True,
+    )
