@@ -39,7 +39,9 @@ def build(process: Process) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await process.listener.start()
         sweeper = asyncio.create_task(
-            sweep_forever(process.platform.sessions, every_s=process.sweep_s)
+            sweep_forever(
+                process.platform.sessions, process.platform.store, every_s=process.sweep_s
+            )
         )
         try:
             yield

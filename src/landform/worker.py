@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -13,6 +14,7 @@ from landform.dispatch.service import ORDERS_CHANNEL, RUN_PHASE
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.state import recover_spool
+from landform.kit.errors import LandformError
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
 from landform.logs import service as logs
@@ -22,6 +24,8 @@ from landform.runs.sweep import sweep_forever
 from landform.toolchain.toolchain import Toolchain
 
 log = structlog.get_logger()
+
+_AGAIN_S: Final = 1.0
 
 
 class LocalControlPlane:
@@ -105,30 +109,55 @@ class Worker:
         self._listener = Listener(database_url, [ORDERS_CHANNEL])
         self._plane = LocalControlPlane(platform, self._listener)
         self._id = f"{socket.gethostname()}-{os.getpid()}"
+        # The job engine's own count starts anew when it has lost the database.
+        self._free = asyncio.Semaphore(slots)
+        self._attempts: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Work until cancelled."""
         await recover_spool(self._host, self._plane)
         await self._listener.start()
-        app = worker_app(self._database_url, {RUN_PHASE: self._run_phase}, slots=self._slots)
-        sweeper = asyncio.create_task(sweep_forever(self._platform.sessions, every_s=self._sweep_s))
+        sweeper = asyncio.create_task(
+            sweep_forever(self._platform.sessions, self._platform.store, every_s=self._sweep_s)
+        )
         try:
-            async with app.open_async():
-                log.info("worker ready", worker=self._id, slots=self._slots)
-                await run_worker(
-                    app,
-                    name=self._id,
-                    queues=["default"],
-                    slots=self._slots,
-                    farewell_s=self._farewell_s,
-                )
+            await self._take_jobs()
         finally:
+            await self._say_farewell()
             sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sweeper
             await self._listener.stop()
 
+    async def _take_jobs(self) -> None:
+        """Take jobs until cancelled; a database that is away ends no phase and not this."""
+        app = worker_app(self._database_url, {RUN_PHASE: self._run_phase}, slots=self._slots)
+        async with app.open_async():
+            log.info("worker ready", worker=self._id, slots=self._slots)
+            while True:
+                try:
+                    await run_worker(
+                        app, name=self._id, queues=["default"], slots=self._slots, farewell_s=0
+                    )
+                except Exception as failure:  # noqa: BLE001 - a worker must outlive its database
+                    log.warning("the queue is out of reach", error=str(failure))
+                await asyncio.sleep(_AGAIN_S)
+
     async def _run_phase(self, phase_id: str) -> None:
+        """Do what a job says; when the job engine gives up on the job, the phase still goes on."""
+        await self._free.acquire()
+        attempt = asyncio.create_task(self._attempt(phase_id))
+        self._attempts.add(attempt)
+        attempt.add_done_callback(self._leave)
+        await asyncio.shield(attempt)
+
+    def _leave(self, attempt: asyncio.Task[None]) -> None:
+        self._attempts.discard(attempt)
+        self._free.release()
+        if not attempt.cancelled() and (failure := attempt.exception()):
+            log.error("an attempt failed", exc_info=failure)
+
+    async def _attempt(self, phase_id: str) -> None:
         job = await attempts.begin(
             self._platform, self._toolchain.resolve, phase_id=phase_id, worker_id=self._id
         )
@@ -136,5 +165,19 @@ class Worker:
             return
         with structlog.contextvars.bound_contextvars(run=job.run_id, phase=job.phase_id):
             log.info("phase began", epoch=job.epoch, version=job.version)
-            result = await run_phase(job, self._plane, host=self._host)
+            try:
+                result = await run_phase(job, self._plane, host=self._host)
+            except asyncio.CancelledError:
+                log.warning("phase cut short: the worker ends")
+                with contextlib.suppress(LandformError):
+                    await attempts.forfeit(self._platform, job)
+                raise
             log.info("phase ended", outcome=result.outcome, error=result.error or None)
+
+    async def _say_farewell(self) -> None:
+        if self._attempts:
+            log.info("waiting for phases", count=len(self._attempts), at_most_s=self._farewell_s)
+            await asyncio.wait(self._attempts, timeout=self._farewell_s)
+        for attempt in self._attempts:
+            attempt.cancel()
+        await asyncio.gather(*self._attempts, return_exceptions=True)

@@ -1,5 +1,6 @@
 """Who may do what, asked of a real database."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,7 +166,28 @@ async def test_an_organization_token_is_good_in_its_organization_only(
     workspace = await make_workspace(session, organization)
     assert await permissions(session, actor, workspace.place) == ORGANIZATION_TOKEN
     other = await make_workspace(session, elsewhere)
-    assert await permissions(session, actor, other.place) == NOTHING
+    for shown in (actor, replace(actor, organization_id=None)):
+        assert await permissions(session, shown, other.place) == NOTHING
+
+
+async def test_an_actor_bound_to_one_organization_reaches_no_other(session: AsyncSession) -> None:
+    organization, elsewhere = await make_organization(session), await make_organization(session)
+    user = await make_user(session)
+    for each in (organization, elsewhere):
+        await make_team(session, each, members=[user])
+    bound = replace(actor_of(user), organization_id=organization.id)
+    assert await permissions(session, bound, Place(organization_id=organization.id))
+    assert await permissions(session, bound, Place(organization_id=elsewhere.id)) == NOTHING
+
+
+async def test_lists_show_nothing_to_a_user_without_a_team(session: AsyncSession) -> None:
+    organization = await make_organization(session)
+    await make_workspace(session, organization)
+    actor = actor_of(await make_user(session))
+    workspaces = await visible_workspaces(session, actor, organization.id)
+    projects = await visible_projects(session, actor, organization.id)
+    assert (await session.scalars(select(Workspace).where(workspaces))).all() == []
+    assert (await session.scalars(select(Project).where(projects))).all() == []
 
 
 async def test_an_agent_may_do_nothing_by_itself(session: AsyncSession) -> None:

@@ -122,7 +122,17 @@ def test_the_clis_configuration_can_call_the_platform_by_another_name(
     )
     assert done.returncode == 0, done.stderr
     assert output.read_text().startswith('host "landform.internal" {\n')
+    assert 'credentials "landform.internal" {\n' in output.read_text()
     assert f'"tfe.v2" = "{url}/api/v2/"' in output.read_text()
+
+
+def test_the_clis_configuration_can_be_had_without_a_token_to_hand_it_out(
+    url: str, home: Path, tmp_path: Path
+) -> None:
+    done = command.run("cli-config", "--home", home, "--no-token", "--output", tmp_path / "rc")
+    assert done.returncode == 0, done.stderr
+    assert "credentials" not in (tmp_path / "rc").read_text()
+    assert f"terraform login {url.removeprefix('http://')}\n" in done.stdout
 
 
 def test_the_database_has_the_schema_that_this_version_expects(url: str, home: Path) -> None:

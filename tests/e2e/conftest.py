@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.platform import Organization, Platform, make_organization, platform_in
+from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 
 
 @pytest.fixture(scope="session")

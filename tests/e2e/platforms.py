@@ -1,5 +1,6 @@
 """A whole platform as `landform up` starts it, and organizations on it."""
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,8 +45,6 @@ def platform_in(base: Path, **settings: str) -> Iterator[Platform]:
     """Run a platform below `base`; it ends with the context, or with this process at the latest."""
     home = base / "home"
     up = command.landform_command("up", "--home", home, "--port", 0)
-    import os
-
     env = {SUPERVISOR_VARIABLE: str(os.getpid()), **settings}
     with command.started(up, base / "output", **env) as running:
         url = running.wait_for(READY)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 _PATIENCE_S: Final = 60.0
 _FURNITURE: Final = re.compile(r"[╷│╵\s]+")
@@ -175,14 +175,3 @@ def environment_for(home: Path, **more: str) -> dict[str, str]:
         **more,
     }
 
-
-def block(name: str, **attributes: Any) -> str:
-    """Return an HCL block, or an assignment when `name` ends in `=`."""
-    lines = [f"  {key} = {_literal(value)}" for key, value in attributes.items()]
-    return "\n".join([f"{name} {{", *lines, "}"])
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value).lower()

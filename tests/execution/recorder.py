@@ -44,6 +44,7 @@ class Recorder:
     ordered: asyncio.Event = field(default_factory=asyncio.Event)
     down: bool = False
     down_at: str = ""
+    lost_answers: int = 0
     lost: bool = False
     refuses_state: bool = False
     artefacts: dict[Artefact, bytes] = field(default_factory=dict)
@@ -106,6 +107,9 @@ class Recorder:
             raise InvalidError("A block has 1 byte to 256 KiB.")
         self.blocks.append(len(data))
         self._logs[job.phase_id, stream] = log + data
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise UnavailableError("The answer was lost.")
 
     async def put_state(self, job: PhaseJob, state: bytes, *, final: bool) -> None:
         self._enter("put_state", job)

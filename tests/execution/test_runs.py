@@ -278,9 +278,7 @@ BAD: dict[str, tuple[dict[str, str], dict[str, object], tuple[str, ...]]] = {
         ("Unsupported Terraform Core version", "Let the workspace use a version"),
     ),
     "a provider that cannot be had": (
-        {
-            "main.tf": 'terraform {\n required_providers {\n x = { source = "127.0.0.1:9/a/b" }\n }\n}'
-        },
+        {"main.tf": NO_SUCH_PROVIDER},
         {},
         ("provider", "reaches its registry"),
     ),

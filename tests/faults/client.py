@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 FINAL = frozenset({"planned_and_finished", "applied", "discarded", "errored", "canceled"})
+_COMMAND_LINE = {"X-Terraform-Integration": "cloud", "Terraform-Version": "1.11.4"}
 _LOOK_S = 0.03
 
 
@@ -29,9 +30,9 @@ class Client:
         """Let go of the connections."""
         self._http.close()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Any:
         """Return the `data` of a document."""
-        return _data(self._http.get(f"/api/v2{path}"))
+        return _data(self._http.get(f"/api/v2{path}", headers=headers))
 
     def post(self, path: str, document: object = None) -> httpx2.Response:
         """Return the whole answer."""
@@ -128,14 +129,40 @@ class Client:
         answer.raise_for_status()
         return answer.content
 
+    def json_log(self, phase_id: str) -> bytes:
+        """Return the log that a command line of today would render, without its frame."""
+        kind = "plans" if phase_id.startswith("plan-") else "applies"
+        phase = self.get(f"/{kind}/{phase_id}", headers=_COMMAND_LINE)
+        log = bytearray()
+        while piece := self.read_log(phase["attributes"]["log-read-url"], len(log), 1 << 20):
+            log += piece
+        return bytes(log).strip(b"\2\3")
+
+    def state_version(self, state_id: str) -> dict[str, Any]:
+        """Return a raw state."""
+        address = self.get(f"/state-versions/{state_id}")["attributes"]["hosted-state-download-url"]
+        state: dict[str, Any] = httpx2.get(address, trust_env=False).raise_for_status().json()
+        return state
+
     def state(self, workspace_id: str) -> dict[str, Any] | None:
         """Return the workspace's newest state, or None when it has none."""
         answer = self._http.get(f"/api/v2/workspaces/{workspace_id}/current-state-version")
         if answer.status_code == httpx2.codes.NOT_FOUND:
             return None
-        address = _data(answer)["attributes"]["hosted-state-download-url"]
-        state: dict[str, Any] = httpx2.get(address, trust_env=False).raise_for_status().json()
-        return state
+        return self.state_version(_data(answer)["id"])
+
+    def offered_states(self, workspace_id: str) -> list[dict[str, Any]]:
+        """Return the raw states that came too late to be the workspace's."""
+        (organization, name) = self._names(workspace_id)
+        path = f"filter[organization][name]={organization}&filter[workspace][name]={name}"
+        versions = self.get(f"/state-versions?{path}")
+        offered = [each for each in versions if each["attributes"]["status"] == "offered"]
+        return [self.state_version(each["id"]) for each in offered]
+
+    def _names(self, workspace_id: str) -> tuple[str, str]:
+        workspace = self.get(f"/workspaces/{workspace_id}")
+        organization = workspace["relationships"]["organization"]["data"]["id"]
+        return organization, workspace["attributes"]["name"]
 
 
 def addresses(state: dict[str, Any] | None) -> set[str]:

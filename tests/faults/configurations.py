@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from tests.faults.gate import Gate
 
+_READ = """
+data "terraform_remote_state" "outside" {
+  backend = "http"
+  config  = { address = "ADDRESS", retry_max = 0 }
+}
+"""
+
 
 def pack(files: Mapping[str, str]) -> bytes:
     """Return the files as a tar.gz."""
@@ -26,12 +33,7 @@ def gated(gate: Gate, name: str, objects: Sequence[str] = ("one",), *, lines: in
     Args:
         lines: written to the log by each object, before it asks.
     """
-    parts = [
-        'data "terraform_remote_state" "outside" {\n'
-        '  backend = "http"\n'
-        f'  config  = {{ address = "http://127.0.0.1:{gate.port}/plan/{name}", retry_max = 0 }}\n'
-        "}\n"
-    ]
+    parts = [_READ.replace("ADDRESS", f"http://127.0.0.1:{gate.port}/plan/{name}")]
     before = "data.terraform_remote_state.outside"
     for each in objects:
         parts.append(_object(gate, name, each, before, lines))

@@ -134,22 +134,23 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         visit = self.server.gate.enter(self.path.strip("/"))
-        while not visit.wait(_LOOK_S):
-            if self._has_gone():
-                visit.ended = time.monotonic()
-                return
+        while not visit.wait(_LOOK_S) and not self._has_gone():
+            pass
+        if not self._has_gone():
+            visit.passed = self._answer()
+        visit.ended = time.monotonic()
+
+    def _answer(self) -> bool:
         try:
             self.send_response(200)
             self.send_header("Content-Length", str(len(_EMPTY_STATE)))
             self.end_headers()
             self.wfile.write(_EMPTY_STATE)
         except OSError:
-            visit.ended = time.monotonic()
-            return
-        visit.passed = not self._has_gone()
-        visit.ended = time.monotonic()
+            return False
+        return True
 
     def _has_gone(self) -> bool:
         readable, _, _ = select.select([self.connection], [], [], 0)

@@ -1,8 +1,11 @@
+import asyncio
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import SYSTEM
+from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.kit.events import EventRow
 from landform.workspaces import tags
@@ -103,6 +106,24 @@ async def test_there_is_a_limit_to_tags(session: AsyncSession) -> None:
     await tags.update_bindings(session, SYSTEM, workspace, [Tag("t1", "new")])
     with pytest.raises(InvalidError, match="At most 100"):
         await tags.update_bindings(session, SYSTEM, workspace, [Tag("one-more")])
+
+
+@pytest.mark.parametrize("kind", ["workspace", "project"])
+async def test_two_who_add_the_same_tag_at_once_both_succeed(sessions: Sessions, kind: str) -> None:
+    async with transaction(sessions) as session:
+        organization = await make_organization(session)
+        workspace = await make_workspace(session, organization)
+        project = await make_project(session, organization)
+    owner = workspace if kind == "workspace" else project
+
+    async def add(value: str) -> None:
+        async with transaction(sessions) as session:
+            await tags.update_bindings(session, SYSTEM, owner, [Tag("a", value)])
+
+    await asyncio.gather(*(add(str(number)) for number in range(4)))
+    async with transaction(sessions) as session:
+        rows = await tags.bindings_of(session, SYSTEM, owner)
+        assert [row.key for row in rows] == ["a"]
 
 
 async def test_tags_are_changed_by_who_may_plan_or_has_the_settings(

@@ -70,8 +70,8 @@ async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
     return row
 
 
-async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> None:
-    """End the phase; with an epoch, only on that attempt's word.
+async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> Lease | None:
+    """End the phase; with an epoch, only on that attempt's word. Return its lease, if it has one.
 
     Raises:
         LostLeaseError: the attempt does not hold the phase.
@@ -84,6 +84,7 @@ async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None)
     if row is not None:
         row.state = LeaseState.ENDED
         await notify(session, ORDERS_CHANNEL, phase_id)
+    return row
 
 
 async def order(session: AsyncSession, *, phase_id: str, stop: Stop) -> LeaseState | None:
@@ -94,6 +95,12 @@ async def order(session: AsyncSession, *, phase_id: str, stop: Stop) -> LeaseSta
     row.stop = stop
     await notify(session, ORDERS_CHANNEL, phase_id)
     return row.state
+
+
+async def told(session: AsyncSession, *, phase_id: str) -> Stop | None:
+    """Return what the attempt at work was last ordered; None when none is at work."""
+    row = await _locked(session, phase_id)
+    return row.stop if row is not None and row.state is LeaseState.LEASED else None
 
 
 async def requeue(session: AsyncSession, row: Lease) -> None:
@@ -161,10 +168,14 @@ async def forget_dead_jobs(session: AsyncSession) -> None:
     )
 
 
-async def release(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
-    """Give back a phase that was leased but not begun, so that another worker takes it at once."""
+async def forfeit(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
+    """Let the attempt's lease run out now: its process ends, the next sweep need not wait.
+
+    Raises:
+        LostLeaseError: it has none any more.
+    """
     row = await guard(session, phase_id=phase_id, epoch=epoch)
-    await requeue(session, row)
+    row.leased_until = await database_now(session)
 
 
 async def _locked(session: AsyncSession, phase_id: str) -> Lease | None:

@@ -22,6 +22,7 @@ from landform.contract import (
     PhaseJob,
     PhaseResult,
     PlanOptions,
+    Stop,
     Variable,
 )
 from landform.dispatch import service as dispatch
@@ -160,17 +161,30 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
     """End the phase and move the run on, in one transaction: what a client sees next is final."""
     async with transaction(platform.sessions) as session:
         workspace, run = await rows.locked(session, job.run_id)
-        await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
+        lease = await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
         phase = await session.get_one(RunPhase, job.phase_id)
         _count(phase, result.counts)
         phase.has_changes = result.has_changes
         phase.maybe_not_in_state = [one.model_dump() for one in result.maybe_not_in_state]
         await logs.seal(session, phase.id)
+        if phase.phase is Phase.PLAN and run.cancel_asked_at is not None:
+            # Whoever was promised a stop must not see the plan go on to its apply.
+            result = result.model_copy(update={"outcome": Outcome.CANCELED})
         if result.outcome is Outcome.FINISHED:
             phase.move(PhaseStatus.FINISHED)
             await _move_on(session, workspace, run, phase)
         else:
-            await _fail(session, workspace, run, phase, result)
+            was_killed = lease is not None and lease.stop is Stop.KILL
+            keep_lock = bool(result.maybe_not_in_state) or (
+                phase.phase is Phase.APPLY and was_killed
+            )
+            await _fail(session, workspace, run, phase, result, keep_lock=keep_lock)
+
+
+async def forfeit(platform: Platform, job: PhaseJob) -> None:
+    """Say that the attempt's process ends before its phase does; the sweep sees to the phase."""
+    async with transaction(platform.sessions) as session:
+        await dispatch.forfeit(session, phase_id=job.phase_id, epoch=job.epoch)
 
 
 async def _start(session: AsyncSession, workspace: Workspace, run: Run, phase: RunPhase) -> None:
@@ -250,8 +264,8 @@ async def _with_version(platform: Platform, resolve: Resolve, job: PhaseJob) -> 
         return None
     if version != job.version:
         async with transaction(platform.sessions) as session:
+            _, run = await rows.locked(session, job.run_id)
             await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
-            run = await session.get_one(Run, job.run_id)
             run.tool_version = version
     return job.model_copy(update={"version": version})
 
@@ -304,9 +318,15 @@ async def _move_on(session: AsyncSession, workspace: Workspace, run: Run, phase:
 
 
 async def _fail(
-    session: AsyncSession, workspace: Workspace, run: Run, phase: RunPhase, result: PhaseResult
+    session: AsyncSession,
+    workspace: Workspace,
+    run: Run,
+    phase: RunPhase,
+    result: PhaseResult,
+    *,
+    keep_lock: bool,
 ) -> None:
     is_canceled = result.outcome is Outcome.CANCELED
     phase.move(PhaseStatus.CANCELED if is_canceled else PhaseStatus.ERRORED)
     await move(session, run, Step.CANCEL if is_canceled else Step.FAIL, reason=result.error)
-    await endings.after_end(session, workspace, run, keep_lock=bool(result.maybe_not_in_state))
+    await endings.after_end(session, workspace, run, keep_lock=keep_lock)

@@ -112,10 +112,11 @@ async def cancel(session: AsyncSession, actor: Actor, run_id: str, *, comment: s
 async def force_cancel(
     session: AsyncSession, actor: Actor, run_id: str, *, comment: str = ""
 ) -> Run:
-    """End at once a run that was asked to stop and did not in time.
+    """Have a run killed that was asked to stop and did not in time.
 
-    An apply killed like this may have made objects that no state knows, so the workspace stays
-    locked.
+    Its worker kills the process, brings to safety what there is and ends the run. Asked once more,
+    the run ends at once, whatever its worker does. An apply killed like this may have made objects
+    that no state knows, so the workspace stays locked.
 
     Raises:
         ConflictError: it was not asked to stop, or not long enough ago.
@@ -127,8 +128,18 @@ async def force_cancel(
             f"Run {run.id} can be force-canceled only {FORCE_CANCEL_AFTER.seconds} s after it"
             " was canceled and did not stop."
         )
-    was_applying = run.status is RunStatus.APPLYING
     _publish_stop(session, actor, run, forced=True)
+    phase = await endings.phase_at_work(session, run)
+    if phase is not None and await dispatch.told(session, phase_id=phase.id) is Stop.INTERRUPT:
+        await dispatch.order(session, phase_id=phase.id, stop=Stop.KILL)
+    else:
+        await _end_at_once(session, actor, workspace, run)
+    await _comment(session, actor, run, comment)
+    return run
+
+
+async def _end_at_once(session: AsyncSession, actor: Actor, workspace: Workspace, run: Run) -> None:
+    was_applying = run.status is RunStatus.APPLYING
     reason = "Force-canceled: its process was killed" + (
         ", so objects it was making may not be in the state." if was_applying else "."
     )
@@ -141,8 +152,6 @@ async def force_cancel(
         reason=reason,
         keep_lock=was_applying,
     )
-    await _comment(session, actor, run, comment)
-    return run
 
 
 def force_cancel_available_at(run: Run) -> datetime | None:

@@ -13,15 +13,15 @@ from landform.identity.actor import SYSTEM
 from landform.kit import events
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import LandformError
+from landform.kit.storage import Store
 from landform.logs import service as logs
-from landform.runs import endings, rows
+from landform.runs import aftermath, endings, rows
+from landform.runs.aftermath import Aftermath
 from landform.runs.events import PhaseInterrupted
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
 from landform.runs.status import PhaseStatus, Step
 from landform.workspaces.models import Workspace
-
-log = structlog.get_logger()
 
 log = structlog.get_logger()
 
@@ -45,6 +45,21 @@ async def sweep(sessions: Sessions, store: Store) -> int:
         rung = await dispatch.ring_again(session)
         await dispatch.forget_dead_jobs(session)
     return taken + rung
+
+
+async def sweep_forever(sessions: Sessions, store: Store, *, every_s: float) -> None:
+    """Sweep again and again; a database that is away is waited for."""
+    while True:
+        try:
+            taken = await sweep(sessions, store)
+        except LandformError as failure:
+            log.warning("sweep failed", error=str(failure))
+        except Exception:  # without it, what dies stays dead
+            log.exception("sweep failed for a reason of ours")
+        else:
+            if taken:
+                log.warning("took over phases whose worker is gone", count=taken)
+        await asyncio.sleep(every_s)
 
 
 async def _take_over(sessions: Sessions, store: Store, dead: Lease) -> bool:

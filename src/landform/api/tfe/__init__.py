@@ -4,15 +4,20 @@ from fastapi import APIRouter
 
 from landform.api.tfe import (
     account,
+    admin_users,
     comments,
     configuration_versions,
     discovery,
+    memberships,
     organizations,
     phases,
     projects,
     runs,
     signed,
     state_versions,
+    team_access,
+    teams,
+    tokens,
     variables,
     workspaces,
 )
@@ -21,7 +26,12 @@ router = APIRouter()
 for each in (
     discovery,
     account,
+    admin_users,
+    tokens,
     organizations,
+    memberships,
+    teams,
+    team_access,
     projects,
     workspaces,
     variables,

@@ -125,9 +125,7 @@ async def change_password(
     try:
         user = await users.sign_in(session, actor.name, sent.current_password)
     except UnauthenticatedError:
-        raise wrong(
-            "/data/attributes/current_password", "The present password is wrong."
-        ) from None
+        raise wrong("/data/attributes/current_password", "The present password is wrong.") from None
     await users.change_password(
         session, users.actor_of(user), old=sent.current_password, new=sent.password
     )

@@ -58,7 +58,6 @@ class Context:
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     wait_reasons: dict[str, str] = field(default_factory=dict)
     structured: dict[str, bool] = field(default_factory=dict)
-    generated: dict[str, str] = field(default_factory=dict)
     states_of: dict[str, list[str]] = field(default_factory=dict)
     tag_names: dict[str, list[str]] = field(default_factory=dict)
     resource_counts: dict[str, int] = field(default_factory=dict)

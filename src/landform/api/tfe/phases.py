@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Response
 from fastapi.responses import RedirectResponse
-from msgspec import UNSET, UnsetType
 
 from landform.access.permissions import Permission
 from landform.access.service import require
@@ -49,15 +48,16 @@ def _is_structured(phase: RunPhase, context: Context) -> bool:
     return context.structured.get(phase.id, False)
 
 
-def _generated(phase: RunPhase, context: Context) -> str | UnsetType:
-    return context.generated.get(phase.id, UNSET)
+def _has_generated(phase: RunPhase) -> bool:
+    """Clients read what was generated from the plan's JSON, and here only whether to look."""
+    return Artefact.GENERATED_CONFIGURATION.value in phase.artefacts
 
 
 class PlanAttributes(Attributes[RunPhase]):
     """What a run would do."""
 
     execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
-    generated_configuration: str | UnsetType = reads(_generated)
+    generated_configuration: bool = reads(_has_generated)
     has_changes: bool
     log_read_url: str = reads(_log_url)
     resource_additions: int | None = reads("additions")
@@ -93,11 +93,6 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[RunPhase]:
 async def _prepare(phases: Sequence[RunPhase], context: Context) -> None:
     enabled = await queries.structured(context.session, [phase.id for phase in phases])
     context.structured.update(enabled)
-    for phase in phases:
-        if Artefact.GENERATED_CONFIGURATION.value in phase.artefacts:
-            store = context.process.platform.store
-            text = await queries.artefact(store, phase, Artefact.GENERATED_CONFIGURATION)
-            context.generated[phase.id] = text.decode(errors="replace")
 
 
 PLANS = Resource[RunPhase, Context](

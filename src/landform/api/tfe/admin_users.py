@@ -1,0 +1,82 @@
+"""TFE's administration of users, and a route of our own that makes one."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import Depends, Response
+
+from landform.api.jsonapi import Body, Input, Kebab, ListQuery, Query, QueryError
+from landform.api.tfe.account import USERS
+from landform.api.tfe.dialect import TFE, CurrentContext, new_router
+from landform.api.tfe.people import has_email, person
+from landform.identity import users
+from landform.kit.errors import ForbiddenError, InvalidError
+
+router = new_router()
+
+
+class NewUser(Kebab):
+    """Who is to be able to sign in."""
+
+    username: str
+    email: str
+    is_admin: bool = False
+
+
+NEW_USER = Input(TFE, "users", NewUser)
+One = Annotated[Query, Depends(USERS.query)]
+
+
+@router.get("/admin/users")
+async def list_all(
+    query: Annotated[ListQuery, Depends(USERS.list_query)], context: CurrentContext
+) -> Response:
+    for name in ("q", "filter[admin]", "filter[suspended]"):
+        if query.text(name):
+            raise QueryError("This list cannot be narrowed yet; page through it.", parameter=name)
+    found = await users.list_(context.session, context.actor, query.page)
+    rows = [person(user, context.actor) for user in found.items]
+    return await USERS.many(rows, query, context, total=found.total)
+
+
+@router.post("/admin/users", status_code=201)
+async def create(
+    body: Annotated[Body[NewUser], Depends(NEW_USER)], query: One, context: CurrentContext
+) -> Response:
+    """Make a user, and tell their one-time password: in this answer and never again.
+
+    The address is how organizations find whom they let in, so it must be there and be theirs.
+    """
+    session, actor, sent = context.session, context.actor, body.attributes
+    if not actor.is_site_admin:
+        raise ForbiddenError("Only a site admin can make users.")
+    email = sent.email.strip()
+    if "@" not in email:
+        raise InvalidError("An address is of the form name@example.com.", pointer="email")
+    if await has_email(context, email):
+        raise InvalidError(f"Another user has the address {email}.", pointer="email")
+    password = secrets.token_urlsafe(15)
+    user = await users.create_user(
+        session,
+        actor,
+        username=sent.username,
+        password=password,
+        email=email,
+        is_site_admin=sent.is_admin,
+        must_change_password=True,
+    )
+    return await USERS.one(person(user, actor, password=password), query, context)
+
+
+@router.post("/admin/users/{user_id}/actions/suspend")
+async def suspend(user_id: str, query: One, context: CurrentContext) -> Response:
+    user = await users.get(context.session, context.actor, user_id)
+    await users.suspend(context.session, context.actor, user)
+    return await USERS.one(person(user, context.actor), query, context)
+
+
+@router.post("/admin/users/{user_id}/actions/unsuspend")
+async def unsuspend(user_id: str, query: One, context: CurrentContext) -> Response:
+    user = await users.get(context.session, context.actor, user_id)
+    await users.reinstate(context.session, context.actor, user)
+    return await USERS.one(person(user, context.actor), query, context)

@@ -1,0 +1,215 @@
+"""What always holds, whatever broke: asked of database, store, gate and machine after each test."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cli.command import eventually
+from tests.faults.client import Client, addresses
+from tests.faults.gate import Gate
+from tests.faults.platform import RECOVERY_S, Platform
+
+_AT_REST = ("planned_and_finished", "planned_and_saved", "applied", "discarded", "errored")
+
+
+def check(platform: Platform, gate: Gate) -> None:
+    """Fail with everything that does not hold."""
+    eventually(lambda: not _unrest(platform), within_s=RECOVERY_S, say=lambda: _unrest(platform))
+    eventually(
+        lambda: not _leftovers(platform), within_s=RECOVERY_S, say=lambda: _leftovers(platform)
+    )
+    client = Client(platform.url, platform.token)
+    try:
+        wrong = [
+            *_repeated(gate),
+            *_overlapping(platform),
+            *_out_of_order(platform),
+            *_broken_chains(platform),
+            *_broken_logs(platform, client),
+            *_lost_objects(platform, client),
+        ]
+    finally:
+        client.close()
+    assert not wrong, wrong
+
+
+def _unrest(platform: Platform) -> list[Any]:
+    """Runs without an end, locks, leases and jobs of runs that are over."""
+    return [
+        *platform.rows(
+            "SELECT id, status FROM runs WHERE status <> ALL(%s)", [*_AT_REST, "canceled"]
+        ),
+        *platform.rows(
+            "SELECT id, lock_holder_id, lock_reason FROM workspaces"
+            " WHERE lock_holder_kind IS NOT NULL"
+        ),
+        *platform.rows("SELECT phase_id, state, worker_id FROM leases WHERE state <> 'ended'"),
+        *platform.rows("SELECT id, status, args FROM procrastinate_jobs WHERE status = 'todo'"),
+        *platform.rows("SELECT id, status FROM run_phases WHERE status IN ('queued', 'running')"),
+        *platform.rows("SELECT id FROM state_versions WHERE status = 'pending'"),
+    ]
+
+
+def _leftovers(platform: Platform) -> list[Any]:
+    """Processes and files of runs, none of which is under way."""
+    runs = {row["id"] for row in platform.rows("SELECT id FROM runs")}
+    work = platform.home / "work"
+    return [
+        *_processes_of(runs),
+        *(str(path) for path in work.glob("*/phases/*")),
+        *(str(path) for path in work.glob("*/spool/*")),
+    ]
+
+
+def _processes_of(runs: set[str]) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it ended
+            continue
+        named = {
+            word.partition(b"=")[2].decode()
+            for word in variables
+            if word.startswith(b"TFC_RUN_ID=")
+        }
+        if words and named & runs:
+            found.append(f"{entry.name}: {words}")
+    return found
+
+
+def _repeated(gate: Gate) -> list[str]:
+    """Each object was made once, and each plan let through once, whatever was tried again."""
+    passed = [visit.place for visit in gate.visits if visit.passed]
+    return [
+        f"{place} was passed more than once" for place in set(passed) if passed.count(place) > 1
+    ]
+
+
+def _overlapping(platform: Platform) -> list[Any]:
+    """Two applies of a workspace at once."""
+    return list(
+        platform.rows(
+            """
+            WITH applies AS (
+                SELECT run.workspace_id, phase.id,
+                    (phase.status_timestamps ->> 'running-at')::timestamptz AS began,
+                    (phase.status_timestamps ->> (phase.status || '-at'))::timestamptz AS ended
+                FROM run_phases AS phase JOIN runs AS run ON run.id = phase.run_id
+                WHERE phase.phase = 'apply' AND phase.attempts > 0
+            )
+            SELECT one.id, other.id AS other FROM applies AS one JOIN applies AS other
+            ON one.workspace_id = other.workspace_id AND one.id < other.id
+            AND one.began < other.ended AND other.began < one.ended
+            """
+        )
+    )
+
+
+def _out_of_order(platform: Platform) -> list[Any]:
+    """A run that takes turns and was planned before one that arrived before it."""
+    return list(
+        platform.rows(
+            """
+            WITH turns AS (
+                SELECT id, workspace_id, number,
+                    (status_timestamps ->> 'plan-queued-at')::timestamptz AS began
+                FROM runs WHERE NOT plan_only AND NOT save_plan
+                AND status_timestamps ? 'plan-queued-at'
+            )
+            SELECT one.id, other.id AS other FROM turns AS one JOIN turns AS other
+            ON one.workspace_id = other.workspace_id AND one.number < other.number
+            AND one.began > other.began
+            """
+        )
+    )
+
+
+def _broken_chains(platform: Platform) -> list[Any]:
+    """States that are not one lineage with rising serials, the newest of them current."""
+    wrong: list[Any] = []
+    states = platform.rows(
+        "SELECT id, workspace_id, serial, lineage FROM state_versions"
+        " WHERE status = 'finalized' ORDER BY workspace_id, finalized_at"
+    )
+    newest: dict[str, dict[str, Any]] = {}
+    for state in states:
+        before = newest.get(state["workspace_id"])
+        if before is not None and (
+            before["lineage"] != state["lineage"] or before["serial"] >= state["serial"]
+        ):
+            wrong.append((before, state))
+        newest[state["workspace_id"]] = state
+    current = platform.rows("SELECT id, current_state_version_id AS state_id FROM workspaces")
+    wrong += (row for row in current if row["state_id"] != newest.get(row["id"], {}).get("id"))
+    return wrong
+
+
+def _broken_logs(platform: Platform, client: Client) -> list[Any]:
+    """Logs with a gap, a doubled byte or no end, or that read otherwise bit by bit."""
+    wrong: list[Any] = list(
+        platform.rows(
+            """
+            SELECT log.phase_id, log.stream, log.size_bytes, log.is_sealed FROM logs AS log
+            LEFT JOIN LATERAL (
+                SELECT sum(size_bytes) AS size,
+                    bool_and(offset_bytes = before) AS joined
+                FROM (
+                    SELECT size_bytes, offset_bytes, coalesce(sum(size_bytes) OVER (
+                        ORDER BY offset_bytes ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ), 0) AS before
+                    FROM log_blocks AS block
+                    WHERE block.phase_id = log.phase_id AND block.stream = log.stream
+                ) AS blocks
+            ) AS found ON true
+            WHERE NOT log.is_sealed OR coalesce(found.size, 0) <> log.size_bytes
+            OR NOT coalesce(found.joined, true)
+            """
+        )
+    )
+    for phase in platform.rows(
+        "SELECT id, phase FROM run_phases WHERE attempts > 0 AND NOT id = ANY(%s)",
+        list(platform.read_logs),
+    ):
+        platform.read_logs.add(phase["id"])
+        kind = "plans" if phase["phase"] == "plan" else "applies"
+        address = client.get(f"/{kind}/{phase['id']}")["attributes"]["log-read-url"]
+        whole = client.read_log(address, 0, 1 << 20)
+        if (whole[:1], whole[-1:]) != (b"\2", b"\3"):
+            wrong.append((phase["id"], "has no frame", whole[-80:]))
+        step = max(len(whole) // 3, 1)
+        pieces = [client.read_log(address, at, step) for at in range(0, len(whole), step)]
+        if b"".join(pieces) != whole:
+            wrong.append((phase["id"], "reads otherwise in pieces"))
+    return wrong
+
+
+def _lost_objects(platform: Platform, client: Client) -> list[Any]:
+    """Objects that terraform said it made, in no state of their run and not listed as such."""
+    wrong = []
+    for apply in platform.rows(
+        "SELECT id, run_id, maybe_not_in_state FROM run_phases"
+        " WHERE phase = 'apply' AND attempts > 0"
+    ):
+        known = {each["address"] for each in apply["maybe_not_in_state"]}
+        for state in platform.rows(
+            "SELECT id FROM state_versions WHERE run_id = %s AND status = 'finalized'",
+            apply["run_id"],
+        ):
+            known |= addresses(client.state_version(state["id"]))
+        lost = _made(client.json_log(apply["id"])) - known
+        if lost:
+            wrong.append((apply["id"], lost))
+    return wrong
+
+
+def _made(log: bytes) -> set[str]:
+    made = set()
+    for line in log.splitlines():
+        if line.startswith(b"{"):
+            message = json.loads(line)
+            hook = message.get("hook") or {}
+            if message.get("type") == "apply_complete" and hook.get("action") == "create":
+                made.add(hook["resource"]["addr"])
+    return made

@@ -1,0 +1,277 @@
+"""A real platform out of separate processes, and the ways to break them.
+
+PostgreSQL, servers and workers are started as an operator would start them apart: on
+LANDFORM_DATABASE_URL, with nothing shared but the database, the store and the key.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+from psycopg.rows import dict_row
+
+from landform import schema
+from landform.identity import tokens, users
+from landform.identity.actor import SYSTEM, ActorKind
+from landform.kit.db import make_engine, make_sessions, transaction
+from landform.kit.postgres import EmbeddedPostgres
+from landform.kit.supervise import SUPERVISOR_VARIABLE
+from landform.wiring import METADATA, create_home
+from tests.cli.command import environment, eventually, landform_command
+
+LEASE_S = 3.0
+GRACE_S = 3.0
+RECOVERY_S = 15.0
+"""An attempt that died must be seen within this; with this lease it takes a third of it."""
+
+_START_S = 60.0
+_END_S = 30.0
+
+
+@dataclass(eq=False)
+class Part:
+    """One process of the platform."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def pid(self) -> int:
+        """Its process id, also that of its group."""
+        return self.popen.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended; one that is frozen has not."""
+        return self.popen.poll() is None
+
+    def kill(self) -> None:
+        """End the process, and it alone, as the kernel does when memory runs out."""
+        self.popen.kill()
+        self.popen.wait(_END_S)
+
+    def freeze(self) -> None:
+        """Stop it where it is; what it started goes on."""
+        self.popen.send_signal(signal.SIGSTOP)
+        eventually(lambda: _state(self.pid) == "T", within_s=5)
+
+    def thaw(self) -> None:
+        """Let it go on, as if no time had passed for it."""
+        self.popen.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask it to end; returns at once."""
+        self.popen.terminate()
+
+    def wait(self, within_s: float = _END_S) -> int:
+        """Return its exit status once it has ended."""
+        return self.popen.wait(within_s)
+
+    def said(self) -> list[dict[str, Any]]:
+        """Return the lines of its log so far."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def has_said(self, event: str) -> bool:
+        """Whether its log has such an event."""
+        return any(line.get("event") == event for line in self.said())
+
+
+@dataclass
+class Platform:
+    """The whole of it.
+
+    Attributes:
+        settings: more environment for each process started from now on.
+        read_logs: phases whose logs were found whole; they do not change any more.
+    """
+
+    directory: Path
+    worker_count: int = 2
+    settings: dict[str, str] = field(default_factory=dict)
+    workers: list[Part] = field(default_factory=list)
+    read_logs: set[str] = field(default_factory=set)
+    url: str = ""
+    token: str = ""
+    database_url: str = ""
+    _server: Part | None = None
+    _port: int = 0
+    _started: int = 0
+
+    @property
+    def home(self) -> Path:
+        """Where objects, the key, tools and work directories are."""
+        return self.directory / "home"
+
+    @property
+    def server(self) -> Part:
+        """The server."""
+        assert self._server is not None
+        return self._server
+
+    @contextmanager
+    def running(self) -> Iterator["Platform"]:
+        """Run it for as long as the context lasts."""
+        postgres = EmbeddedPostgres(self.directory / "postgres")
+        self.database_url = asyncio.run(postgres.start())
+        try:
+            asyncio.run(self._prepare())
+            self.start_server()
+            self.restore()
+            yield self
+        finally:
+            for part in [*self.workers, *([self._server] if self._server else [])]:
+                if part.is_alive:
+                    part.thaw()
+                    part.kill()
+            asyncio.run(postgres.stop())
+
+    def start_server(self) -> Part:
+        """Start the server, always at the same address, and return when it is ready."""
+        self._port = self._port or _free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._server = self._start("server", LANDFORM_PORT=str(self._port))
+        eventually(self._is_ready, within_s=_START_S, say=self.everything)
+        return self._server
+
+    def start_worker(self, **settings: str) -> Part:
+        """Start a worker and return when it is ready."""
+        (worker,) = self._start_workers(1, settings)
+        return worker
+
+    def restore(self) -> None:
+        """Have as many healthy workers as there were in the beginning, and a server."""
+        for worker in self.workers:
+            if worker.is_alive:
+                worker.thaw()
+        self.workers = [worker for worker in self.workers if worker.is_alive]
+        missing = self.worker_count - len(self.workers)
+        if missing > 0:
+            self._start_workers(missing, {})
+        if not self.server.is_alive:
+            self.start_server()
+
+    def worker_of(self, run_id: str) -> Part:
+        """Return the worker that has the run's plan or apply now."""
+        (row,) = self.rows(
+            "SELECT worker_id FROM leases WHERE run_id = %s AND state = 'leased'", run_id
+        )
+        pid = int(row["worker_id"].rpartition("-")[2])
+        (worker,) = (worker for worker in self.workers if worker.pid == pid)
+        return worker
+
+    def rows(self, query: str, *values: object) -> Sequence[dict[str, Any]]:
+        """Ask the database itself."""
+        with psycopg.connect(
+            self.database_url, autocommit=True, row_factory=dict_row
+        ) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def change(self, statement: str, *values: object) -> int:
+        """Change the database behind the platform's back; return how many rows that were."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(statement.encode(), values).rowcount
+
+    def cut_connections(self, *, only_listeners: bool) -> int:
+        """End connections to the database, as a failover or a proxy would; return how many."""
+        which = "AND query LIKE 'LISTEN %%'" if only_listeners else ""
+        cut = self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE pid <> pg_backend_pid() AND usename = current_user {which}"
+        )
+        return len(cut)
+
+    def everything(self) -> str:
+        """Return the end of every process's log, for a failure's message."""
+        parts = [part for part in (self._server, *self.workers) if part is not None]
+        return "\n".join(
+            f"--- {part.name}\n{part.output.read_text(errors='replace')[-4000:]}" for part in parts
+        )
+
+    async def _prepare(self) -> None:
+        """Make schema, key, first admin and a token, as an operator does before the first start."""
+        assert METADATA.tables
+        create_home(self.home)
+        await schema.migrate(self.database_url)
+        engine = make_engine(self.database_url, pool_size=1)
+        async with transaction(make_sessions(engine)) as session:
+            await users.ensure_first_admin(session)
+            admin = await users.by_username(session, users.FIRST_ADMIN)
+            assert admin is not None
+            _, self.token = await tokens.issue(
+                session, SYSTEM, owner_kind=ActorKind.USER, owner_id=admin.id
+            )
+        await engine.dispose()
+
+    def _start_workers(self, count: int, settings: Mapping[str, str]) -> list[Part]:
+        started = [self._start("worker", **settings) for _ in range(count)]
+        self.workers += started
+        eventually(
+            lambda: all(worker.has_said("worker ready") for worker in started),
+            within_s=_START_S,
+            say=self.everything,
+        )
+        return started
+
+    def _start(self, command: str, **settings: str) -> Part:
+        self._started += 1
+        name = f"{command}-{self._started}"
+        output = self.directory / f"{name}.log"
+        given = {
+            "LANDFORM_HOME": str(self.home),
+            "LANDFORM_DATABASE_URL": self.database_url,
+            "LANDFORM_LOG_FORMAT": "json",
+            "LANDFORM_LEASE_S": str(LEASE_S),
+            "LANDFORM_SWEEP_S": "0.3",
+            "LANDFORM_CANCEL_GRACE_S": str(GRACE_S),
+            "LANDFORM_TOOLCHAIN_OFFLINE": "true",
+            # With it, the process ends when ours does.
+            SUPERVISOR_VARIABLE: str(os.getpid()),
+            **self.settings,
+            **settings,
+        }
+        with output.open("wb") as file:
+            popen = subprocess.Popen(
+                landform_command(command),
+                env=environment(**given),
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        return Part(name, popen, output)
+
+    def _is_ready(self) -> bool:
+        try:
+            answer = httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=5.0)
+        except httpx2.HTTPError:
+            return not self.server.is_alive
+        return answer.status_code == httpx2.codes.OK
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def since(moment: float) -> float:
+    """Return the seconds since a moment of the monotonic clock."""
+    return time.monotonic() - moment

@@ -1,0 +1,104 @@
+"""kill -9 of a worker: a plan is made again, an apply never is."""
+
+from collections.abc import Callable
+
+from tests.cli.command import eventually
+from tests.faults.client import Client, addresses
+from tests.faults.configurations import gated
+from tests.faults.gate import Gate
+from tests.faults.platform import RECOVERY_S, Platform
+
+
+def test_a_plan_whose_worker_was_killed_is_made_by_another(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"plan/{name}")
+    run = client.start(workspace, client.upload(workspace, gated(gate, name)))
+    first = gate.wait_for(f"plan/{name}")
+    killed = platform.worker_of(run)
+    killed.kill()
+    gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+    assert first.is_cut
+    assert platform.worker_of(run) is not killed
+    gate.open(f"plan/{name}")
+    client.wait(run, "planned")
+    assert "The worker stopped answering; planning again." in client.text_log(run)
+    assert client.act(run, "apply") == 202
+    client.wait(run, "applied")
+    assert addresses(client.state(workspace)) == {"terraform_data.one"}
+
+
+def test_a_plan_that_takes_every_worker_with_it_is_given_up_after_three_attempts(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"plan/{name}")
+    run = client.start(workspace, client.upload(workspace, gated(gate, name)))
+    for attempt in (1, 2, 3):
+        gate.wait_for(f"plan/{name}", count=attempt, within_s=RECOVERY_S)
+        platform.worker_of(run).kill()
+        platform.restore()
+    ended = client.wait(run, "errored", within_s=RECOVERY_S)
+    assert ended["error"] == "The worker stopped answering while it planned."
+    assert len(gate.at(f"plan/{name}")) == 3
+    assert not client.workspace(workspace)["locked"]
+
+
+def test_an_apply_whose_worker_was_killed_is_never_done_again(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    before = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-0")))
+    client.wait(before, "planned")
+    assert client.act(before, "apply") == 202
+    client.wait(before, "applied")
+    state = client.state(workspace)
+
+    objects = ("one", "two", "three")
+    gate.hold(f"apply/{name}/two")
+    configuration = client.upload(workspace, gated(gate, name, objects))
+    run = client.start(workspace, configuration, **{"auto-apply": True})
+    visit = gate.wait_for(f"apply/{name}/two")
+    waiting = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-2")))
+    eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=10)
+    platform.worker_of(run).kill()
+
+    ended = client.wait(run, "errored", within_s=RECOVERY_S)
+    assert "The worker stopped answering while it applied." in ended["error"]
+    assert visit.is_cut
+    assert client.state(workspace) == state
+    made, begun = client.apply(run)["maybe-not-in-state"]
+    assert made["address"] == "terraform_data.one"
+    assert made["id-value"]
+    assert begun["address"] == "terraform_data.two"
+    locked = client.get(f"/workspaces/{workspace}")
+    assert locked["attributes"]["locked"]
+    assert locked["relationships"]["locked-by"]["data"] == {"type": "runs", "id": run}
+    assert run in client.run(waiting)["wait-reason"]
+
+    platform.restore()
+    unlocked = client.post(f"/workspaces/{workspace}/actions/force-unlock")
+    assert unlocked.status_code == 200, unlocked.text
+    client.wait(waiting, "planned")
+    assert client.act(waiting, "discard") == 202
+    assert [len(gate.at(f"apply/{name}/{each}")) for each in objects] == [1, 1, 0]
+
+
+def test_other_workspaces_go_on_when_a_worker_is_killed(
+    platform: Platform,
+    client: Client,
+    gate: Gate,
+    make_workspace: Callable[..., str],
+    name: str,
+) -> None:
+    gate.hold(*(f"plan/{name}-{number}" for number in range(4)))
+    runs = []
+    for number in range(4):
+        workspace = make_workspace()
+        archive = gated(gate, f"{name}-{number}")
+        runs.append(client.start(workspace, client.upload(workspace, archive)))
+    for number in range(4):
+        gate.wait_for(f"plan/{name}-{number}")
+    platform.worker_of(runs[0]).kill()
+    gate.open_all()
+    for run in runs:
+        client.wait(run, "planned", within_s=RECOVERY_S)
+        assert client.act(run, "discard") == 202
