@@ -19,6 +19,8 @@ from landform.kit.crypto import KEY_BYTES, Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions, sqlalchemy_url
 from landform.kit.postgres import EmbeddedPostgres
 from landform.kit.storage import Store, open_store
+from landform.runs.attempts import Limits, Platform
+from tests.world import World
 
 _TEMPLATE = "landform"
 _SHARED = "shared"
@@ -91,6 +93,18 @@ def keyring() -> Keyring:
 def store(keyring: Keyring) -> Store:
     """Objects in memory, encrypted with `keyring`."""
     return open_store("memory://", keyring)
+
+
+@pytest.fixture
+def platform(sessions: Sessions, store: Store, keyring: Keyring) -> Platform:
+    """What the services of runs need of a process."""
+    return Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
+
+
+@pytest.fixture
+async def world(platform: Platform) -> World:
+    """A workspace with an uploaded configuration, in a database of its own."""
+    return await World.make(platform)
 
 
 async def _make_tables(url: str) -> None:

@@ -258,7 +258,8 @@ class Platform:
         try:
             answer = httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=5.0)
         except httpx2.HTTPError:
-            return not self.server.is_alive
+            assert self.server.is_alive, self.everything()
+            return False
         return answer.status_code == httpx2.codes.OK
 
 

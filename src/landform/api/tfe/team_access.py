@@ -43,15 +43,16 @@ from landform.workspaces import queries as workspaces
 router = new_router()
 
 Known: TypeAlias = Mapping[str, Choice | Switch]
+Levels: TypeAlias = Mapping[str, Permissions]
 Sent: TypeAlias = Mapping[str, str | bool | None]
 G = TypeVar("G", WorkspaceGrant, ProjectGrant)
 
 
-def _shown(known: Known, level: Permissions | None, custom: Settings) -> dict[str, str | bool]:
+def _shown(known: Known, levels: Levels, level: str, custom: Settings) -> dict[str, str | bool]:
     """Return each setting of a grant: as given, or as its fixed level amounts to."""
-    if level is None:
+    if level == CUSTOM:
         return team_access.settings_of(known, custom)
-    return {name: _amount(setting, level) for name, setting in known.items()}
+    return {name: _amount(setting, levels[level]) for name, setting in known.items()}
 
 
 def _amount(setting: Choice | Switch, held: Permissions) -> str | bool:
@@ -66,11 +67,11 @@ def _amount(setting: Choice | Switch, held: Permissions) -> str | bool:
 
 
 def _on_workspace(name: str) -> Callable[[WorkspaceGrant], Any]:
-    return lambda row: _shown(WORKSPACE_CUSTOM, WORKSPACE_LEVELS.get(row.level), row.custom)[name]
+    return lambda row: _shown(WORKSPACE_CUSTOM, WORKSPACE_LEVELS, row.level, row.custom)[name]
 
 
 def _on_project(known: Known, part: str) -> Callable[[ProjectGrant], dict[str, str | bool]]:
-    return lambda row: _shown(known, PROJECT_LEVELS.get(row.level), row.custom.get(part, {}))
+    return lambda row: _shown(known, PROJECT_LEVELS, row.level, row.custom.get(part, {}))
 
 
 class TeamWorkspaceAttributes(Attributes[WorkspaceGrant]):

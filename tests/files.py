@@ -1,0 +1,56 @@
+"""Configurations and states as clients upload them."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+MAIN: Final = {"main.tf": "# empty\n"}
+
+
+def make_archive(files: Mapping[str, str] = MAIN) -> bytes:
+    """Return the files as a tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def make_state(
+    serial: int = 1,
+    *,
+    lineage: str = "lineage-1",
+    outputs: Mapping[str, Any] | None = None,
+    resources: Sequence[Mapping[str, Any]] = (),
+    version: int = 4,
+) -> bytes:
+    """Return a raw state; outputs are as the state holds them."""
+    document = {
+        "version": version,
+        "terraform_version": "1.11.4",
+        "serial": serial,
+        "lineage": lineage,
+        "outputs": dict(outputs or {}),
+        "resources": list(resources),
+    }
+    return json.dumps(document, indent=2).encode()
+
+
+def resource(name: str = "one", *, instances: int = 1, mode: str = "managed") -> dict[str, Any]:
+    """Return a resource as a state holds it."""
+    return {
+        "mode": mode,
+        "type": "terraform_data",
+        "name": name,
+        "provider": 'provider["terraform.io/builtin/terraform"]',
+        "instances": [{"attributes": {"id": str(n)}} for n in range(instances)],
+    }
+
+
+def output(value: Any, kind: Any = "string", *, sensitive: bool = False) -> dict[str, Any]:
+    """Return an output as a state holds it."""
+    return {"value": value, "type": kind, "sensitive": sensitive}
