@@ -25,6 +25,7 @@ from landform.runs.models import Run, RunPhase
 from landform.runs.sweep import sweep
 from landform.runs.uploads import receive_configuration
 from landform.states import service as states
+from landform.states.document import md5_of
 from landform.states.models import StateVersion
 from landform.states.service import Announcement
 from landform.toolchain.versions import Tool
@@ -148,7 +149,7 @@ class World:
 
     async def save_state(self, raw: bytes, *, serial: int, lineage: str = "lineage-1") -> str:
         """Announce and upload a state as a client that holds the lock; return its id."""
-        announcement = Announcement(serial=serial, md5=states.md5_of(raw), lineage=lineage)
+        announcement = Announcement(serial=serial, md5=md5_of(raw), lineage=lineage)
         workspace = await self.workspace()
         platform = self.platform
         return await states.save(

@@ -8,6 +8,7 @@ import httpx2
 from tests.cli.command import eventually
 
 _TYPE: Final = "application/vnd.api+json"
+_OPERATIONS: Final = "plan_only,save_plan,refresh_only,destroy,empty_apply,plan_and_apply"
 Resource = Mapping[str, Any]
 
 
@@ -80,8 +81,8 @@ class Workspace:
         self._api.act(f"workspaces/{self.id}/actions/unlock")
 
     def runs(self) -> Sequence[Resource]:
-        """Newest first."""
-        return self._api.get(f"workspaces/{self.id}/runs")  # type: ignore[no-any-return] # see above
+        """All of them, newest first."""
+        return self._api.get(f"workspaces/{self.id}/runs?filter[operation]={_OPERATIONS}")  # type: ignore[no-any-return] # see above
 
     def newest_run(self) -> Resource:
         return self.runs()[0]

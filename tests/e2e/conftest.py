@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.gate import Gate, new_gate
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 
 
@@ -13,7 +14,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     # A run that does not stop when it is asked to is not waited for as long as in earnest.
     with platform_in(
         tmp_path_factory.mktemp("platform"),
-        LANDFORM_CANCEL_GRACE_S="5",
+        LANDFORM_CANCEL_GRACE_S="3",
         LANDFORM_TOOLCHAIN_OFFLINE="true",
     ) as platform:
         yield platform
@@ -30,3 +31,10 @@ def shared_organization(
 ) -> Organization:
     """An organization for scenarios that leave everything as it was."""
     return make_organization(platform, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A place at which the test's runs wait until it lets them go on."""
+    with new_gate() as gate:
+        yield gate

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.configurations import COLOR
+from tests.e2e.gate import Gate
 from tests.e2e.platforms import Organization
 
 ADDED = "Apply complete! Resources: 1 added, 0 changed, 0 destroyed."
@@ -77,7 +78,7 @@ def test_nothing_to_change_is_not_asked_about(organization: Organization) -> Non
 def test_outputs_alone_are_changes(organization: Organization) -> None:
     terraform = organization.initialized('output "one" {\n  value = 1\n}\n')
     done = terraform.ok("apply", "-auto-approve")
-    assert "Resources: 0 added, 0 changed, 0 destroyed." in done.said
+    assert "Changes to Outputs: + one = 1" in done.said
     assert organization.workspace().outputs() == {"one": 1}
 
 
@@ -115,31 +116,33 @@ def test_refresh_takes_over_new_outputs_and_changes_no_resource(organization: Or
     assert workspace.outputs() == {"color": "red", "more": "new"}
 
 
-def test_an_apply_that_fails_keeps_what_it_made(organization: Organization) -> None:
-    fails = """
-        resource "terraform_data" "fails" {
-          depends_on = [terraform_data.paint]
-          provisioner "local-exec" {
-            command = "echo it cannot be; exit 3"
-          }
-        }
-    """
-    terraform = organization.initialized(COLOR, fails)
-    done = terraform.fails("apply", "-auto-approve")
-    assert "local-exec provisioner error" in done.said
-    assert "exit status 3" in done.said
+def test_an_apply_that_fails_says_why_and_keeps_what_it_made(
+    organization: Organization, gate: Gate
+) -> None:
+    terraform = organization.initialized(COLOR, gate.data(after="terraform_data.paint"))
+    with terraform.at_terminal("apply", "-auto-approve") as terminal:
+        terminal.wait_for("terraform_data.paint: Creation complete")
+        gate.shut()
+        done = terminal.end()
+    assert done.status == 1, done
+    assert "Error: Unable to find remote state" in done.said
     workspace = organization.workspace()
     assert workspace.newest_run()["attributes"]["status"] == "errored"
     assert not workspace.attributes["locked"]
-    kept = terraform.ok("state", "list").stdout.split()
-    assert kept == ["terraform_data.fails", "terraform_data.paint"]
+    assert terraform.ok("state", "list").stdout == "terraform_data.paint\n"
 
 
-def test_a_workspace_that_applies_by_itself_asks_nothing(organization: Organization) -> None:
+def test_a_workspace_that_applies_by_itself_still_asks_whoever_uses_the_cloud_block(
+    organization: Organization,
+) -> None:
+    """The `cloud` block always says whether the run applies by itself: `-auto-approve` or not."""
     organization.make_workspace(auto_apply=True)
     terraform = organization.initialized(COLOR)
-    done = terraform.ok("apply", "-input=false")
-    assert ADDED in done.said
+    with terraform.at_terminal("apply") as terminal:
+        terminal.wait_for("Enter a value:")
+        terminal.type("no")
+        terminal.end()
+    assert organization.workspace().newest_run()["attributes"]["status"] == "discarded"
 
 
 def test_a_workspace_that_allows_no_destroy_says_so(organization: Organization) -> None:

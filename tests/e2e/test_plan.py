@@ -92,7 +92,7 @@ PLANS = {
     "detailed exit status without changes": Flags(("-detailed-exitcode",), (NO_CHANGES,)),
     "compact warnings": Flags(("-compact-warnings",), (NO_CHANGES,)),
     "parallelism of its own is refused": Flags(
-        ("-parallelism=3",), ('does not support setting parallelism values for "plan"',), status=1
+        ("-parallelism=3",), ("Custom parallelism values are currently not supported",), status=1
     ),
 }
 

@@ -16,7 +16,7 @@ from tf.provider import Provider
 from tf.utils import Diagnostics
 
 
-class Thing(Resource):
+class Thing(Resource):  # type: ignore[misc] # the package has no types
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
 
@@ -51,7 +51,7 @@ class Thing(Resource):
         return None
 
 
-class Sandbox(Provider):
+class Sandbox(Provider):  # type: ignore[misc] # the package has no types
     def get_model_prefix(self) -> str:
         return "sandbox_"
 

@@ -15,12 +15,13 @@ _WORKSPACE = {
     "id": "ws-1",
     "type": "workspaces",
     "attributes": {"name": "w", "structured-run-output-enabled": True, "operations": True},
+    "relationships": {"organization": {"data": {"id": "acme", "type": "organizations"}}},
 }
 _RUN = {
     "data": {
         "id": "run-1",
         "type": "runs",
-        "attributes": {"status": "planned"},
+        "attributes": {"status": "planned", "actions": {}, "permissions": {}},
         "relationships": {
             "plan": {"data": {"id": "plan-1", "type": "plans"}},
             "workspace": {"data": {"id": "ws-1", "type": "workspaces"}},

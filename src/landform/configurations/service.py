@@ -51,8 +51,7 @@ def accept(
     Raises:
         ConflictError: there was an upload before.
     """
-    if row.status is not ConfigurationStatus.PENDING:
-        raise ConflictError(f"Configuration version {row.id} is {row.status}; make a new one.")
+    _require_pending(row)
     row.status = ConfigurationStatus.UPLOADED
     row.size_bytes = size_bytes
     row.uploaded_at = now()
@@ -69,6 +68,16 @@ def accept(
 
 
 def refuse(row: ConfigurationVersion, reason: str) -> None:
-    """Say why the archive cannot be used."""
+    """Say why the archive cannot be used.
+
+    Raises:
+        ConflictError: there was an upload before.
+    """
+    _require_pending(row)
     row.status = ConfigurationStatus.ERRORED
     row.error = reason
+
+
+def _require_pending(row: ConfigurationVersion) -> None:
+    if row.status is not ConfigurationStatus.PENDING:
+        raise ConflictError(f"Configuration version {row.id} is {row.status}; make a new one.")

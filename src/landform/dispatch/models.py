@@ -23,7 +23,8 @@ class Lease(Base):
     """The fence around one phase: whoever holds the present epoch may write, nobody else.
 
     Attributes:
-        epoch: attempts begun so far; a write of an older one is refused.
+        epoch: attempts begun so far, and one more if others ended the phase; a write of an older
+            one is refused.
         leased_until: by the database's clock; after it the attempt counts as dead.
         stop: what the attempt is told at its next renewal.
     """

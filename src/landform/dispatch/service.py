@@ -73,18 +73,25 @@ async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
 async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> Lease | None:
     """End the phase; with an epoch, only on that attempt's word. Return its lease, if it has one.
 
+    Without one the epoch moves on, so that an attempt at work is never taken for who ended it.
+
     Raises:
         LostLeaseError: the attempt does not hold the phase.
     """
-    row = (
-        await _locked(session, phase_id)
-        if epoch is None
-        else await guard(session, phase_id=phase_id, epoch=epoch)
-    )
+    if epoch is not None:
+        row: Lease | None = await guard(session, phase_id=phase_id, epoch=epoch)
+    elif (row := await _locked(session, phase_id)) is not None:
+        row.epoch += 1
     if row is not None:
         row.state = LeaseState.ENDED
         await notify(session, ORDERS_CHANNEL, phase_id)
     return row
+
+
+async def was_ended_by(session: AsyncSession, *, phase_id: str, epoch: int) -> bool:
+    """Tell whether that attempt itself ended the phase: what it says again was heard."""
+    row = await _locked(session, phase_id)
+    return row is not None and row.state is LeaseState.ENDED and row.epoch == epoch
 
 
 async def order(session: AsyncSession, *, phase_id: str, stop: Stop) -> LeaseState | None:

@@ -4,6 +4,7 @@ What TFE clients read is framed: STX, the content, and ETX once nothing will fol
 two bytes count in the offset they ask for (tfe_api.md §1.7). The frame is not stored.
 """
 
+import hashlib
 from typing import Final
 
 from sqlalchemy import select, update
@@ -37,7 +38,9 @@ async def append(
         LostLeaseError: the attempt is over.
         ConflictError: `offset` would leave a gap, or tells part of what was told otherwise.
     """
-    path = f"logs/{phase_id}/{stream}/{epoch}-{offset:012d}"
+    # By its content too: what was accepted is never written over by what will be refused.
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    path = f"logs/{phase_id}/{stream}/{epoch}-{offset:012d}-{digest}"
     await store.put(path, data)
     async with transaction(sessions) as session:
         await dispatch.guard(session, phase_id=phase_id, epoch=epoch)

@@ -116,6 +116,9 @@ async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes 
 
 async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes) -> None:
     """Keep an output of the phase; the write of the attempt that ends it is the one that counts."""
+    # Once before the write as well: what an attempt left that ended its phase must stay.
+    async with transaction(platform.sessions) as session:
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
     await platform.store.put(artefact_path(job.phase_id, artefact, job.epoch), data)
     async with transaction(platform.sessions) as session:
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
@@ -161,6 +164,8 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
     """End the phase and move the run on, in one transaction: what a client sees next is final."""
     async with transaction(platform.sessions) as session:
         workspace, run = await rows.locked(session, job.run_id)
+        if await dispatch.was_ended_by(session, phase_id=job.phase_id, epoch=job.epoch):
+            return
         lease = await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
         phase = await session.get_one(RunPhase, job.phase_id)
         _count(phase, result.counts)

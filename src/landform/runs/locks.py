@@ -2,6 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.permissions import Permission
+from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit.errors import ConflictError
 from landform.runs import workspace_queue
@@ -24,8 +26,10 @@ async def unlock(session: AsyncSession, actor: Actor, workspace: Workspace) -> W
         ConflictError: somebody else's lock, or a state was announced and not uploaded yet: a
             client retries on this very phrase, others must force the lock (tfe_api.md §1.10).
     """
+    await require(session, actor, Permission.LOCK_WORKSPACE, workspace.place)
     workspace = await rows.locked(session, workspace.id)
-    if await states.has_pending_upload(session, workspace):
+    is_own = workspace.lock_holder_id == actor.id
+    if is_own and await states.has_pending_upload(session, workspace):
         raise ConflictError(
             f"Workspace {workspace.name} stays locked: the latest state version is still pending"
             " its upload. Repeat the upload, or force the lock open."
@@ -41,6 +45,7 @@ async def force_unlock(session: AsyncSession, actor: Actor, workspace: Workspace
     Raises:
         ConflictError: a run that is at work holds it; cancel the run instead.
     """
+    await require(session, actor, Permission.FORCE_UNLOCK, workspace.place)
     workspace = await rows.locked(session, workspace.id)
     run = await workspace_queue.holder(session, workspace)
     if run is not None and workspace.lock_holder_id == run.id:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
@@ -96,11 +97,33 @@ async def phases_of(
     return {run_id: (plan, apply) for run_id, (plan, apply) in found.items()}
 
 
+class Operation(StrEnum):
+    """What a run was asked to do; the values are TFE's."""
+
+    PLAN_ONLY = "plan_only"
+    SAVE_PLAN = "save_plan"
+    REFRESH_ONLY = "refresh_only"
+    DESTROY = "destroy"
+    EMPTY_APPLY = "empty_apply"
+    PLAN_AND_APPLY = "plan_and_apply"
+
+
+_OPERATION = case(
+    (Run.plan_only, Operation.PLAN_ONLY),
+    (Run.save_plan, Operation.SAVE_PLAN),
+    (Run.refresh_only, Operation.REFRESH_ONLY),
+    (Run.is_destroy, Operation.DESTROY),
+    (Run.allow_empty_apply, Operation.EMPTY_APPLY),
+    else_=Operation.PLAN_AND_APPLY,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunFilter:
     """What a list of runs is narrowed to; empty means anything."""
 
     statuses: Sequence[RunStatus] = ()
+    operations: Sequence[Operation] = ()
     sources: Sequence[str] = ()
     text: str = ""
 
@@ -109,6 +132,8 @@ class RunFilter:
         found: list[ColumnElement[bool]] = []
         if self.statuses:
             found.append(Run.status.in_(self.statuses))
+        if self.operations:
+            found.append(_OPERATION.in_(self.operations))
         if self.sources:
             found.append(Run.source.in_(self.sources))
         if self.text:

@@ -2,26 +2,32 @@
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.models import Team
 from landform.configurations import service as configurations
-from landform.configurations.models import ConfigurationVersion
+from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
+from landform.identity.users import actor_of
 from landform.kit.archive import unpack
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
 from landform.kit.storage import Store
-from landform.runs import creation, workspace_queue
+from landform.runs import creation, endings, workspace_queue
 from landform.runs.creation import NewRun
 from landform.runs.models import Run
-from landform.runs.status import RunStatus
+from landform.runs.status import RunStatus, Step
 from landform.workspaces import rows
 from landform.workspaces.models import Workspace
+
+log = structlog.get_logger()
 
 
 async def receive_configuration(
@@ -34,59 +40,95 @@ async def receive_configuration(
 ) -> None:
     """Take the upload of a configuration version; queue a run when it was asked to.
 
+    A repeat of the same bytes is a no-op.
+
     Raises:
         NotFoundError: there is no such configuration version.
         InvalidError: not a tar.gz, or one that tries to leave its root; it is marked errored.
-        ConflictError: it was uploaded before.
+        ConflictError: another archive was uploaded before.
     """
     async with transaction(sessions) as session:
         row = await session.get(ConfigurationVersion, configuration_version_id)
-        if row is None:
-            message = f"There is no configuration version {configuration_version_id}."
-            raise NotFoundError(message)
+    if row is None:
+        raise NotFoundError(f"There is no configuration version {configuration_version_id}.")
     try:
         await asyncio.to_thread(_check, archive)
     except InvalidError as failure:
-        async with transaction(sessions) as session:
-            row = await session.get_one(ConfigurationVersion, configuration_version_id)
-            configurations.refuse(row, str(failure))
+        await _refuse(sessions, row, str(failure))
         raise
-    await store.create(row.path, archive)
+    await _keep(store, row, archive)
     async with transaction(sessions) as session:
         workspace = await rows.locked(session, row.workspace_id)
         row = await session.get_one(ConfigurationVersion, configuration_version_id)
+        if row.status is ConfigurationStatus.UPLOADED:
+            return
         configurations.accept(session, row, workspace, size_bytes=len(archive))
         await _go_on(session, keyring, workspace, row)
+
+
+async def _refuse(sessions: Sessions, row: ConfigurationVersion, reason: str) -> None:
+    """Mark it errored, and end the runs that waited for it: it cannot be uploaded any more."""
+    async with transaction(sessions) as session:
+        workspace = await rows.locked(session, row.workspace_id)
+        row = await session.get_one(ConfigurationVersion, row.id)
+        configurations.refuse(row, reason)
+        for run in await _waiting(session, row):
+            await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
+
+
+async def _keep(store: Store, row: ConfigurationVersion, archive: bytes) -> None:
+    """Write the archive; one of the same bytes may be there, from an upload that broke off."""
+    try:
+        await store.create(row.path, archive)
+    except ConflictError:
+        if await store.get(row.path) != archive:
+            message = f"Another archive was uploaded for {row.id} before; make a new one."
+            raise ConflictError(message) from None
+
+
+async def _waiting(session: AsyncSession, row: ConfigurationVersion) -> Sequence[Run]:
+    query = select(Run).where(
+        Run.configuration_version_id == row.id, Run.status == RunStatus.PENDING
+    )
+    return (await session.scalars(query.order_by(Run.number))).all()
 
 
 async def _go_on(
     session: AsyncSession, keyring: Keyring, workspace: Workspace, row: ConfigurationVersion
 ) -> None:
-    waiting = select(Run).where(
-        Run.configuration_version_id == row.id, Run.status == RunStatus.PENDING
-    )
-    runs = (await session.scalars(waiting.order_by(Run.number))).all()
+    runs = await _waiting(session, row)
     for run in runs:
         await creation.start_if_possible(session, workspace, run, row)
     if row.auto_queue_runs and not runs:
-        actor = await _uploader(session, row)
-        if actor is not None:
-            new = NewRun(configuration_version_id=row.id, message="Queued by the upload.")
-            await creation.create_run(session, keyring, actor, workspace, new)
+        await _queue_run(session, keyring, workspace, row)
     await workspace_queue.advance(session, workspace)
+
+
+async def _queue_run(
+    session: AsyncSession, keyring: Keyring, workspace: Workspace, row: ConfigurationVersion
+) -> None:
+    """Queue the run that comes with an upload; the upload stands, whether it may be or not."""
+    actor = await _uploader(session, row)
+    if actor is None:
+        return
+    new = NewRun(configuration_version_id=row.id, message="Queued by the upload.")
+    try:
+        await creation.create_run(session, keyring, actor, workspace, new)
+    except LandformError as failure:
+        log.info("an upload queued no run", configuration=row.id, reason=str(failure))
 
 
 async def _uploader(session: AsyncSession, row: ConfigurationVersion) -> Actor | None:
     """Whoever announced the upload is whom its run belongs to, with what they may do today."""
     user = await session.get(User, row.created_by)
     if user is not None:
-        return Actor(
-            kind=ActorKind.USER,
-            id=user.id,
-            name=user.username,
-            is_site_admin=user.is_site_admin,
-        )
-    return None
+        return None if user.is_suspended else actor_of(user)
+    team = await session.get(Team, row.created_by)
+    if team is None:
+        return None
+    return Actor(
+        kind=ActorKind.TEAM, id=team.id, name=team.name, organization_id=team.organization_id
+    )
 
 
 def _check(archive: bytes) -> None:

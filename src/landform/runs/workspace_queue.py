@@ -20,12 +20,15 @@ async def advance(session: AsyncSession, workspace: Workspace) -> None:
     Confirmed saved plans go before new plans: each was approved on a state that a plan in front
     of it might change.
     """
-    if workspace.is_locked or await holder(session, workspace) is not None:
+    if await holder(session, workspace) is not None:
         return
     run = await _next(session, workspace)
     if run is None:
         return
+    # Also while a lock holds it back: only so does a client see what it waits for.
     workspace.current_run_id = run.id
+    if workspace.is_locked:
+        return
     await locks.lock_for_run(session, workspace, run.id)
     if run.status is RunStatus.CONFIRMED:
         await enqueue(session, run, Phase.APPLY)

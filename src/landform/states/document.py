@@ -83,6 +83,8 @@ def parse(raw: bytes) -> StateDocument:
         document = msgspec.json.decode(raw, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as failure:
         raise InvalidError(f"This is not a Terraform state: {failure}.") from None
+    except RecursionError:
+        raise InvalidError("This is not a Terraform state: it is nested too deeply.") from None
     if document.version != 4:  # noqa: PLR2004 - the format's own number
         message = f"States of format version 4 are accepted, this one is {document.version}."
         raise InvalidError(message)

@@ -81,8 +81,10 @@ async def receive(
 
     Raises:
         NotFoundError: it was never announced.
-        InvalidError: not a state, or not the one announced (MD5, serial, lineage).
-        ConflictError: another state became the newest meanwhile.
+        InvalidError: not a state, or not the one announced (MD5, serial, lineage); the right
+            one may still be uploaded.
+        ConflictError: another state became the newest meanwhile, or the lock was broken; this
+            one is given up.
     """
     async with transaction(sessions) as session:
         state = await session.get(StateVersion, state_version_id)
@@ -93,19 +95,47 @@ async def receive(
     if state.status is StateStatus.FINALIZED:
         return
     await store.put(state.path, raw)
-    async with transaction(sessions) as session:
-        workspace = await locked(session, state.workspace_id)
-        state = await session.get_one(StateVersion, state_version_id, populate_existing=True)
-        if state.status is StateStatus.FINALIZED:
-            return
-        await _require_newer(
-            session,
-            workspace,
-            Announcement(
-                serial=state.serial, md5=state.md5, lineage=state.lineage, force=state.is_forced
-            ),
+    try:
+        async with transaction(sessions) as session:
+            await _take(session, keyring, state, document, size_bytes=len(raw))
+    except ConflictError:
+        async with transaction(sessions) as session:
+            await _give_up(session, state)
+        raise
+
+
+async def _take(
+    session: AsyncSession,
+    keyring: Keyring,
+    state: StateVersion,
+    document: StateDocument,
+    *,
+    size_bytes: int,
+) -> None:
+    workspace = await locked(session, state.workspace_id)
+    state = await session.get_one(StateVersion, state.id)
+    if state.status is StateStatus.FINALIZED:
+        return
+    if state.status is not StateStatus.PENDING:
+        raise ConflictError(
+            f"State version {state.id} was given up: the lock of workspace {workspace.name} was"
+            " broken, or another state overtook it. Pull the state and repeat the change."
         )
-        _make_current(session, keyring, workspace, state, document, size_bytes=len(raw))
+    await _require_newer(
+        session,
+        workspace,
+        Announcement(
+            serial=state.serial, md5=state.md5, lineage=document.lineage, force=state.is_forced
+        ),
+    )
+    _make_current(session, keyring, workspace, state, document, size_bytes=size_bytes)
+
+
+async def _give_up(session: AsyncSession, state: StateVersion) -> None:
+    await locked(session, state.workspace_id)
+    state = await session.get_one(StateVersion, state.id)
+    if state.status is StateStatus.PENDING:
+        state.status = StateStatus.DISCARDED
 
 
 async def receive_json(
@@ -114,8 +144,10 @@ async def receive_json(
     """Keep what the client made of the state with `show -json`, beside the raw state."""
     try:
         await asyncio.to_thread(msgspec.json.decode, data, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError as failure:
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
         raise InvalidError(f"This is not a JSON state: {failure}.") from None
+    except RecursionError:
+        raise InvalidError("This is not a JSON state: it is nested too deeply.") from None
     async with transaction(sessions) as session:
         state = await session.get(StateVersion, state_version_id)
     if state is None:
@@ -225,8 +257,7 @@ async def save(
         await receive(sessions, store, keyring, state_version_id=state_id, raw=raw)
     except LandformError:
         async with transaction(sessions) as session:
-            state = await session.get_one(StateVersion, state_id)
-            state.status = StateStatus.DISCARDED
+            await _give_up(session, await session.get_one(StateVersion, state_id))
         raise
     return state_id
 
@@ -243,15 +274,23 @@ async def roll_back(
     """Make an older state the newest again, as a new version with the next serial.
 
     `actor` must have locked the workspace. Returns the new version's id.
+
+    Raises:
+        InvalidError: it is a state of another workspace.
+        ConflictError: it was never uploaded, or the workspace is not locked by `actor`.
     """
-    document = msgspec.json.decode(await store.get(to.path))
+    if to.workspace_id != workspace.id:
+        raise InvalidError(f"State version {to.id} belongs to another workspace.")
+    if to.status not in (StateStatus.FINALIZED, StateStatus.OFFERED):
+        raise ConflictError(f"State version {to.id} has not been uploaded; it is {to.status}.")
+    # Raw: every value but the serial must come back byte for byte, long numbers too.
+    document = msgspec.json.decode(await store.get(to.path), type=dict[str, msgspec.Raw])
     async with transaction(sessions) as session:
         newest = await _current(session, await locked(session, workspace.id))
-    document["serial"] = (newest.serial if newest else to.serial) + 1
+    serial = (newest.serial if newest else to.serial) + 1
+    document["serial"] = msgspec.Raw(msgspec.json.encode(serial))
     raw = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    announcement = Announcement(
-        serial=document["serial"], md5=md5_of(raw), lineage=to.lineage, force=True
-    )
+    announcement = Announcement(serial=serial, md5=md5_of(raw), lineage=to.lineage, force=True)
     return await save(sessions, store, keyring, actor, workspace, announcement, raw)
 
 
@@ -278,7 +317,8 @@ async def _require_newer(
     if newest.lineage and announcement.lineage and newest.lineage != announcement.lineage:
         raise ConflictError(
             f"The state of workspace {workspace.name} has lineage {newest.lineage}; this one has"
-            f" {announcement.lineage} and so belongs to other infrastructure."
+            f" {announcement.lineage} and so belongs to other infrastructure. Write it to a"
+            " workspace of its own, or replace the state by creating this version with force."
         )
     same = (announcement.serial, announcement.md5) == (newest.serial, newest.md5)
     if announcement.serial <= newest.serial and not same:

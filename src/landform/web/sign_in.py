@@ -1,6 +1,7 @@
 """Signing in and out, and setting a password of one's own."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -31,7 +32,8 @@ async def sign_in(
         values = {"then": then, "failure": str(failure), "username": username}
         return page(request, "sign_in/sign_in.html", status=401, **values)
     secret = await sessions.open_session(session, user)
-    answer = redirect(f"/password?then={then}" if user.must_change_password else then)
+    first = f"/password?{urlencode({'then': then})}"
+    answer = redirect(first if user.must_change_password else then)
     set_cookie(request, answer, secret)
     return answer
 

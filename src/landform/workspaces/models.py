@@ -59,7 +59,8 @@ class Workspace(Base):
 
     Attributes:
         tool_version: what the user asked for: exact, a constraint, or `latest`.
-        current_run_id: the run that has its turn, or had it last.
+        current_run_id: the run that has its turn, is next while a lock holds it back, or had it
+            last.
         current_state_version_id: the newest finalized state; None before the first.
         lock_holder_kind: None when the workspace is not locked.
     """

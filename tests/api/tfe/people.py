@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import httpx2
 from fastapi import FastAPI
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.models import Team
@@ -35,7 +36,7 @@ class Caller:
     token: str
     http: httpx2.AsyncClient
 
-    async def get(self, path: str, status: int = 200, **parameters: str) -> Any:
+    async def get(self, path: str, status: int = 200, /, **parameters: str) -> Any:
         return await self.ask("GET", path, status, parameters=parameters)
 
     async def post(
@@ -72,7 +73,8 @@ class Caller:
         document = answer.json()
         oracle = find_oracle()
         if oracle is not None and answer.is_success:
-            assert oracle.faults(method, f"/api/v2/{path}", document) == []
+            faults = oracle.faults(method, f"/api/v2/{path}", document)
+            assert not faults, faults
         return document
 
 
@@ -126,7 +128,7 @@ async def open_site(sessions: Sessions, database_url: str, keyring: Keyring) -> 
     """Yield a site whose application is asked in this process."""
     store = open_store("memory://", keyring)
     platform = Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
-    app = build(make_process(Settings(database_url=database_url), platform))
+    app = build(make_process(Settings(database_url=SecretStr(database_url)), platform))
     async with AsyncExitStack() as stack:
         transport = httpx2.ASGITransport(app=app)
         client = httpx2.AsyncClient(transport=transport, base_url="http://landform.test")

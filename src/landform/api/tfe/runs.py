@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Response
 from msgspec import UNSET, UnsetType
@@ -20,11 +21,18 @@ from landform.kit.errors import InvalidError
 from landform.runs import creation, queries, service
 from landform.runs.creation import NewRun, RunVariable
 from landform.runs.models import Run
+from landform.runs.queries import Operation
 from landform.runs.status import RunStatus, Step, can
 from landform.workspaces import organizations
 from landform.workspaces import queries as workspaces
 
 router = new_router()
+
+Word = TypeVar("Word", bound=StrEnum)
+
+# Unless they are asked for, lists leave out runs that never apply, as HCP Terraform documents it:
+# a client that counts the runs before its own would wait for those too.
+_LISTED: Final = [each for each in Operation if each is not Operation.PLAN_ONLY]
 
 
 class Actions(Kebab):
@@ -151,7 +159,7 @@ RUNS = Resource[Run, Context](
     url="/api/v2/runs/{id}",
     by_ids=_by_ids,
     prepare=_prepare,
-    filters=("filter[status]", "filter[source]", "search[basic]"),
+    filters=("filter[status]", "filter[operation]", "filter[source]", "search[basic]"),
     refuse_unknown_include=False,  # the CLI always asks for task stages, which there are none of
 )
 
@@ -288,16 +296,20 @@ def _is_remote_back_end(context: Context) -> bool:
 
 
 def _filter(query: ListQuery) -> queries.RunFilter:
-    try:
-        statuses = [RunStatus(value) for value in query.values("filter[status]")]
-    except ValueError as unknown:
-        message = f"{unknown}; a status is one of {', '.join(RunStatus)}."
-        raise InvalidError(message) from None
     return queries.RunFilter(
-        statuses=statuses,
+        statuses=_members(query, "filter[status]", RunStatus),
+        operations=_members(query, "filter[operation]", Operation) or _LISTED,
         sources=query.values("filter[source]"),
         text=query.text("search[basic]"),
     )
+
+
+def _members(query: ListQuery, name: str, kind: type[Word]) -> list[Word]:
+    try:
+        return [kind(value) for value in query.values(name)]
+    except ValueError as unknown:
+        message = f"{unknown}; {name} takes {', '.join(kind)}."
+        raise InvalidError(message) from None
 
 
 def _user(actor_id: str | None) -> str | None:

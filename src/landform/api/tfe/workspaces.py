@@ -26,7 +26,7 @@ from landform.api.jsonapi import (
     reads,
 )
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
-from landform.kit.errors import InvalidError
+from landform.kit.errors import ConflictError, InvalidError
 from landform.organizations.models import Organization
 from landform.runs import deletion, locks
 from landform.states import queries as states
@@ -393,7 +393,13 @@ async def unlock(workspace_id: str, query: One, context: CurrentContext) -> Resp
 @router.post("/workspaces/{workspace_id}/actions/force-unlock")
 async def force_unlock(workspace_id: str, query: One, context: CurrentContext) -> Response:
     workspace = await queries.get(context.session, context.actor, workspace_id)
-    workspace = await locks.force_unlock(context.session, context.actor, workspace)
+    try:
+        workspace = await locks.force_unlock(context.session, context.actor, workspace)
+    except ConflictError as failure:
+        if not workspace.is_locked:
+            raise
+        # Of a 409 the CLI says that the workspace was not locked, and not what we say.
+        raise InvalidError(str(failure)) from None
     return await WORKSPACES.one(workspace, query, context)
 
 
