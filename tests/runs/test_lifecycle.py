@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from landform.contract import Counts, Created, Outcome, Phase
-from landform.kit.errors import ConflictError, ForbiddenError, InvalidError
+from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from landform.runs import attempts, creation, queries, service
 from landform.runs.creation import RunVariable
 from landform.runs.errors import IllegalStepError, StalePlanError
@@ -331,3 +331,23 @@ async def test_a_comment_is_neither_empty_nor_endless(world: World, body: str) -
     async with world.platform.sessions.begin() as session:
         with pytest.raises(InvalidError, match="1 to 10000"):
             await service.add_comment(session, world.owner, run_id, body)
+
+
+async def test_a_run_of_a_workspace_nobody_told_the_actor_of_is_not_there(world: World) -> None:
+    run_id = await world.create()
+    async with world.platform.sessions.begin() as session:
+        comment = await service.add_comment(session, world.owner, run_id, "Hello.")
+        stranger = await factories.make_owner(session, await factories.make_organization(session))
+    for step in (service.confirm, service.discard, service.cancel, service.force_cancel):
+        with pytest.raises(NotFoundError, match=f"no run {run_id}"):
+            await world.say(step, run_id, stranger)
+    plan = world.phase_id(run_id, Phase.PLAN)
+    async with world.platform.sessions() as session:
+        with pytest.raises(NotFoundError, match=f"no run {run_id}"):
+            await queries.get(session, stranger, run_id)
+        with pytest.raises(NotFoundError, match=f"no plan {plan}"):
+            await queries.get_phase(session, stranger, plan, Phase.PLAN)
+        with pytest.raises(NotFoundError, match=f"no comment {comment.id}"):
+            await queries.comment(session, stranger, comment.id)
+        assert await queries.get_many(session, stranger, [run_id]) == []
+        assert await queries.get_phases(session, stranger, [plan]) == []

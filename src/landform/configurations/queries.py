@@ -16,9 +16,8 @@ async def get(
 ) -> ConfigurationVersion:
     """Return the configuration version; NotFoundError also when `actor` may not know of it."""
     row = await session.get(ConfigurationVersion, configuration_version_id)
-    if row is None:
+    if row is None or not await workspaces.may_know(session, actor, row.workspace_id):
         raise NotFoundError(f"There is no configuration version {configuration_version_id}.")
-    await workspaces.get(session, actor, row.workspace_id)
     return row
 
 

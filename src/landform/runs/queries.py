@@ -29,9 +29,8 @@ from landform.workspaces.models import Workspace
 async def get(session: AsyncSession, actor: Actor, run_id: str) -> Run:
     """Return the run; NotFoundError also when `actor` may not know of it."""
     run = await session.get(Run, run_id)
-    if run is None:
+    if run is None or not await workspaces.may_know(session, actor, run.workspace_id):
         raise NotFoundError(f"There is no run {run_id}.")
-    await workspaces.get(session, actor, run.workspace_id)
     return run
 
 
@@ -49,10 +48,14 @@ async def get_phase(
     session: AsyncSession, actor: Actor, phase_id: str, phase: Phase
 ) -> tuple[RunPhase, Run]:
     """Return a plan or apply and its run; NotFoundError also when `actor` may not know of it."""
+    missing = NotFoundError(f"There is no {phase} {phase_id}.")
     row = await session.get(RunPhase, phase_id)
     if row is None or row.phase is not phase:
-        raise NotFoundError(f"There is no {phase} {phase_id}.")
-    return row, await get(session, actor, row.run_id)
+        raise missing
+    try:
+        return row, await get(session, actor, row.run_id)
+    except NotFoundError:
+        raise missing from None
 
 
 async def get_phases(
@@ -231,10 +234,14 @@ async def comments_of(session: AsyncSession, run: Run) -> Sequence[Comment]:
 
 async def comment(session: AsyncSession, actor: Actor, comment_id: str) -> Comment:
     """Return one comment; NotFoundError also when `actor` may not know of its run."""
+    missing = NotFoundError(f"There is no comment {comment_id}.")
     row = await session.get(Comment, comment_id)
     if row is None:
-        raise NotFoundError(f"There is no comment {comment_id}.")
-    await get(session, actor, row.run_id)
+        raise missing
+    try:
+        await get(session, actor, row.run_id)
+    except NotFoundError:
+        raise missing from None
     return row
 
 

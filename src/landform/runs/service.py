@@ -90,6 +90,7 @@ async def cancel(session: AsyncSession, actor: Actor, run_id: str, *, comment: s
     Raises:
         IllegalStepError: it is over, or was asked to stop already.
     """
+    await queries.get(session, actor, run_id)
     workspace, run = await rows.locked(session, run_id)
     await _require_may_cancel(session, actor, workspace, run)
     if not can(run.status, Step.CANCEL) or run.cancel_asked_at is not None:
@@ -195,6 +196,7 @@ async def _say(session: AsyncSession, actor: Actor, run: Run, body: str) -> Comm
 async def _for(
     session: AsyncSession, actor: Actor, run_id: str, permission: Permission
 ) -> tuple[Workspace, Run]:
+    await queries.get(session, actor, run_id)
     workspace, run = await rows.locked(session, run_id)
     await require(session, actor, permission, workspace.place)
     return workspace, run

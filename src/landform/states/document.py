@@ -6,11 +6,14 @@ Format version 4, as terraform and tofu write it (terraform_facts.md §2, §4).
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from landform.kit.errors import InvalidError
+
+
+_LARGEST_SERIAL: Final = 2**63 - 1
 
 
 class Output(msgspec.Struct):
@@ -88,6 +91,7 @@ def parse(raw: bytes) -> StateDocument:
     if document.version != 4:  # noqa: PLR2004 - the format's own number
         message = f"States of format version 4 are accepted, this one is {document.version}."
         raise InvalidError(message)
+    _require_storable(document)
     return StateDocument(
         serial=document.serial,
         lineage=document.lineage,
@@ -96,6 +100,21 @@ def parse(raw: bytes) -> StateDocument:
         outputs=document.outputs,
         resources=[_listed(resource) for resource in document.resources],
     )
+
+
+def _require_storable(document: _Document) -> None:
+    """Refuse what PostgreSQL cannot hold; values of outputs are kept as bytes and may be anything.
+
+    Raises:
+        InvalidError: it holds such a thing.
+    """
+    if not 0 <= document.serial <= _LARGEST_SERIAL:
+        raise InvalidError(f"{document.serial} is not a serial of a Terraform state.")
+    types = [output.type for output in document.outputs.values()]
+    listed = [_listed(resource) for resource in document.resources]
+    texts = [document.lineage, document.terraform_version, list(document.outputs), types, listed]
+    if b"\\u0000" in msgspec.json.encode(texts):
+        raise InvalidError("A name in the state has a NUL character in it.")
 
 
 def object_ids(raw: bytes) -> dict[str, frozenset[str]]:

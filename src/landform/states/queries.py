@@ -26,9 +26,9 @@ async def get(
 ) -> StateVersion:
     """Return the state version; NotFoundError also when `actor` may not know of it."""
     state = await session.get(StateVersion, state_version_id)
-    if state is None:
+    if state is None or not await workspaces.may_know(session, actor, state.workspace_id):
         raise NotFoundError(f"There is no state version {state_version_id}.")
-    workspace = await workspaces.get(session, actor, state.workspace_id)
+    workspace = await session.get_one(Workspace, state.workspace_id)
     await require(session, actor, permission, workspace.place)
     return state
 
@@ -76,10 +76,14 @@ async def outputs_of(session: AsyncSession, state: StateVersion) -> Sequence[Sta
 
 async def output(session: AsyncSession, actor: Actor, output_id: str) -> StateOutput:
     """Return one output; NotFoundError also when `actor` may not know of it."""
+    missing = NotFoundError(f"There is no state version output {output_id}.")
     row = await session.get(StateOutput, output_id)
     if row is None:
-        raise NotFoundError(f"There is no state version output {output_id}.")
-    await get(session, actor, row.state_version_id, permission=Permission.READ_OUTPUTS)
+        raise missing
+    try:
+        await get(session, actor, row.state_version_id, permission=Permission.READ_OUTPUTS)
+    except NotFoundError:
+        raise missing from None
     return row
 
 

@@ -52,12 +52,20 @@ async def get(session: AsyncSession, actor: Actor, workspace_id: str) -> Workspa
     Raises:
         NotFoundError: there is none, or `actor` may not know of it.
     """
-    workspace = await session.get(Workspace, workspace_id)
-    if workspace is None or not await may(
-        session, actor, Permission.READ_WORKSPACE, workspace.place
-    ):
+    if not await may_know(session, actor, workspace_id):
         raise NotFoundError(f"There is no workspace {workspace_id}.")
-    return workspace
+    return await session.get_one(Workspace, workspace_id)
+
+
+async def may_know(session: AsyncSession, actor: Actor, workspace_id: str) -> bool:
+    """Tell whether there is such a workspace for `actor`.
+
+    For what lies in a workspace, and says that itself is not there.
+    """
+    workspace = await session.get(Workspace, workspace_id)
+    return workspace is not None and await may(
+        session, actor, Permission.READ_WORKSPACE, workspace.place
+    )
 
 
 async def by_name(
