@@ -1,6 +1,5 @@
 """`terraform_remote_state`: one configuration reads another's outputs."""
 
-import pytest
 
 from tests.e2e.configurations import COLOR
 from tests.e2e.platforms import Organization

@@ -12,7 +12,7 @@ from pathlib import Path
 from landform.cli.database import require_current_schema
 from landform.execution.host import Host
 from landform.execution.sandbox import SandboxMode, detect
-from landform.execution.unpack import Bounds
+from landform.kit.archive import Bounds
 from landform.settings import Settings
 from landform.wiring import configure_logs, make_toolchain, open_platform
 from landform.worker import Worker

@@ -62,7 +62,7 @@ def unpack(archive: bytes, into: Path, *, bounds: Bounds | None = None) -> None:
         with tarfile.open(fileobj=source, mode="r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
                 target.add(tar, member)
-                tar.members = []  # else every entry seen stays in memory
+                setattr(tar, "members", [])  # noqa: B010 - untyped; else every entry seen stays
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise InvalidError(
             f"The configuration is not a tar archive ({error}). Upload a directory as tar.gz."

@@ -64,9 +64,7 @@ class Keyring:
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for signing `purpose`; stable as long as the current key is."""
-        return hashlib.blake2b(
-            self.current, digest_size=32, person=purpose.encode()[:16]
-        ).digest()
+        return hashlib.blake2b(self.current, digest_size=32, person=purpose.encode()[:16]).digest()
 
     def _by_id(self) -> Mapping[bytes, bytes]:
         return {key_id(key): key for key in (*self.older, self.current)}

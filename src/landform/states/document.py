@@ -12,7 +12,6 @@ import msgspec
 
 from landform.kit.errors import InvalidError
 
-
 _LARGEST_SERIAL: Final = 2**63 - 1
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx2
@@ -15,7 +16,7 @@ from landform.app import build, make_process
 from landform.identity import tokens
 from landform.identity.actor import SYSTEM, ActorKind
 from landform.identity.models import User
-from landform.kit.crypto import Keyring
+from landform.kit.crypto import KEY_BYTES, Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.storage import open_store
 from landform.organizations.models import Organization
@@ -128,11 +129,22 @@ async def open_site(sessions: Sessions, database_url: str, keyring: Keyring) -> 
     """Yield a site whose application is asked in this process."""
     store = open_store("memory://", keyring)
     platform = Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
-    app = build(make_process(Settings(database_url=SecretStr(database_url)), platform))
+    app = _wired()
+    app.state.process = make_process(Settings(database_url=SecretStr(database_url)), platform)
     async with AsyncExitStack() as stack:
         transport = httpx2.ASGITransport(app=app)
         client = httpx2.AsyncClient(transport=transport, base_url="http://landform.test")
         yield Site(app, sessions, await stack.enter_async_context(client))
+
+
+@cache
+def _wired() -> FastAPI:
+    """Return the one application of all tests; to wire its routes takes longer than a test."""
+    keyring = Keyring(bytes(KEY_BYTES))
+    store = open_store("memory://", keyring)
+    sessions = Sessions()
+    platform = Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
+    return build(make_process(Settings(), platform))
 
 
 def names(document: Mapping[str, Any], attribute: str = "name") -> list[str]:
