@@ -74,10 +74,10 @@ class Running:
 
         def found() -> bool:
             ended = self.process.poll() is not None
-            return bool(pattern.search(self.stdout)) or ended
+            return bool(pattern.search(self.everything())) or ended
 
         eventually(found, within_s=within_s, say=self.everything)
-        match = pattern.search(self.stdout)
+        match = pattern.search(self.everything())
         assert match, self.everything()
         return match[1]
 

@@ -45,6 +45,7 @@ class Recorder:
     down: bool = False
     down_at: str = ""
     lost_answers: int = 0
+    fails_at: str = ""
     lost: bool = False
     refuses_state: bool = False
     artefacts: dict[Artefact, bytes] = field(default_factory=dict)
@@ -149,5 +150,7 @@ class Recorder:
         self.down = self.down or call == self.down_at
         if self.down:
             raise UnavailableError("The platform is away.")
+        if call == self.fails_at:
+            raise RuntimeError("The platform has a fault.")
         if self.lost or job.epoch != self.epoch:
             raise LostLeaseError("Another attempt has begun.")

@@ -263,6 +263,27 @@ async def test_a_platform_that_is_away_for_a_while_misses_nothing(
     assert len(plane.states) == 1
 
 
+async def test_a_platform_that_cannot_take_the_log_does_not_stop_the_phase(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    plane.fails_at = "append_log"
+    result = await run_phase(plan_job(), plane, host=host)
+    assert result.outcome is Outcome.FINISHED
+    assert plane.results == [result]
+
+
+async def test_a_platform_whose_renewals_fail_for_good_is_not_heard_and_the_child_dies(
+    plane: Recorder, host: Host, configure: Configure, mark: str
+) -> None:
+    configure(SLOW.replace("MARK", mark))
+    async with applying(plane, host, lease_s=1.5) as task:
+        plane.fails_at = "renew"
+        await gone(mark, within_s=1.5)
+        result = await asyncio.wait_for(task, 10)
+    assert "did not reach the platform" in result.error
+
+
 async def test_a_state_that_is_refused_is_offered_and_the_apply_ends_errored(
     plane: Recorder, host: Host, configure: Configure
 ) -> None:

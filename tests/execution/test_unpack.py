@@ -136,6 +136,7 @@ def test_a_file_stays_executable_and_never_becomes_setuid(tmp_path: Path) -> Non
         (tar_of({"main.tf": "x" * 10_000})[:60], "cut short"),
         (gzip.compress(b"")[:-4], "cut short"),
     ],
+    ids=["nothing", "zip", "no tar", "half", "no end"],  # not the bytes: they hold the time
 )
 def test_what_is_no_archive_is_called_so(data: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=said):

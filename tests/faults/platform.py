@@ -95,14 +95,14 @@ class Platform:
 
     Attributes:
         settings: more environment for each process started from now on.
-        read_logs: phases whose logs were found whole; they do not change any more.
+        settled: workspaces whose tests are over.
     """
 
     directory: Path
     worker_count: int = 2
     settings: dict[str, str] = field(default_factory=dict)
     workers: list[Part] = field(default_factory=list)
-    read_logs: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
     url: str = ""
     token: str = ""
     database_url: str = ""
@@ -186,7 +186,8 @@ class Platform:
 
     def cut_connections(self, *, only_listeners: bool) -> int:
         """End connections to the database, as a failover or a proxy would; return how many."""
-        which = "AND query LIKE 'LISTEN %%'" if only_listeners else ""
+        # A listener's last statement is this, or how it finds out whether it is still connected.
+        which = "AND query ~* '(LISTEN|SELECT 1$)'" if only_listeners else ""
         cut = self.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE pid <> pg_backend_pid() AND usename = current_user {which}"

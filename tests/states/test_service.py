@@ -288,8 +288,13 @@ async def test_outputs_are_kept_with_their_types_and_encrypted(locked: World) ->
     state_id = await locked.save_state(make_state(1, outputs=given), serial=1)
     found = await outputs(locked, state_id)
     assert {name: row.kind for name, row in found.items()} == {
-        "list": "array", "map": "map", "nothing": "string", "number": "number",
-        "secret": "string", "text": "string", "truth": "bool",
+        "list": "array",
+        "map": "map",
+        "nothing": "string",
+        "number": "number",
+        "secret": "string",
+        "text": "string",
+        "truth": "bool",
     }
     keyring = locked.platform.keyring
     for name, row in found.items():

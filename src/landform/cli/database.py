@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import exc
 
 from landform import schema
+from landform.cli.first_admin import make_first_admin, tell_password
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from landform.kit.postgres import EmbeddedPostgres
 from landform.settings import Settings
@@ -85,13 +86,15 @@ async def require_current_schema(settings: Settings) -> None:
 
 
 async def migrate(settings: Settings) -> None:
-    """`landform db migrate`."""
+    """`landform db migrate`; the first time, it makes the first admin as well."""
     configure_logs(settings, process="migrate")
     async with database_of(settings) as found:
         with database_errors():
             await schema.migrate(_url(found))
             await schema.require_current(_url(found))
-    print("The database is at this version's schema.")
+        print("The database is at this version's schema.")
+        if password := await make_first_admin(_url(found)):
+            tell_password(password)
 
 
 async def check(settings: Settings) -> bool:

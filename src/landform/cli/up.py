@@ -4,9 +4,9 @@ import asyncio
 
 import structlog
 
+from landform.cli.first_admin import tell_password
 from landform.cli.halt import Halt
 from landform.cli.platform import running
-from landform.identity.users import FIRST_ADMIN
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
 from landform.wiring import configure_logs
@@ -30,15 +30,7 @@ async def up(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, redactor: Redactor, halt: Halt) -> None:
-    async with running(settings, redactor, halt, on_password=_tell) as ready:
+    async with running(settings, redactor, halt, on_password=tell_password) as ready:
         log.info("platform ready", url=ready.url, home=str(settings.home))
         print(f"Landform is ready at {ready.url} (Ctrl-C stops it)", flush=True)
         await asyncio.Event().wait()
-
-
-def _tell(password: str) -> None:
-    print(
-        f"First start. Sign in as {FIRST_ADMIN} with the one-time password {password}\n"
-        "It is not shown again.",
-        flush=True,
-    )

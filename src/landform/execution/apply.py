@@ -17,7 +17,7 @@ from landform.execution.spool import Spool
 from landform.execution.state_server import StateServer
 from landform.execution.variables import environment, write_tfvars
 from landform.execution.verdict import reason
-from landform.kit.errors import InvalidError, LandformError, UnavailableError
+from landform.kit.errors import InvalidError, LandformError
 from landform.toolchain.versions import Tool
 
 log = structlog.get_logger()
@@ -173,5 +173,5 @@ class _Apply:
                 told = made
             except LostLeaseError:
                 desk.halt.kill(Cause.LOST)
-            except UnavailableError as error:
+            except LandformError as error:
                 log.info("What was made could not be reported yet", error=str(error))

@@ -9,7 +9,7 @@ import structlog
 from landform.contract import ControlPlane, LostLeaseError, Orders, PhaseJob, Stop
 from landform.execution.halt import Cause, Halt
 from landform.execution.host import Clock
-from landform.kit.errors import LandformError
+from landform.kit.errors import UnavailableError
 
 log = structlog.get_logger()
 
@@ -44,15 +44,17 @@ class Lease:
             if began - self._renewed > self._fence_s:
                 self._shut()
                 return
+            wait_s = min(self._every_s, _AGAIN_S)
             try:
                 async with asyncio.timeout(self._fence_s):
                     orders = await self._plane.renew(self._job)
             except LostLeaseError:
                 self._halt.kill(Cause.LOST)
                 return
-            except (LandformError, TimeoutError) as error:
+            except (UnavailableError, TimeoutError) as error:
                 log.warning("The lease was not renewed", phase=self._job.phase_id, error=str(error))
-                wait_s = min(self._every_s, _AGAIN_S)
+            except Exception:  # this loop must live: when it does not, the phase is stopped
+                log.exception("The lease was not renewed", phase=self._job.phase_id)
             else:
                 self._renewed = began
                 self._fence.cancel()

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+import structlog
+
 from landform.contract import ControlPlane, LogStream, LostLeaseError, PhaseJob
 from landform.execution import messages
 from landform.execution.patience import insist
 from landform.execution.process import CUT
 from landform.execution.redaction import Redactor
+
+log = structlog.get_logger()
 
 BLOCK: Final = 256 << 10
 """Most bytes that go to the platform at once."""
@@ -23,6 +27,7 @@ _OUR_OWN: Final = (
     b'Successfully configured the backend "http"!',
     b"use this backend unless the backend configuration changes.",
 )
+_OUR_OWN_MESSAGE: Final = ("Initializing the backend", 'Successfully configured the backend "http"')
 
 
 class Heard(NamedTuple):
@@ -66,7 +71,7 @@ class PhaseLog:
                     text.append(plain)
                     heard.text.append(plain)
                 continue
-            if message.get("message_code") == "initializing_backend_message":
+            if _is_our_own(message):
                 continue
             clean, message = self._redactor.in_json(line, message)
             heard.messages.append(message)
@@ -113,6 +118,11 @@ class PhaseLog:
         if lines:
             data = b"\n".join(lines) + b"\n"
             await self._channels[stream].write(data.translate(None, _FRAMING))
+
+
+def _is_our_own(message: dict[str, Any]) -> bool:
+    text = str(message["@message"]).lstrip()
+    return message.get("type") == "init_output" and text.startswith(_OUR_OWN_MESSAGE)
 
 
 class _Channel:
@@ -191,6 +201,11 @@ class _Channel:
         except LostLeaseError:
             self._die()
             self._on_lost()
+            return
+        except Exception:
+            # Without its log a phase can go on; waiting for it, nobody would stop it.
+            log.exception("The log was refused; the rest of it is lost", stream=self._stream)
+            self._die()
             return
         # Only now: a block whose fate is unknown is sent again, from the same offset.
         self._offset += len(data)

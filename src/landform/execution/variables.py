@@ -97,17 +97,9 @@ def environment(host: Host, room: Room, job: PhaseJob, state: Mapping[str, str])
                     " reserved, or its value has a NUL. Remove it from the workspace."
                 )
             env[variable.key] = variable.value
-    names = {
-        "TFC_ORGANIZATION_NAME": job.context.get("organization"),
-        "TFC_PROJECT_NAME": job.context.get("project"),
-        "TFC_WORKSPACE_NAME": job.context.get("workspace"),
-    }
-    env.update({name: value for name, value in names.items() if value})
-    if job.context.get("organization") and job.context.get("workspace"):
-        slug = f"{job.context['organization']}/{job.context['workspace']}"
-        env["TFC_WORKSPACE_SLUG"] = slug
     return {
         **env,
+        **_names(job),
         **state,
         "PATH": _PATH,
         "HOME": room.inside(room.path / "home"),
@@ -121,6 +113,18 @@ def environment(host: Host, room: Room, job: PhaseJob, state: Mapping[str, str])
         "TFC_RUN_ID": job.run_id,
         "TFE_RUN_ID": job.run_id,
     }
+
+
+def _names(job: PhaseJob) -> dict[str, str]:
+    """Return what TFE tells a run of where it belongs."""
+    organization, workspace = job.context.get("organization"), job.context.get("workspace")
+    names = {
+        "TFC_ORGANIZATION_NAME": organization,
+        "TFC_PROJECT_NAME": job.context.get("project"),
+        "TFC_WORKSPACE_NAME": workspace,
+        "TFC_WORKSPACE_SLUG": f"{organization}/{workspace}" if organization and workspace else "",
+    }
+    return {name: value for name, value in names.items() if value}
 
 
 def _for_tofu(job: PhaseJob) -> dict[str, str]:
