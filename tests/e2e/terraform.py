@@ -174,4 +174,3 @@ def environment_for(home: Path, **more: str) -> dict[str, str]:
         "TF_CLI_ARGS": "-no-color",
         **more,
     }
-

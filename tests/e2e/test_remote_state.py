@@ -1,6 +1,5 @@
 """`terraform_remote_state`: one configuration reads another's outputs."""
 
-
 from tests.e2e.configurations import COLOR
 from tests.e2e.platforms import Organization
 
@@ -27,9 +26,7 @@ def test_a_configuration_reads_the_outputs_of_another_workspace(
 ) -> None:
     organization.make_workspace("reader", execution_mode="local")
     organization.initialized(COLOR).ok("apply", "-auto-approve")
-    reader = organization.initialized(
-        reading(organization, "app"), workspaces='name = "reader"'
-    )
+    reader = organization.initialized(reading(organization, "app"), workspaces='name = "reader"')
     reader.ok("apply", "-auto-approve")
     assert organization.workspace("reader").outputs() == {"other": {"color": "red"}}
 

@@ -49,7 +49,10 @@ SOURCES = {
     "*.auto.tfvars": Source("of an automatic file", AUTO, (ENV,)),
     "the workspace": Source("of the workspace", AUTO, (ENV, WORKSPACE)),
     "a file named with the plan": Source(
-        "of a file", {**AUTO, "f.tfvars": 'shown = "of a file"\n'}, (WORKSPACE,), ("-var-file=f.tfvars",)
+        "of a file",
+        {**AUTO, "f.tfvars": 'shown = "of a file"\n'},
+        (WORKSPACE,),
+        ("-var-file=f.tfvars",),
     ),
     "a flag of the plan": Source("of a flag", AUTO, (WORKSPACE,), ("-var=shown=of a flag",)),
     "the workspace, as the CLI's environment stays where it is": Source(
