@@ -96,7 +96,7 @@ class Running:
 
 
 @contextmanager
-def started(argv: list[str], output: Path, *, cwd: Path = SOURCES, **env: str) -> Iterator[Running]:
+def started(argv: list[str], output: Path, cwd: Path = SOURCES, /, **env: str) -> Iterator[Running]:
     """Start a process, and end it afterwards if it has not."""
     output.mkdir(parents=True, exist_ok=True)
     running = Running(argv, output, environment(**env), cwd)

@@ -135,13 +135,13 @@ class Terraform:
 
     def ok(self, *arguments: str, answers: str = "", **env: str) -> Done:
         """Run a command that must succeed."""
-        done = self.run(*arguments, answers=answers, **env)
+        done = self.run(*arguments, answers=answers, within_s=_PATIENCE_S, **env)
         assert done.status == 0, done
         return done
 
     def fails(self, *arguments: str, answers: str = "", **env: str) -> Done:
         """Run a command that must not succeed."""
-        done = self.run(*arguments, answers=answers, **env)
+        done = self.run(*arguments, answers=answers, within_s=_PATIENCE_S, **env)
         assert done.status == 1, done
         return done
 

@@ -44,13 +44,13 @@ def port() -> str:
 
 @pytest.fixture
 def staying(tmp_path: Path, port: str) -> Iterator[Running]:
-    with command.started(make_demo(), tmp_path / "out", cwd=CHECKOUT, LANDFORM_PORT=port) as demo:
+    with command.started(make_demo(), tmp_path / "out", CHECKOUT, LANDFORM_PORT=port) as demo:
         yield demo
 
 
 def test_the_demo_applies_with_the_real_cli_and_leaves(tmp_path: Path, port: str) -> None:
     argv = make_demo("EXIT=1")
-    with command.started(argv, tmp_path / "out", cwd=CHECKOUT, LANDFORM_PORT=port) as demo:
+    with command.started(argv, tmp_path / "out", CHECKOUT, LANDFORM_PORT=port) as demo:
         home = Path(demo.wait_for(HOME))
         assert demo.process.wait(180) == 0, demo.everything()
     assert "Apply complete! Resources: 1 added, 0 changed, 0 destroyed." in demo.stdout
@@ -94,9 +94,7 @@ def test_a_demo_whose_cli_fails_fails_as_well_and_leaves_nothing(tmp_path: Path,
     broken.chmod(0o755)
     path = os.pathsep.join([str(broken.parent), os.environ["PATH"]])
     argv = make_demo("EXIT=1")
-    with command.started(
-        argv, tmp_path / "out", cwd=CHECKOUT, LANDFORM_PORT=port, PATH=path
-    ) as demo:
+    with command.started(argv, tmp_path / "out", CHECKOUT, LANDFORM_PORT=port, PATH=path) as demo:
         home = Path(demo.wait_for(HOME))
         assert demo.process.wait(180) != 0
     assert "`terraform init` ended with status 3." in demo.stderr

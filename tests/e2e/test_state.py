@@ -45,8 +45,10 @@ READINGS = {
     "state list": Reading(
         ("state", "list"),
         (
-            "terraform_data.box[0]\nterraform_data.box[1]\nterraform_data.paint\n"
-            "module.shed.terraform_data.tool\n",
+            (
+                "terraform_data.box[0]\nterraform_data.box[1]\nterraform_data.paint\n"
+                "module.shed.terraform_data.tool\n"
+            ),
         ),
         whole=True,
     ),

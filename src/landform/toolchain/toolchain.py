@@ -137,7 +137,7 @@ class Toolchain:
         if self._offline:
             raise UnavailableError(
                 f"{tool.product} {version} is not on this machine, and downloads are switched off. "
-                f"Put it on PATH or into the operator's directory as {tool}/{version}/{tool}."
+                f"{_remedy(tool, version)}"
             )
         try:
             return await install(
@@ -150,6 +150,11 @@ class Toolchain:
         except MissingError as failure:
             known = await asyncio.to_thread(self._catalog.known, tool)
             raise InvalidError(f"{failure}{_suggestion(known, version)}") from failure
+        except UnavailableError as failure:
+            raise UnavailableError(
+                f"{tool.product} {version} is not on this machine: {str(failure).rstrip('.')}. "
+                f"{_remedy(tool, version)}"
+            ) from failure
 
     def known_versions(self, tool: Tool, *, prereleases: bool = False) -> list[str]:
         """List every version that can be named, newest first, without the network.
@@ -197,6 +202,10 @@ class Toolchain:
         index = self._catalog.index(tool)
         fresh = index is not None and index.age_s() < FRESH_S
         return fresh and not self._offline and tool not in self._failed
+
+
+def _remedy(tool: Tool, version: Version) -> str:
+    return f"Put it on PATH or into the operator's directory as {tool}/{version}/{tool}."
 
 
 def _stamp(path: Path) -> tuple[Path, int, int] | None:
