@@ -9,17 +9,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from psycopg import sql
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from landform import tables
+from landform.app import build, make_process
 from landform.kit import tasks
 from landform.kit.crypto import KEY_BYTES, Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions, sqlalchemy_url
 from landform.kit.postgres import EmbeddedPostgres
 from landform.kit.storage import Store, open_store
 from landform.runs.attempts import Limits, Platform
+from landform.settings import Settings
 from tests.world import World
 
 _TEMPLATE = "landform"
@@ -105,6 +109,18 @@ def platform(sessions: Sessions, store: Store, keyring: Keyring) -> Platform:
 async def world(platform: Platform) -> World:
     """A workspace with an uploaded configuration, in a database of its own."""
     return await World.make(platform)
+
+
+@pytest.fixture(scope="session")
+def app(postgres_server: str) -> FastAPI:
+    """The application. To build it takes a while, so tests put their own process into it."""
+    settings = Settings(database_url=SecretStr(postgres_server))
+    keyring = Keyring(os.urandom(KEY_BYTES))
+    sessions = make_sessions(make_engine(postgres_server))
+    nobody = Platform(
+        sessions=sessions, store=open_store("memory://", keyring), keyring=keyring, limits=Limits()
+    )
+    return build(make_process(settings, nobody))
 
 
 async def _make_tables(url: str) -> None:

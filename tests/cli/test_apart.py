@@ -45,7 +45,7 @@ def test_two_servers_and_a_worker_share_a_database(shared: dict[str, str], tmp_p
     def start(name: str, *words: object) -> AbstractContextManager[Running]:
         home = tmp_path / name
         argv = command.landform_command(*words, "--home", home)
-        return command.started(argv, home, **shared)
+        return command.started(argv, home, command.SOURCES, **shared)
 
     with (
         start("one", "server", "--port", 0) as one,
@@ -66,7 +66,7 @@ def test_two_servers_and_a_worker_share_a_database(shared: dict[str, str], tmp_p
 def test_a_process_with_another_key_is_refused(shared: dict[str, str], tmp_path: Path) -> None:
     assert command.run("db", "migrate", **shared).returncode == 0
     argv = command.landform_command("server", "--port", 0, "--home", tmp_path)
-    with command.started(argv, tmp_path / "right", **shared) as server:
+    with command.started(argv, tmp_path / "right", command.SOURCES, **shared) as server:
         server.wait_for(PORT)
     other = {**shared, "LANDFORM_ENCRYPTION_KEY": secrets.token_hex(32)}
     done = command.run("server", "--port", 0, "--home", tmp_path, **other)

@@ -103,7 +103,9 @@ class RunAttributes(Attributes[Run]):
     canceled_at: datetime | None = reads("cancel_asked_at")
     created_at: datetime
     error: str
-    force_cancel_available_at: datetime | None = reads(service.force_cancel_available_at)
+    force_cancel_available_at: datetime | UnsetType = reads(
+        lambda run: service.force_cancel_available_at(run) or UNSET
+    )
     has_changes: bool
     is_destroy: bool
     message: str
