@@ -35,7 +35,9 @@ def shared(postgres_server: str, tmp_path: Path) -> Iterator[dict[str, str]]:
         connection.execute("DROP DATABASE apart WITH (FORCE)")
 
 
-def test_two_servers_and_a_worker_share_a_database(shared: dict[str, str], tmp_path: Path) -> None:
+def test_two_servers_and_a_worker_share_a_database_whose_key_they_all_need(
+    shared: dict[str, str], tmp_path: Path
+) -> None:
     first = command.run("db", "migrate", **shared)
     assert first.returncode == 0, first.stderr
     assert PASSWORD.search(first.stdout)
@@ -58,18 +60,15 @@ def test_two_servers_and_a_worker_share_a_database(shared: dict[str, str], tmp_p
             becomes_ready(url)
             assert answers(f"{url}/api/v2/account/details", token)
         worker.wait_for(WORKS)
+        refused_with_another_key(shared, tmp_path)
         for process in (one, two, worker):
             process.process.send_signal(signal.SIGTERM)
             assert process.process.wait(40) == 0, process.everything()
 
 
-def test_a_process_with_another_key_is_refused(shared: dict[str, str], tmp_path: Path) -> None:
-    assert command.run("db", "migrate", **shared).returncode == 0
-    argv = command.landform_command("server", "--port", 0, "--home", tmp_path)
-    with command.started(argv, tmp_path / "right", command.SOURCES, **shared) as server:
-        server.wait_for(PORT)
+def refused_with_another_key(shared: dict[str, str], home: Path) -> None:
     other = {**shared, "LANDFORM_ENCRYPTION_KEY": secrets.token_hex(32)}
-    done = command.run("server", "--port", 0, "--home", tmp_path, **other)
+    done = command.run("server", "--port", 0, "--home", home, **other)
     assert done.returncode == 1
     assert "The encryption key is not the one this database was made with." in done.stderr
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from landform.cli.terraform_rc import render
+from landform.cli.terraform_rc import create, render
+from landform.settings import Settings
 from tests.cli import command
 from tests.cli.command import PASSWORD, READY, Running
 
@@ -126,13 +127,12 @@ def test_the_clis_configuration_can_call_the_platform_by_another_name(
     assert f'"tfe.v2" = "{url}/api/v2/"' in output.read_text()
 
 
-def test_the_clis_configuration_can_be_had_without_a_token_to_hand_it_out(
+async def test_the_clis_configuration_can_be_had_without_a_token_to_hand_it_out(
     url: str, home: Path, tmp_path: Path
 ) -> None:
-    done = command.run("cli-config", "--home", home, "--no-token", "--output", tmp_path / "rc")
-    assert done.returncode == 0, done.stderr
+    said = await create(Settings(home=home), None, None, tmp_path / "rc")
     assert "credentials" not in (tmp_path / "rc").read_text()
-    assert f"terraform login {url.removeprefix('http://')}\n" in done.stdout
+    assert f"terraform login {url.removeprefix('http://')}\n" in said
 
 
 def test_the_database_has_the_schema_that_this_version_expects(url: str, home: Path) -> None:
@@ -147,38 +147,6 @@ def test_a_port_that_another_program_has_is_refused(url: str, tmp_path: Path) ->
     assert done.returncode == 1
     assert f"Port {port} of 127.0.0.1 is taken" in done.stderr
     assert not (tmp_path / "home" / "postgres").exists()
-
-
-def test_a_home_where_nothing_was_started_has_no_tokens_to_give(tmp_path: Path) -> None:
-    done = command.run("token", "create", "--home", tmp_path, "--user", "admin")
-    assert done.returncode == 1
-    assert "Start one with `landform up`" in done.stderr
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("process", ["server", "worker"])
-def test_a_process_without_a_database_says_which_setting_is_missing(
-    process: str, tmp_path: Path
-) -> None:
-    done = command.run(process, "--home", tmp_path)
-    assert done.returncode == 1
-    assert "set LANDFORM_DATABASE_URL to postgresql://" in done.stderr
-
-
-def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
-    nowhere = "postgresql://landform:s3cret-pw@127.0.0.1:1/landform"
-    done = command.run("db", "migrate", "--home", tmp_path, LANDFORM_DATABASE_URL=nowhere)
-    assert done.returncode == 1
-    assert "The database does not answer: " in done.stderr
-    assert "s3cret-pw" not in done.stderr
-
-
-def test_a_server_refuses_a_database_that_was_not_migrated(
-    database_url: str, tmp_path: Path
-) -> None:
-    done = command.run("server", "--home", tmp_path, LANDFORM_DATABASE_URL=database_url)
-    assert done.returncode == 1
-    assert "run `landform db migrate`" in done.stderr
 
 
 @pytest.fixture(scope="module")

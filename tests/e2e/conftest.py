@@ -8,6 +8,16 @@ import pytest
 from tests.e2e.gate import Gate, new_gate
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 
+_HERE = Path(__file__).parent
+_TIMEOUT_S = 300
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow for the start of a platform, on a machine that does other things as well."""
+    for item in items:
+        if item.path.parent == _HERE and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_S))
+
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:

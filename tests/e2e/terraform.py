@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 120.0  # much of the time, a machine does other things as well
 _FURNITURE: Final = re.compile(r"[╷│╵\s]+")
 
 # Makes the terminal on standard input the process's own, as a shell has done: only so does a
@@ -116,9 +116,7 @@ class Terraform:
     environment: Mapping[str, str]
     program: Sequence[str] = ("terraform",)
 
-    def run(
-        self, *arguments: str, answers: str = "", within_s: float = _PATIENCE_S, **env: str
-    ) -> Done:
+    def run(self, *arguments: str, answers: str = "", **env: str) -> Done:
         """Run a command to its end; `answers` is all of its standard input."""
         argv = [*self.program, *arguments]
         done = subprocess.run(
@@ -128,20 +126,20 @@ class Terraform:
             input=answers,
             capture_output=True,
             text=True,
-            timeout=within_s,
+            timeout=_PATIENCE_S,
             check=False,
         )
         return Done(argv, done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str, answers: str = "", **env: str) -> Done:
         """Run a command that must succeed."""
-        done = self.run(*arguments, answers=answers, within_s=_PATIENCE_S, **env)
+        done = self.run(*arguments, answers=answers, **env)
         assert done.status == 0, done
         return done
 
     def fails(self, *arguments: str, answers: str = "", **env: str) -> Done:
         """Run a command that must not succeed."""
-        done = self.run(*arguments, answers=answers, within_s=_PATIENCE_S, **env)
+        done = self.run(*arguments, answers=answers, **env)
         assert done.status == 1, done
         return done
 

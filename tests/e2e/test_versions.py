@@ -59,22 +59,25 @@ def version_of_state(terraform: Terraform) -> str:
     return str(json.loads(terraform.ok("state", "pull").stdout)["terraform_version"])
 
 
-def test_a_newer_cli_works_from_init_to_destroy(organization: Organization, newer: Path) -> None:
+def test_a_newer_cli_plans_and_applies(organization: Organization, newer: Path) -> None:
     terraform = with_newer(organization.directory(organization.cloud(), COLOR), newer)
     terraform.ok("init")
-    workspace = organization.workspace()
-    assert workspace.attributes["terraform-version"] == NEWER
+    assert organization.workspace().attributes["terraform-version"] == NEWER
     assert "Plan: 1 to add" in terraform.ok("plan").said
     done = terraform.ok("apply", "-auto-approve")
     assert "Apply complete! Resources: 1 added, 0 changed, 0 destroyed." in done.said
     assert version_of_state(terraform) == NEWER
-    assert terraform.ok("output", "-raw", "color").stdout == "red"
-    workspace.set_variable("color", "violet")
-    assert terraform.ok("console", answers="terraform_data.paint.output\n").stdout == '"red"\n'
+
+
+def test_a_newer_cli_saves_plans_and_reads_state(organization: Organization, newer: Path) -> None:
+    terraform = with_newer(organization.directory(organization.cloud(), COLOR), newer)
+    terraform.ok("init")
+    organization.workspace().set_variable("color", "violet")
     terraform.ok("plan", "-out=saved")
     terraform.ok("apply", "saved")
-    assert workspace.outputs() == {"color": "violet"}
-    assert "1 destroyed." in terraform.ok("destroy", "-auto-approve").said
+    assert terraform.ok("output", "-raw", "color").stdout == "violet"
+    done = terraform.ok("console", answers="terraform_data.paint.output\n")
+    assert done.stdout == '"violet"\n'
 
 
 def test_a_run_uses_the_version_of_its_workspace_and_not_of_the_cli(
@@ -99,16 +102,13 @@ def test_a_workspace_can_move_to_a_newer_version(organization: Organization) -> 
     assert state["attributes"]["terraform-version"] == NEWER
 
 
-def test_a_state_of_a_newer_version_is_not_planned_with_an_older_one(
-    organization: Organization,
-) -> None:
+def test_a_workspace_can_move_back_to_an_older_version(organization: Organization) -> None:
     terraform = organization.initialized(COLOR)
     workspace = organization.workspace()
     workspace.change(terraform_version=NEWER)
     terraform.ok("apply", "-auto-approve")
     workspace.change(terraform_version="1.11.4")
-    done = terraform.run("plan")
-    assert done.status == 0, done  # terraform reads the states of every version since 1.0
+    assert "No changes." in terraform.ok("plan").said  # the form of state has not changed since 1.0
 
 
 def test_a_cli_of_another_version_does_not_touch_the_state_unless_it_is_told_to(
@@ -119,7 +119,7 @@ def test_a_cli_of_another_version_does_not_touch_the_state_unless_it_is_told_to(
     terraform.ok("apply", "-auto-approve")
     done = terraform.fails("taint", "terraform_data.paint")
     assert "Incompatible Terraform version" in done.said
-    assert NEWER in done.said
+    assert "(~> 1.15.0)" in done.said
     done = terraform.ok("taint", "-ignore-remote-version", "terraform_data.paint")
     assert "has been marked as tainted" in done.said
 

@@ -31,6 +31,7 @@ def check(platform: Platform, gate: Gate) -> None:
         _check(platform, gate)
     finally:
         platform.settled |= {row["id"] for row in platform.rows("SELECT id FROM workspaces")}
+        gate.visits.clear()
 
 
 def _check(platform: Platform, gate: Gate) -> None:

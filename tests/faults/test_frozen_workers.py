@@ -1,5 +1,10 @@
 """SIGSTOP of a worker for longer than its lease, then SIGCONT: the zombie is fenced."""
 
+import asyncio
+
+from sqlalchemy import text
+
+from landform.kit.db import make_engine
 from tests.cli.command import eventually
 from tests.faults.client import Client, addresses
 from tests.faults.configurations import gated
@@ -84,3 +89,23 @@ def test_an_apply_that_ended_while_its_worker_was_frozen_does_not_count(
     for offered in client.offered_states(workspace):
         assert addresses(offered) == told
     assert client.post(f"/workspaces/{workspace}/actions/force-unlock").status_code == 200
+
+
+async def test_a_process_that_froze_in_a_transaction_does_not_keep_others_from_its_rows(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"plan/{name}")
+    run = client.start(workspace, client.upload(workspace, gated(gate, name)))
+    gate.wait_for(f"plan/{name}")
+    engine = make_engine(platform.database_url)
+    async with engine.connect() as connection:
+        # Such a lock is held at some moment of every write; here we stand still at it.
+        await connection.execute(
+            text("SELECT 1 FROM leases WHERE run_id = :run FOR UPDATE"), {"run": run}
+        )
+        platform.worker_of(run).kill()
+        await asyncio.to_thread(gate.wait_for, f"plan/{name}", count=2, within_s=RECOVERY_S)
+        await connection.invalidate()
+    await engine.dispose()
+    gate.open(f"plan/{name}")
+    client.wait(run, "planned")

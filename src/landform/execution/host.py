@@ -153,12 +153,13 @@ def make_room(host: Host, job: PhaseJob, path: Path, tool: Path) -> Room:
         for number, mirror in enumerate(host.mirrors)
     )
     mounts = (
+        # First, so that what is shown of our own /tmp lies over it.
+        Mount(path / "tmp", Path("/tmp"), writable=True),  # noqa: S108 - the child's, not ours
         *(Mount(shown, shown) for shown in (*host.visible, *_certificates(host))),
         *(Mount(mirror, at) for mirror, at in zip(host.mirrors, seen_mirrors, strict=True)),
         Mount(tool, seen_tool),
         Mount(providers, seen_providers),
         Mount(path, seen, writable=True),
-        Mount(path / "tmp", Path("/tmp"), writable=True),  # noqa: S108 - the child's, not ours
     )
     return Room(
         path=path,

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import psycopg
+import psycopg.conninfo
 from sqlalchemy import DateTime, Enum, MetaData, Text, exc, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import (
@@ -18,6 +19,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 
 from landform.kit.errors import UnavailableError
+
+_IDLE_IN_TRANSACTION_MS: Final = 5000
 
 Sessions: TypeAlias = async_sessionmaker[AsyncSession]
 
@@ -60,9 +63,20 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
-    """Return an engine on `url`; at most `pool_size` + 10 connections, each checked before use."""
+    """Return an engine on `url`; at most `pool_size` + 10 connections, each checked before use.
+
+    A process that was frozen, or cut off, in the middle of a transaction would keep everybody
+    else from the rows it holds. So the server ends a transaction that says nothing for a while;
+    ours have no reason to, as they wait for nothing but the database.
+    """
+    given = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+    options = f"{given} -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
     return create_async_engine(
-        sqlalchemy_url(url), pool_size=pool_size, max_overflow=10, pool_pre_ping=True
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=True,
+        connect_args={"options": options.strip()},
     )
 
 
@@ -84,6 +98,10 @@ async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
             yield session
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as failure:
         raise UnavailableError("The database does not answer; try again.") from failure
+    except exc.InternalError as failure:
+        if isinstance(failure.orig, psycopg.errors.IdleInTransactionSessionTimeout):
+            raise UnavailableError("The database gave up on us; try again.") from failure
+        raise
 
 
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:

@@ -222,7 +222,10 @@ def _check(workspace: Workspace, new: NewRun, *, plan_only: bool) -> None:
         )
     _check_variables(new.variables)
     if new.terraform_version is not None:
-        parse_requirement(new.terraform_version)
+        try:
+            parse_requirement(new.terraform_version)
+        except InvalidError as failure:
+            _refuse(True, "terraform-version", str(failure))
 
 
 def _check_variables(variables: Sequence[RunVariable]) -> None:

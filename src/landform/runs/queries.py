@@ -79,14 +79,17 @@ async def structured(session: AsyncSession, phase_ids: Sequence[str]) -> dict[st
     return {row.id: row.structured_run_output_enabled for row in await session.execute(query)}
 
 
-async def state_ids(session: AsyncSession, run: Run) -> list[str]:
-    """Return the states that a run the caller could get wrote, oldest first."""
+async def state_ids(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the states that each of the runs wrote, oldest first; those that wrote none lack."""
     query = (
-        select(StateVersion.id)
-        .where(StateVersion.run_id == run.id, StateVersion.status == StateStatus.FINALIZED)
+        select(StateVersion.run_id, StateVersion.id)
+        .where(StateVersion.run_id.in_(run_ids), StateVersion.status == StateStatus.FINALIZED)
         .order_by(StateVersion.serial)
     )
-    return list(await session.scalars(query))
+    found: dict[str, list[str]] = {}
+    for run_id, state_id in await session.execute(query):
+        found.setdefault(run_id or "", []).append(state_id)
+    return found
 
 
 async def phases_of(
@@ -140,7 +143,8 @@ class RunFilter:
         if self.sources:
             found.append(Run.source.in_(self.sources))
         if self.text:
-            found.append(Run.id.startswith(self.text) | Run.message.icontains(self.text))
+            in_message = Run.message.icontains(self.text, autoescape=True)
+            found.append(Run.id.startswith(self.text, autoescape=True) | in_message)
         return found
 
 

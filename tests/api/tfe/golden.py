@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 DIRECTORY: Final = Path(__file__).with_name("golden")
-_ID: Final = re.compile(r"\b(?:[a-z]{2,5}|plan|apply|user|team|wsout)-[A-Za-z0-9]{16}\b")
+_ID: Final = re.compile(r"\b[a-z]{2,6}-[A-Za-z0-9]{16}\b")
 _MADE: Final = re.compile(r"\b(org|user|workspace|team)-\d+\b")
 _EVENT: Final = re.compile(r"\bre-\d+\b")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")

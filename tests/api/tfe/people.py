@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 import httpx2
@@ -12,11 +11,11 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.models import Team
-from landform.app import build, make_process
+from landform.app import make_process
 from landform.identity import tokens
 from landform.identity.actor import SYSTEM, ActorKind
 from landform.identity.models import User
-from landform.kit.crypto import KEY_BYTES, Keyring
+from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.storage import open_store
 from landform.organizations.models import Organization
@@ -125,26 +124,17 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Site]:
-    """Yield a site whose application is asked in this process."""
+async def open_site(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Site]:
+    """Yield a site whose application is asked in this process; `app` is shared by tests."""
     store = open_store("memory://", keyring)
     platform = Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
-    app = _wired()
     app.state.process = make_process(Settings(database_url=SecretStr(database_url)), platform)
     async with AsyncExitStack() as stack:
         transport = httpx2.ASGITransport(app=app)
         client = httpx2.AsyncClient(transport=transport, base_url="http://landform.test")
         yield Site(app, sessions, await stack.enter_async_context(client))
-
-
-@cache
-def _wired() -> FastAPI:
-    """Return the one application of all tests; to wire its routes takes longer than a test."""
-    keyring = Keyring(bytes(KEY_BYTES))
-    store = open_store("memory://", keyring)
-    sessions = Sessions()
-    platform = Platform(sessions=sessions, store=store, keyring=keyring, limits=Limits())
-    return build(make_process(Settings(), platform))
 
 
 def names(document: Mapping[str, Any], attribute: str = "name") -> list[str]:

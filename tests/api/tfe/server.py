@@ -67,6 +67,13 @@ class Server:
             token.expires_at = now() - timedelta(minutes=1)
         return Caller(actor.id, actor.name, secret, self.http)
 
+    async def read(self, path: str, **headers: str) -> Any:
+        """Return the document that the owner gets, whatever the oracle knows of it."""
+        given = {"Authorization": f"Bearer {self.owner.token}", **headers}
+        answer = await self.http.get(f"/api/v2/{path}", headers=given)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        return answer.json()
+
     def with_limits(self, **limits: Any) -> None:
         """Give the process other limits."""
         self.app.state.process = replace(self.process, **limits)
@@ -75,9 +82,7 @@ class Server:
 async def mint(world: World, actor: Actor) -> str:
     """Return the secret of a new token of a user."""
     async with transaction(world.platform.sessions) as session:
-        _, secret = await tokens.mint(
-            session, SYSTEM, owner_kind=ActorKind.USER, owner_id=actor.id
-        )
+        _, secret = await tokens.mint(session, SYSTEM, owner_kind=ActorKind.USER, owner_id=actor.id)
     return secret
 
 

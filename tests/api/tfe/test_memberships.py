@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 
 from landform.identity.actor import ActorKind
 from landform.kit.crypto import Keyring
@@ -22,8 +23,10 @@ LIST = f"organizations/acme/{KIND}"
 
 
 @pytest.fixture
-async def site(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Site]:
-    async with open_site(sessions, database_url, keyring) as opened:
+async def site(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Site]:
+    async with open_site(app, sessions, database_url, keyring) as opened:
         yield opened
 
 

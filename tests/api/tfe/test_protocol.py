@@ -20,9 +20,7 @@ async def test_discovery_says_where_each_service_is(server: Server) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     document = answer.json()
-    assert {key: document[key] for key in ("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2")} == {
-        key: f"{BASE}/api/v2/" for key in ("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2")
-    }
+    assert {key: document[key] for key in ("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2")} == dict.fromkeys(("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2"), f"{BASE}/api/v2/")
     assert document["modules.v1"] == f"{BASE}/api/registry/v1/modules/"
     assert document["providers.v1"] == f"{BASE}/api/registry/v1/providers/"
     assert document["login.v1"] == {

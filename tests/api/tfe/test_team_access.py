@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from fastapi import FastAPI
 
 from landform.access.models import Team
 from landform.access.permissions import (
@@ -47,8 +48,10 @@ class Place:
 
 
 @pytest.fixture
-async def place(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Place]:
-    async with open_site(sessions, database_url, keyring) as site:
+async def place(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Place]:
+    async with open_site(app, sessions, database_url, keyring) as site:
         ann, bob = await site.user("ann"), await site.user("bob")
         organization = await site.organization("acme", ann)
         project = await site.make(factories.make_project, organization, "shelf")

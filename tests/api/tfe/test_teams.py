@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 
 from landform.identity.actor import ActorKind
 from landform.kit.crypto import Keyring
@@ -9,8 +10,10 @@ from tests.api.tfe.people import Site, detail, ids, linkages, names, open_site, 
 
 
 @pytest.fixture
-async def site(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Site]:
-    async with open_site(sessions, database_url, keyring) as opened:
+async def site(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Site]:
+    async with open_site(app, sessions, database_url, keyring) as opened:
         yield opened
 
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from landform.identity.actor import ActorKind
 from landform.kit.clock import now, rfc3339
@@ -14,8 +15,10 @@ KIND = "authentication-tokens"
 
 
 @pytest.fixture
-async def site(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Site]:
-    async with open_site(sessions, database_url, keyring) as opened:
+async def site(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Site]:
+    async with open_site(app, sessions, database_url, keyring) as opened:
         yield opened
 
 

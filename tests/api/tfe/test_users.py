@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 
 from landform.identity import users
 from landform.identity.actor import ActorKind
@@ -14,8 +15,10 @@ OLD, NEW = "correct horse battery", "staple of another kind"
 
 
 @pytest.fixture
-async def site(sessions: Sessions, database_url: str, keyring: Keyring) -> AsyncIterator[Site]:
-    async with open_site(sessions, database_url, keyring) as opened:
+async def site(
+    app: FastAPI, sessions: Sessions, database_url: str, keyring: Keyring
+) -> AsyncIterator[Site]:
+    async with open_site(app, sessions, database_url, keyring) as opened:
         yield opened
 
 

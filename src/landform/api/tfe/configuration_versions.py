@@ -12,7 +12,7 @@ from landform.api.jsonapi.inputs import Input
 from landform.api.jsonapi.naming import Kebab
 from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.configurations import queries, service
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.configurations.service import NewConfiguration
@@ -51,7 +51,7 @@ class ConfigurationVersionAttributes(Attributes[ConfigurationVersion]):
 
 
 async def _by_ids(ids: Sequence[str], context: Context) -> list[ConfigurationVersion]:
-    return [await queries.get(context.session, context.actor, each) for each in ids]
+    return await seen(lambda each: queries.get(context.session, context.actor, each), ids)
 
 
 CONFIGURATION_VERSIONS = Resource[ConfigurationVersion, Context](

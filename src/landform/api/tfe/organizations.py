@@ -19,7 +19,7 @@ from landform.api.jsonapi import (
     ToOne,
     reads,
 )
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.organizations.models import Organization
 from landform.organizations.service import OrganizationSettings
 from landform.runs import queries as runs
@@ -74,6 +74,12 @@ async def _prepare(rows: Sequence[Organization], context: Context) -> None:
         context.held[row.id] = await permissions(context.session, context.actor, place)
 
 
+async def _by_ids(names: Sequence[str], context: Context) -> list[Organization]:
+    return await seen(
+        lambda name: organizations.by_name(context.session, context.actor, name), names
+    )
+
+
 ORGANIZATIONS = Resource[Organization, Context](
     TFE,
     "organizations",
@@ -84,6 +90,7 @@ ORGANIZATIONS = Resource[Organization, Context](
         ToOne("entitlement_set", "entitlement-sets", id="id"),
     ],
     url="/api/v2/organizations/{id}",
+    by_ids=_by_ids,
     prepare=_prepare,
     filters=("search[name]",),
 )

@@ -95,6 +95,13 @@ async def _prepare(phases: Sequence[RunPhase], context: Context) -> None:
     context.structured.update(enabled)
 
 
+async def _prepare_applies(applies: Sequence[RunPhase], context: Context) -> None:
+    await _prepare(applies, context)
+    context.states_of.update(
+        await queries.state_ids(context.session, [apply.run_id for apply in applies])
+    )
+
+
 PLANS = Resource[RunPhase, Context](
     TFE,
     "plans",
@@ -113,7 +120,7 @@ APPLIES = Resource[RunPhase, Context](
     ],
     url="/api/v2/applies/{id}",
     by_ids=_by_ids,
-    prepare=_prepare,
+    prepare=_prepare_applies,
 )
 
 
@@ -129,8 +136,7 @@ async def read_plan(
 async def read_apply(
     phase_id: str, query: Annotated[Query, Depends(APPLIES.query)], context: CurrentContext
 ) -> Response:
-    apply, run = await queries.get_phase(context.session, context.actor, phase_id, Phase.APPLY)
-    context.states_of[run.id] = await queries.state_ids(context.session, run)
+    apply, _ = await queries.get_phase(context.session, context.actor, phase_id, Phase.APPLY)
     return await APPLIES.one(apply, query, context)
 
 

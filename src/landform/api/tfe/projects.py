@@ -19,7 +19,7 @@ from landform.api.jsonapi import (
     ToOne,
     reads,
 )
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.api.tfe.workspaces import BINDINGS, TAG_BINDINGS, BindingList, TagPair
 from landform.organizations.models import Organization
 from landform.workspaces import organizations, projects, tags
@@ -68,7 +68,7 @@ async def _prepare(rows: Sequence[Project], context: Context) -> None:
 
 
 async def _by_ids(ids: Sequence[str], context: Context) -> list[Project]:
-    return [await projects.get_project(context.session, context.actor, each) for each in ids]
+    return await seen(lambda each: projects.get_project(context.session, context.actor, each), ids)
 
 
 PROJECTS = Resource[Project, Context](

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -16,7 +16,7 @@ from landform.api.jsonapi.inputs import Input
 from landform.api.jsonapi.naming import Kebab
 from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.edge.signed_urls import Deed
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions
@@ -96,10 +96,11 @@ class StateVersionOutputAttributes(Attributes[StateOutput]):
 
 
 async def _by_ids(ids: Sequence[str], context: Context) -> list[StateVersion]:
-    return [
-        await queries.get(context.session, context.actor, each, permission=Permission.READ_OUTPUTS)
-        for each in ids
-    ]
+    def read(each: str) -> Awaitable[StateVersion]:
+        permission = Permission.READ_OUTPUTS
+        return queries.get(context.session, context.actor, each, permission=permission)
+
+    return await seen(read, ids)
 
 
 async def _prepare(states: Sequence[StateVersion], context: Context) -> None:
