@@ -221,11 +221,17 @@ def _check(workspace: Workspace, new: NewRun, *, plan_only: bool) -> None:
             f"{address[:80]!r} is not a resource address.",
         )
     _check_variables(new.variables)
-    if new.terraform_version is not None:
-        try:
-            parse_requirement(new.terraform_version)
-        except InvalidError as failure:
-            _refuse(True, "terraform-version", str(failure))
+    _check_version(new)
+
+
+def _check_version(new: NewRun) -> None:
+    if new.terraform_version is None:
+        return
+    try:
+        parse_requirement(new.terraform_version)
+    except InvalidError as failure:
+        pointer = "/data/attributes/terraform-version"
+        raise InvalidError(str(failure), pointer=pointer) from None
 
 
 def _check_variables(variables: Sequence[RunVariable]) -> None:

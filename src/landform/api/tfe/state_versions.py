@@ -22,10 +22,13 @@ from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions
 from landform.kit.errors import InvalidError, MalformedError
 from landform.kit.storage import Store
+from landform.runs import queries as runs
+from landform.runs.models import Run
 from landform.states import queries, service
 from landform.states.models import StateOutput, StateStatus, StateVersion
 from landform.states.service import Announcement
 from landform.workspaces import queries as workspaces
+from landform.workspaces.models import Workspace
 
 router = new_router()
 
@@ -179,7 +182,7 @@ async def create(
 ) -> Response:
     session, sent = context.session, body.attributes
     workspace = await workspaces.get(session, context.actor, workspace_id)
-    run = body.one("run")
+    run = await _run(body, workspace, context)
     announcement = Announcement(
         serial=sent.serial,
         md5=sent.md5,
@@ -276,6 +279,21 @@ async def read_output(
     output = await queries.output(context.session, context.actor, output_id)
     context.shown_output = output.id
     return await OUTPUTS.one(output, query, context)
+
+
+async def _run(
+    body: Body[CreateStateVersion], workspace: Workspace, context: Context
+) -> Run | None:
+    """Return the run that the state is said to come from, which must be the workspace's."""
+    linked = body.one("run")
+    if linked is None:
+        return None
+    run = await runs.get(context.session, context.actor, linked.id)
+    if run.workspace_id != workspace.id:
+        raise InvalidError(
+            f"Run {run.id} belongs to another workspace.", pointer="/data/relationships/run"
+        )
+    return run
 
 
 def _with_interval(answer: Response) -> Response:
