@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.faults.gate import Gate
 
@@ -25,25 +26,34 @@ def pack(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def gated(gate: Gate, name: str, objects: Sequence[str] = ("one",), *, lines: int = 0) -> bytes:
+def gated(
+    gate: Gate,
+    name: str,
+    objects: Sequence[str] = ("one",),
+    *,
+    lines: int = 0,
+    markers: Path | None = None,
+) -> bytes:
     """Return a configuration that asks at `plan/NAME`, and for each object at `apply/NAME/OBJECT`.
 
     The objects are made one after another, and made anew whenever `name` is another.
 
     Args:
         lines: written to the log by each object, before it asks.
+        markers: a file to which each object adds its name; only without a sandbox it can.
     """
     parts = [_READ.replace("ADDRESS", f"http://127.0.0.1:{gate.port}/plan/{name}")]
     before = "data.terraform_remote_state.outside"
     for each in objects:
-        parts.append(_object(gate, name, each, before, lines))
+        mark = f"echo {each} >> {markers};" if markers else ""
+        parts.append(_object(gate, name, each, before, lines, mark))
         before = f"terraform_data.{each}"
     return pack({"main.tf": "\n".join(parts)})
 
 
-def _object(gate: Gate, name: str, each: str, before: str, lines: int) -> str:
+def _object(gate: Gate, name: str, each: str, before: str, lines: int, mark: str) -> str:
     ask = (
-        f"for i in $(seq {lines}); do echo {name} {each} line $i; done;"
+        f"{mark}for i in $(seq {lines}); do echo {name} {each} line $i; done;"
         f" exec 3<>/dev/tcp/127.0.0.1/{gate.port};"
         f" printf 'GET /apply/{name}/{each} HTTP/1.0\\r\\n\\r\\n' >&3;"
         " read -r answer <&3; [[ $answer == *200* ]]"

@@ -163,6 +163,17 @@ class Platform:
         if not self.server.is_alive:
             self.start_server()
 
+    @contextmanager
+    def workers_with(self, **settings: str) -> Iterator[None]:
+        """Have only workers that were started with these settings, as long as the context lasts."""
+        before, self.settings = self.settings, {**self.settings, **settings}
+        try:
+            self._replace_workers()
+            yield
+        finally:
+            self.settings = before
+            self._replace_workers()
+
     def worker_of(self, run_id: str) -> Part:
         """Return the worker that has the run's plan or apply now."""
         (row,) = self.rows(
@@ -215,6 +226,13 @@ class Platform:
                 session, SYSTEM, owner_kind=ActorKind.USER, owner_id=admin.id
             )
         await engine.dispose()
+
+    def _replace_workers(self) -> None:
+        for worker in self.workers:
+            if worker.is_alive:
+                worker.thaw()
+                worker.kill()
+        self.restore()
 
     def _start_workers(self, count: int, settings: Mapping[str, str]) -> list[Part]:
         started = [self._start("worker", **settings) for _ in range(count)]

@@ -6,7 +6,7 @@ from tests.cli.command import eventually
 from tests.faults.client import Client, addresses
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
-from tests.faults.platform import RECOVERY_S, Platform
+from tests.faults.platform import RECOVERY_S, Platform, since
 
 
 def test_a_plan_whose_worker_was_killed_is_made_by_another(
@@ -102,3 +102,28 @@ def test_other_workspaces_go_on_when_a_worker_is_killed(
     for run in runs:
         client.wait(run, "planned", within_s=RECOVERY_S)
         assert client.act(run, "discard") == 202
+
+
+def test_the_last_snapshot_of_a_killed_apply_is_kept_and_what_came_after_it_is_listed(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"apply/{name}/two", f"apply/{name}/four")
+    archive = gated(gate, name, ("one", "two", "three", "four"))
+    run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
+    visit = gate.wait_for(f"apply/{name}/two")
+    # Terraform hands over a state in the middle of an apply at most every 20 s.
+    eventually(lambda: since(visit.began) > 20.5, within_s=25)
+    gate.open(f"apply/{name}/two")
+    gate.wait_for(f"apply/{name}/four")
+    eventually(lambda: client.state(workspace) is not None, within_s=10)
+    eventually(lambda: "three: Creation complete" in client.text_log(run), within_s=10)
+    platform.worker_of(run).kill()
+
+    client.wait(run, "errored", within_s=RECOVERY_S)
+    kept = addresses(client.state(workspace))
+    listed = {each["address"] for each in client.apply(run)["maybe-not-in-state"]}
+    assert "terraform_data.one" in kept
+    assert "terraform_data.four" in listed
+    assert kept | listed == {f"terraform_data.{each}" for each in ("one", "two", "three", "four")}
+    assert not kept & listed
+    assert client.post(f"/workspaces/{workspace}/actions/force-unlock").status_code == 200

@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final, TypeAlias
 
 import psycopg
-import psycopg.conninfo
-from sqlalchemy import DateTime, Enum, MetaData, Text, exc, func, select
+from sqlalchemy import DateTime, Enum, MetaData, Text, exc, func, make_url, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -69,10 +68,11 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     else from the rows it holds. So the server ends a transaction that says nothing for a while;
     ours have no reason to, as they wait for nothing but the database.
     """
-    given = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+    address = make_url(sqlalchemy_url(url))
+    given = " ".join(address.normalized_query.get("options", ()))
     options = f"{given} -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
     return create_async_engine(
-        sqlalchemy_url(url),
+        address,
         pool_size=pool_size,
         max_overflow=10,
         pool_pre_ping=True,
