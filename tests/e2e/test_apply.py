@@ -82,9 +82,6 @@ def test_outputs_alone_are_changes(organization: Organization) -> None:
     assert organization.workspace().outputs() == {"one": 1}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="execution: the CLI leaves out the first three lines of an apply's log"
-)
 def test_an_apply_that_has_little_to_say_says_it(organization: Organization) -> None:
     terraform = organization.initialized('output "one" {\n  value = 1\n}\n')
     done = terraform.ok("apply", "-auto-approve")

@@ -107,7 +107,6 @@ def test_caches_and_overrides_of_the_directory_do_no_harm(organization: Organiza
     assert '+ input = "of an override"' in done.said
 
 
-@pytest.mark.xfail(strict=True, reason="execution: init wants to migrate it, and cannot ask")
 @pytest.mark.parametrize("name", ["terraform.tfstate", "terraform.tfstate.d/old/terraform.tfstate"])
 def test_state_that_was_left_in_the_directory_does_no_harm(
     organization: Organization, name: str

@@ -46,9 +46,6 @@ def test_a_run_is_shown_from_plan_to_outputs(organization: Organization, output:
         assert text in done.said, done
 
 
-@pytest.mark.xfail(
-    strict=True, reason="execution: the CLI leaves out the first three lines of an apply's log"
-)
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 def test_everything_an_apply_does_is_shown(organization: Organization, output: Output) -> None:
     organization.make_workspace(structured_run_output_enabled=output.structured)

@@ -199,6 +199,16 @@ output "o" { value = "${var.password}-${var.map.inner}" }
 KEY = "-----BEGIN KEY-----\nMIIabcdefghijklmnop\nqrstuvwxyz0123456789\n-----END KEY-----\n"
 
 
+@pytest.mark.parametrize("stream", LogStream)
+async def test_clients_miss_nothing_when_they_leave_out_three_lines_of_an_applys_log(
+    plane: Recorder, host: Host, stream: LogStream
+) -> None:
+    await run_phase(apply_job(), plane, host=host)  # of a run that has no plan
+    lines = plane.text(apply_job(), stream).splitlines()
+    assert "Terraform v1.11.4" in lines[0]
+    assert lines[3:] == ["", "Error: The run has no plan to apply. Start a new run."]
+
+
 async def test_sensitive_values_are_in_no_log_and_no_redacted_plan(
     plane: Recorder, host: Host, configure: Configure
 ) -> None:

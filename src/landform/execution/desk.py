@@ -6,7 +6,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, TypeVar
@@ -31,6 +30,8 @@ LOCK_FILE: Final = ".terraform.lock.hcl"
 _OVERRIDE: Final = "zz_landform_override.tf"
 _OVERRIDING: Final = re.compile(r"(?:(?P<stem>.*)_)?override\.(?:tf|tofu)(?:\.json)?", re.DOTALL)
 _BACKEND: Final = 'terraform {\n  backend "http" {}\n}\n'
+# State that a directory was applied with before: init would ask whether to take it over.
+_LEFTOVERS: Final = ("errored.tfstate", "terraform.tfstate", "terraform.tfstate.d")
 _CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _JSON_INIT: Final = {Tool.TERRAFORM: (1, 9), Tool.TOFU: (1, 7)}
 
@@ -192,9 +193,12 @@ def _clean(cwd: Path) -> None:
                 entry.unlink()
             elif entry.name != "modules":
                 shutil.rmtree(entry)
-    for path in (cwd / "errored.tfstate", *cwd.glob(f"{Path(_OVERRIDE).stem}.*")):
-        with suppress(FileNotFoundError, IsADirectoryError):
-            path.unlink()
+    old = (*(cwd / name for name in _LEFTOVERS), *cwd.glob(f"{Path(_OVERRIDE).stem}.*"))
+    for path in old:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _override_name(cwd: Path) -> str:

@@ -12,6 +12,8 @@ from landform.execution import messages
 from landform.execution.patience import insist
 from landform.execution.process import CUT
 from landform.execution.redaction import Redactor
+from landform.toolchain import places
+from landform.toolchain.versions import Tool
 
 log = structlog.get_logger()
 
@@ -49,12 +51,29 @@ class PhaseLog:
         every_s: float,
         on_lost: Callable[[], None],
     ) -> None:
+        self._job = job
         self._redactor = redactor
         self._greeted = False
         self._channels = {
             stream: _Channel(job, plane, stream, every_s=every_s, on_lost=on_lost)
             for stream in LogStream
         }
+
+    async def open(self) -> None:
+        """Say what is run, before anything else is said.
+
+        Command lines do not show the first three lines of an apply's log, taking them to be these,
+        which the plan's log had already.
+        """
+        self._greeted = True
+        name = "OpenTofu" if self._job.tool is Tool.TOFU else "Terraform"
+        lines = (
+            f"{name} v{self._job.version}",
+            f"on {places.platform()}",
+            f"Applying the plan of {self._job.run_id}",
+        )
+        await self._write(LogStream.JSON, [messages.line(text) for text in lines])
+        await self._write(LogStream.TEXT, [text.encode() for text in lines])
 
     async def messages(self, lines: list[bytes], *, planning: bool) -> Heard:
         """Write what the tool says with `-json`; return it as it was written."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from landform.kit.clock import now, rfc3339
+
 _NOT_IN_PLAN: Final = frozenset({"planned_change", "resource_drift", "change_summary", "outputs"})
 _NEVER: Final = frozenset({"refresh_complete", "provision_complete"})
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -43,6 +45,18 @@ def as_text(message: Mapping[str, Any], *, planning: bool) -> str:
     if kind == "outputs":
         return _outputs(message.get("outputs") or {})
     return text
+
+
+def line(text: str) -> bytes:
+    """Return `text` as a message of the platform's own."""
+    message = {
+        "@level": "info",
+        "@message": text,
+        "@module": "landform.ui",
+        "@timestamp": rfc3339(now()),
+        "type": "log",
+    }
+    return json.dumps(message, separators=(",", ":")).encode()
 
 
 def where(diagnostic: Mapping[str, Any]) -> str:

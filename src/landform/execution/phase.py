@@ -77,6 +77,8 @@ class _Attempt:
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self) -> PhaseResult:
+        if self._job.phase is Phase.APPLY:
+            await self._log.open()
         result = await self._outcome()
         self._timer.cancel()
         if self._halt.cause is Cause.LOST:
