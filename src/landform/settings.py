@@ -21,6 +21,8 @@ class Settings(BaseSettings):
         worker_slots: phases one worker runs at a time.
         toolchain_dir: where an operator keeps terraform and tofu binaries.
         toolchain_offline: never download.
+        egress_allow: what beside the public network users may have the platform call:
+            networks and host names, with or without a port, between commas.
     """
 
     model_config = SettingsConfigDict(env_prefix="LANDFORM_", extra="ignore")
@@ -51,3 +53,4 @@ class Settings(BaseSettings):
     toolchain_offline: bool = False
     terraform_mirror: str = ""
     tofu_mirror: str = ""
+    egress_allow: str = ""

@@ -11,6 +11,7 @@ from landform.organizations import models as organizations
 from landform.runs import models as runs
 from landform.states import models as states
 from landform.variables import models as variables
+from landform.vcs import models as vcs
 from landform.workspaces import models as workspaces
 
 METADATA = Base.metadata
@@ -28,5 +29,6 @@ __all__ = [
     "runs",
     "states",
     "variables",
+    "vcs",
     "workspaces",
 ]

@@ -57,6 +57,8 @@ class Permission(StrEnum):
     MANAGE_OWNERS = "manage the owners team"
     SEE_SECRET_TEAMS = "see secret teams"  # noqa: S105 - a phrase
     MANAGE_ORGANIZATION_TOKEN = "manage the organization's token"  # noqa: S105 - a phrase
+    MANAGE_VCS = "manage VCS connections"
+    USE_VCS = "see and use VCS connections"
 
 
 EVERYTHING: Final[Permissions] = frozenset(Permission)
@@ -193,12 +195,14 @@ MANAGE_PROJECTS: Final = "manage-projects"
 _MEMBERSHIP: Final = frozenset({Permission.MANAGE_MEMBERSHIP})
 _TEAMS: Final = _MEMBERSHIP | {Permission.MANAGE_TEAMS}
 _ALL_PROJECTS: Final = _PROJECT_ADMIN | {Permission.CREATE_PROJECT}
+_USE_VCS: Final = frozenset({Permission.USE_VCS})
+_VCS: Final = _USE_VCS | {Permission.MANAGE_VCS}
 
 ORGANIZATION_ACCESS: Final[Mapping[str, Permissions]] = {
     "read-workspaces": _READ,
     "read-projects": PROJECT_SETTINGS["read"],
-    MANAGE_WORKSPACES: _ADMIN,  # and IN_DEFAULT_PROJECT
-    MANAGE_PROJECTS: _ALL_PROJECTS,
+    MANAGE_WORKSPACES: _ADMIN | _USE_VCS,  # and IN_DEFAULT_PROJECT
+    MANAGE_PROJECTS: _ALL_PROJECTS | _USE_VCS,
     "manage-membership": _MEMBERSHIP,
     "manage-teams": _TEAMS,
     "manage-organization-access": _TEAMS | {Permission.MANAGE_ORGANIZATION_ACCESS},
@@ -208,7 +212,7 @@ ORGANIZATION_ACCESS: Final[Mapping[str, Permissions]] = {
     "manage-agent-pools": RUNS["read"] | PROJECT_SETTINGS["read"],
     "delegate-policy-overrides": NOTHING,
     "manage-run-tasks": NOTHING,
-    "manage-vcs-settings": NOTHING,
+    "manage-vcs-settings": _VCS,
     "manage-modules": NOTHING,
     "manage-providers": NOTHING,
     "manage-public-modules": NOTHING,
@@ -232,6 +236,7 @@ ORGANIZATION_TOKEN: Final[Permissions] = (
     _READ
     | _ALL_PROJECTS
     | _TEAMS
+    | _VCS
     | ANY_TEAM
     | {Permission.MANAGE_ORGANIZATION_ACCESS, Permission.SEE_SECRET_TEAMS}
 ) - {

@@ -1,0 +1,1 @@
+"""Connections to places that keep repositories: sign-in, credentials, hooks and deliveries."""

@@ -1,0 +1,67 @@
+"""What happens to connections, hooks and deliveries."""
+
+from dataclasses import dataclass
+
+from landform.kit.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionCreated(Event):
+    """A connection was made; its subject is the connection."""
+
+    name: str
+    kind: str
+    sign_in: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionUpdated(Event):
+    """Settings changed; `changed` names which, never their values."""
+
+    name: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOpened(Event):
+    """Somebody set out to sign in at the provider."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionEstablished(Event):
+    """The provider gave its first token, or one after the connection was broken."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionBroken(Event):
+    """The connection stopped working; `reason` says what an administrator must do."""
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionDeleted(Event):
+    """A connection, its hooks and its credentials are gone."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryReceived(Event):
+    """A provider delivered something; its subject is the delivery."""
+
+    hook_id: str
+    event: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRepeated(Event):
+    """Somebody had a delivery looked at again."""
+
+    hook_id: str

@@ -1,0 +1,464 @@
+"""What every VCS provider can do. One module each in `providers/`; KINDS there lists them.
+
+A provider object is made for one connection and one piece of work (`connections.open_provider`)
+and keeps nothing but its HTTP client. It talks to the network: never call it inside a
+transaction. Every method that does raises, beside what it says itself:
+
+- SignInNeededError: the credentials no longer hold; only a person can get new ones.
+- NotAllowedError: the connection's identity lacks a permission; the text names it.
+- NoSuchRepositoryError: it is not there, or may not be seen: providers answer alike.
+- ProviderRefusedError: the provider finds the request, or the connection's settings, wrong.
+- ProviderAwayError: no answer, throttled, or not understood; may be tried again.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from landform.kit.egress import Outbound
+from landform.vcs.changes import Delivery, PullRequest
+from landform.vcs.kinds import Kind, SignIn
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a provider needs to know of its connection, in clear.
+
+    Attributes:
+        endpoint: web and token base; empty: the provider's public one.
+        api_url: REST base; empty: the provider's public one, or derived from `endpoint`.
+        account: organization, collection, group or workspace at the provider, where one is
+            needed to list anything.
+        tenant: the Entra tenant, for Azure.
+        callback_url: where a person is sent back to, exactly as registered.
+        client_secret: of the application; the token or password of ways that have just one.
+        private_key: PEM: of an app, a certificate or SSH.
+        certificate: PEM, beside a private key.
+        username: for git over HTTPS with a password, and for SSH.
+        known_hosts: lines of a known_hosts file that pin an SSH server's keys.
+    """
+
+    connection_id: str
+    organization_id: str
+    kind: Kind
+    sign_in: SignIn
+    endpoint: str = ""
+    api_url: str = ""
+    account: str = ""
+    tenant: str = ""
+    client_id: str = ""
+    callback_url: str = ""
+    username: str = ""
+    known_hosts: str = ""
+    certificate: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """What a provider gave us to show it.
+
+    Attributes:
+        expires_at: None when it does not expire, or nobody can know.
+        refresh_token: replaces the one before it, which may be dead from now on; empty when the
+            grant has none.
+        scopes: as the provider says they were granted; empty when it does not say.
+    """
+
+    value: str = field(repr=False)
+    expires_at: datetime | None = None
+    refresh_token: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ()
+
+
+class TokenSource(Protocol):
+    """Gives the connection's token, fetched or refreshed when it must be."""
+
+    async def __call__(self, *, refused: str = "") -> Token:
+        """Return a token to show now.
+
+        Args:
+            refused: the one the provider did not accept: give another.
+
+        Raises:
+            SignInNeededError: there is no other to be had.
+        """
+        ...
+
+
+Assertions: TypeAlias = Callable[[str, str], Awaitable[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What a provider may use of its process.
+
+    Attributes:
+        http: the way out to what users name.
+        imds: the way out to `imds_url` alone, which only the operator names.
+        entra_url: where Microsoft Entra is, `https://login.microsoftonline.com`.
+        imds_url: where a managed identity's tokens are, `http://169.254.169.254`.
+        assertion: signs as our own issuer, given subject and audience.
+    """
+
+    http: Outbound
+    imds: Outbound
+    entra_url: str
+    imds_url: str
+    assertion: Assertions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Generic[T]):
+    """One page of what a provider lists.
+
+    Attributes:
+        following: give it back to get the next page; empty: this is the last.
+    """
+
+    items: Sequence[T]
+    following: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """An organization or project of a provider; `id` is what the provider's API takes."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A repository.
+
+    Attributes:
+        id: the provider's, the only identity it has here: names and URLs change.
+        identifier: what people and TFE call it: `acme/infra`, `acme/Cloud Team/_git/infra`.
+        default_branch: without `refs/heads/`; empty when the repository is.
+        clone_url: HTTPS, without a user in it.
+        is_disabled: the provider refuses to serve it.
+    """
+
+    id: str
+    name: str
+    identifier: str
+    clone_url: str
+    ssh_url: str = ""
+    web_url: str = ""
+    default_branch: str = ""
+    organization: str = ""
+    project_id: str = ""
+    project_name: str = ""
+    is_private: bool = True
+    is_disabled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ref:
+    """A branch or a tag, without `refs/heads/` or `refs/tags/`, and the commit it is at."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """A commit, for people."""
+
+    sha: str
+    message: str = ""
+    author_name: str = ""
+    author_email: str = ""
+    url: str = ""
+    authored_at: datetime | None = None
+
+
+class State(StrEnum):
+    """The state of a status; each provider has its own words for them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ERRORED = "errored"
+    CANCELED = "canceled"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What is shown beside a commit or a pull request; the newest of a context counts.
+
+    Attributes:
+        genre: the first half of its name where the provider has two: `Landform`.
+        name: tells the statuses of one commit apart: `acme/network`. Policies require it by
+            genre and name, so neither may change.
+        description: one line; cut to what the provider takes.
+        url: where its link leads.
+    """
+
+    state: State
+    name: str
+    description: str
+    url: str
+    genre: str = "Landform"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What the connection may do, found by asking. None: cannot be known without doing it.
+
+    Attributes:
+        identity: who we are to the provider.
+        lacking: for each thing it may not do, what an administrator must do about it.
+    """
+
+    identity: str = ""
+    listing: bool | None = None
+    hooks: bool | None = None
+    statuses: bool | None = None
+    comments: bool | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteHook:
+    """One hook (or subscription) at the provider; a repository may need several for its events.
+
+    Attributes:
+        is_enabled: False when the provider or somebody has switched it off.
+        detail: in the provider's words, why it is off or on probation.
+    """
+
+    id: str
+    event: str = ""
+    url: str = ""
+    is_enabled: bool = True
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloneCredentials:
+    """How git may fetch a repository. Never put these in an argument, a URL or a config file.
+
+    Attributes:
+        url: to clone, without a user.
+        scope: only addresses that begin with this may be sent the password.
+        ssh_key: PEM; when there is one, the URL is SSH and `known_hosts` are the only keys
+            to trust.
+        rewrites: addresses of the same provider by what should be fetched instead, for
+            submodules: `git@ssh.dev.azure.com:v3/acme/` → `https://dev.azure.com/acme/`.
+        expires_at: after this, ask again; a long fetch with submodules may outlive it.
+    """
+
+    url: str
+    scope: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ssh_key: str = field(default="", repr=False)
+    known_hosts: str = ""
+    rewrites: Mapping[str, str] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a person is sent to the provider with.
+
+    Attributes:
+        state: comes back with them; empty for the URL people paste from documentation.
+        challenge: of PKCE (S256), for providers that know it.
+    """
+
+    state: str = ""
+    challenge: str = ""
+
+
+class VcsProvider(Protocol):
+    """One kind of host, signed in as one connection."""
+
+    # ── signing in ──────────────────────────────────────────────────────────────────────────────
+
+    def authorize_url(self, ask: Ask) -> str:
+        """Return where a person grants us access.
+
+        Raises:
+            ConflictError: this connection's way to sign in needs nobody.
+        """
+        ...
+
+    async def exchange(self, code: str, *, verifier: str = "") -> Token:
+        """Trade the code a person came back with; `verifier` is of PKCE."""
+        ...
+
+    async def renew(self, refresh_token: str) -> Token:
+        """Get a new token by whatever way needs nobody; `refresh_token` may be empty."""
+        ...
+
+    async def capabilities(self) -> Capabilities:
+        """Ask the provider who we are and what we may do."""
+        ...
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+    async def organizations(self, *, search: str = "", page: str = "") -> Listing[Named]:
+        """List what `Setup.account` can be."""
+        ...
+
+    async def projects(
+        self, organization: str, *, search: str = "", page: str = ""
+    ) -> Listing[Named]:
+        """List the groups of repositories in an organization; empty where there is no such."""
+        ...
+
+    async def repositories(
+        self, organization: str = "", project: str = "", *, search: str = "", page: str = ""
+    ) -> Listing[Repository]:
+        """List the repositories we may see."""
+        ...
+
+    async def repository(self, reference: str) -> Repository:
+        """Find a repository by its id, its identifier or any form of its URL.
+
+        Raises:
+            InvalidError: `reference` is of none of these forms, or of another host.
+        """
+        ...
+
+    async def branches(
+        self, repository: Repository, *, search: str = "", page: str = ""
+    ) -> Listing[Ref]:
+        """List branches, by name."""
+        ...
+
+    async def tags(
+        self, repository: Repository, *, search: str = "", page: str = ""
+    ) -> Listing[Ref]:
+        """List tags, by name; an annotated one with the commit it is on."""
+        ...
+
+    async def branch(self, repository: Repository, name: str) -> Ref | None:
+        """Return the branch of exactly this name."""
+        ...
+
+    async def tag(self, repository: Repository, name: str) -> Ref | None:
+        """Return the tag of exactly this name, peeled to its commit."""
+        ...
+
+    async def commit(self, repository: Repository, sha: str) -> Commit:
+        """Return a commit by its whole or abbreviated id."""
+        ...
+
+    async def pull_request(self, repository: Repository, number: int) -> PullRequest:
+        """Return a pull request as it now is; its `action` is by its status."""
+        ...
+
+    async def open_pull_requests(self, repository: Repository) -> Sequence[PullRequest]:
+        """Return all open pull requests: for polling."""
+        ...
+
+    async def changed_paths(
+        self, repository: Repository, before: str, after: str
+    ) -> frozenset[str] | None:
+        """Return every path that differs, both names of a moved one; None: more than it can tell.
+
+        Paths have no leading slash and are of files, not directories.
+        """
+        ...
+
+    async def pull_request_paths(
+        self, repository: Repository, number: int
+    ) -> frozenset[str] | None:
+        """Return every path a pull request changes against where it left its target."""
+        ...
+
+    # ── telling ─────────────────────────────────────────────────────────────────────────────────
+
+    async def set_commit_status(self, repository: Repository, sha: str, status: Status) -> None:
+        """Show a status on a commit."""
+        ...
+
+    async def set_pull_request_status(
+        self, repository: Repository, number: int, sha: str, status: Status
+    ) -> None:
+        """Show a status on a pull request at `sha`, where it has its own beside the commit's."""
+        ...
+
+    async def upsert_comment(
+        self,
+        repository: Repository,
+        number: int,
+        text: str,
+        *,
+        comment_id: str = "",
+        needs_attention: bool = False,
+    ) -> str:
+        """Write a comment under a pull request, or change ours; return its id for the next time.
+
+        One that is gone is written anew.
+
+        Args:
+            comment_id: what an earlier call returned.
+            needs_attention: keep it open where comments can be resolved.
+        """
+        ...
+
+    # ── hooks ───────────────────────────────────────────────────────────────────────────────────
+
+    async def ensure_hooks(
+        self, repository: Repository, *, url: str, secret: str
+    ) -> Sequence[RemoteHook]:
+        """Have exactly one working hook per event on `url`, with this secret; return them.
+
+        Makes what lacks, changes what differs, switches on what is off, and removes doubles.
+
+        Raises:
+            NotAllowedError: the identity may not manage hooks; the text says how to allow it.
+        """
+        ...
+
+    async def hooks(self, repository: Repository, *, url: str) -> Sequence[RemoteHook]:
+        """Return the hooks at the provider that call `url`."""
+        ...
+
+    async def delete_hooks(self, repository: Repository, *, url: str) -> None:
+        """Remove the hooks that call `url`; those already gone count as removed."""
+        ...
+
+    # ── git ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def clone_credentials(self, repository: Repository) -> CloneCredentials:
+        """Return how git may fetch it now; ask again for each fetch."""
+        ...
+
+
+class DeliveryReader(Protocol):
+    """How a kind of provider proves and words its deliveries; needs no connection."""
+
+    KEPT_HEADERS: frozenset[str]  # lower case; only these are stored
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bool:
+        """Tell, in constant time and before anything is parsed, if a delivery knows a secret."""
+        ...
+
+    def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Return what a repeated delivery has the same of; empty when there is no such thing.
+
+        Raises:
+            MalformedError: the body is not what this provider sends.
+        """
+        ...
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Return what it says.
+
+        Raises:
+            MalformedError: the body is not what this provider sends.
+        """
+        ...
