@@ -4,6 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -53,9 +54,16 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database of the test's own, with empty tables, gone afterwards."""
+    with own_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def own_database(server_url: str) -> Iterator[str]:
+    """Yield the URL of a new database with empty tables, on the server of `postgres_server`."""
     name = f"own_{next(_NUMBERS)}"
-    yield _copy(postgres_server, name)
-    _as_superuser(postgres_server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
+    yield _copy(server_url, name)
+    _as_superuser(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
 
 
 @pytest.fixture(scope="session")

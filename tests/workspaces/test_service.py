@@ -204,7 +204,7 @@ async def test_workspaces_are_created_by_who_may_in_that_project(
     project = await make_project(session, organization)
     actor = await make_actor(session, project, level, custom)
     settings = WorkspaceSettings(name="net")
-    with pytest.raises(NotFoundError, match="no project"):
+    with pytest.raises(ForbiddenError, match="name a project in which you have it"):
         await service.create_workspace(session, actor, organization, settings)
     if allowed:
         workspace = await service.create_workspace(

@@ -110,15 +110,19 @@ async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
         NotFoundError: there is none, or `actor` may not know of it.
         ForbiddenError: `actor` may know of its owner, but not manage its tokens.
     """
+    missing = NotFoundError(f"There is no token {token_id}.")
     token = await session.get(ApiToken, token_id)
     if token is None:
-        raise NotFoundError(f"There is no token {token_id}.")
-    if token.team_id is not None:
-        await _require_for_team(session, actor, await session.get_one(Team, token.team_id))
-    elif token.organization_id is not None:
-        await _require_for_organization(session, actor, token.organization_id)
-    else:
-        await tokens.get(session, actor, token_id)
+        raise missing
+    try:
+        if token.team_id is not None:
+            await _require_for_team(session, actor, await session.get_one(Team, token.team_id))
+        elif token.organization_id is not None:
+            await _require_for_organization(session, actor, token.organization_id)
+        else:
+            await tokens.get(session, actor, token_id)
+    except NotFoundError:
+        raise missing from None  # else the failure would name the owner, and so tell of the token
     return token
 
 

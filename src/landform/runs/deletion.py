@@ -3,6 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.permissions import Permission
+from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit.errors import ConflictError
 from landform.runs.models import Run
@@ -21,9 +23,11 @@ async def delete_workspace(
         force: also when it manages resources, or is locked by a person.
 
     Raises:
+        ForbiddenError: `actor` may not delete the workspace.
         ConflictError: a run is at work, or it manages resources or is locked and `force` is not
             given.
     """
+    await require(session, actor, Permission.DELETE_WORKSPACE, workspace.place)
     workspace = await rows.locked(session, workspace.id)
     busy = select(Run.id).where(
         Run.workspace_id == workspace.id,

@@ -5,11 +5,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.access.permissions import Permission
-from landform.access.service import require
+from landform.access.permissions import Permission, Place
+from landform.access.service import may, require
 from landform.identity.actor import Actor
 from landform.kit import events
-from landform.kit.errors import InvalidError
+from landform.kit.errors import ForbiddenError, InvalidError
 from landform.kit.unique import unique
 from landform.organizations.models import Organization
 from landform.workspaces import tags as tag_rows
@@ -40,11 +40,11 @@ async def create_workspace(
 
     Raises:
         ForbiddenError: `actor` may not create workspaces there.
-        NotFoundError: `actor` may not know of the project.
+        NotFoundError: `actor` may not know of the project that is given, or the organization.
         InvalidError: a setting or tag cannot be, or the name is taken.
     """
     if project is None:
-        project = await session.get_one(Project, organization.default_project_id)
+        project = await _default_project(session, actor, organization)
     await require(session, actor, Permission.CREATE_WORKSPACE, project.place)
     if project.organization_id != organization.id:
         raise InvalidError("The project is of another organization.", pointer="project")
@@ -154,6 +154,24 @@ async def delete_workspace(session: AsyncSession, actor: Actor, workspace: Works
             name=workspace.name,
         ),
     )
+
+
+async def _default_project(
+    session: AsyncSession, actor: Actor, organization: Organization
+) -> Project:
+    """Return where workspaces go for which no project is named, if `actor` may create them there.
+
+    Who may not was not asking for a project, so is not told that there is no such thing.
+    """
+    project = await session.get_one(Project, organization.default_project_id)
+    if not await may(session, actor, Permission.CREATE_WORKSPACE, project.place):
+        whole = Place(organization_id=organization.id)
+        await require(session, actor, Permission.READ_ORGANIZATION, whole)
+        raise ForbiddenError(
+            f"You lack the permission to create workspaces in the default project of organization"
+            f" {organization.name}; name a project in which you have it."
+        )
+    return project
 
 
 def _taken(name: str) -> InvalidError:

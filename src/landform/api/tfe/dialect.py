@@ -13,7 +13,7 @@ from landform.access.permissions import Permission, Permissions
 from landform.access.service import permissions
 from landform.api.jsonapi.dialect import Dialect
 from landform.api.jsonapi.openapi import DocumentedRoute
-from landform.edge.deps import CurrentActor, CurrentProcess, Session, base_url
+from landform.edge.deps import CurrentActor, CurrentProcess, Session, authenticated, base_url
 from landform.edge.process import Process
 from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
@@ -116,5 +116,10 @@ TFE: Final[Dialect[Context]] = Dialect("tfe", origin=base_url)
 
 
 def new_router() -> APIRouter:
-    """Return a router whose routes are documented from what they take and give."""
-    return APIRouter(prefix="/api/v2", route_class=DocumentedRoute)
+    """Return a router whose routes are documented from what they take and give.
+
+    Who asks is known before anything else of a request is looked at.
+    """
+    return APIRouter(
+        prefix="/api/v2", route_class=DocumentedRoute, dependencies=[Depends(authenticated)]
+    )

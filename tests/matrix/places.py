@@ -1,0 +1,275 @@
+"""An organization with one of everything that a route can be about.
+
+`Place.objects` is where a new kind of thing is added: an entry is what stands for a parameter of
+a path (`segment.parameter`, `segment` or `parameter`), or for `$name` in a query or a body.
+"""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from sqlalchemy import select
+
+from landform.contract import Artefact, Phase
+from landform.identity import login, tokens
+from landform.identity.actor import Actor, ActorKind
+from landform.identity.models import User
+from landform.kit.clock import now
+from landform.kit.db import transaction
+from landform.organizations.models import Organization
+from landform.runs import attempts, service
+from landform.runs.attempts import Platform
+from landform.runs.models import Run
+from landform.states import service as states
+from landform.states.document import md5_of
+from landform.states.models import StateOutput
+from landform.states.service import Announcement
+from landform.variables import service as variables
+from landform.variables.service import VariableSettings
+from landform.web.oauth import CLIENT_ID
+from landform.workspaces import locks
+from landform.workspaces.models import LockHolder, Workspace
+from landform.workspaces.tags import Tag, attach
+from tests import factories
+from tests.files import make_state, output, resource
+from tests.world import World
+
+PASSWORD: Final = "correct horse battery staple"
+SECRET: Final = "hunter2-of-the-matrix"  # in variables and outputs that are sensitive
+STATE: Final = make_state(7)  # what is uploaded
+VERIFIER: Final = "v" * 64
+REDIRECT: Final = "http://localhost:10000/login"
+# Workspaces that every level of access is given on.
+OPEN: Final = ("hello", "busy", "ready", "stuck", "spare")
+
+Made: TypeAlias = "str | Callable[[Place, Actor], Awaitable[str]]"
+
+
+@dataclass
+class Place:
+    """An organization, seen from its workspace `hello`."""
+
+    world: World
+    workspaces: dict[str, World] = field(default_factory=dict)
+    objects: "dict[str, Made]" = field(default_factory=dict)
+
+
+async def make_place(platform: Platform, name: str) -> Place:
+    """Make the organization `name`, its workspaces and what is in them."""
+    async with transaction(platform.sessions) as session:
+        organization = await factories.make_organization(session, name)
+        owner = await factories.make_owner(session, organization)
+        first = await factories.make_workspace(session, organization, f"{name}-hello")
+        user = await session.get_one(User, owner.id)
+        await factories.make_organization(session, f"{name}-void", owners=[user])
+    world = World(platform, organization.id, name, first.id, owner, "")
+    world.configuration_id = await world.configure()
+    place = Place(world, {"hello": world})
+    for each in OPEN[1:]:
+        place.workspaces[each] = await world.beside(name=f"{name}-{each}")
+    place.objects |= await furnish(world)
+    place.objects |= await _runs(place)
+    place.objects |= await _people(place)
+    place.objects["void"] = f"{name}-void"
+    place.objects |= _made_for_the_call()
+    return place
+
+
+async def furnish(world: World) -> dict[str, Made]:
+    """Give a workspace a run that was applied, with its state, and all that can be set on it."""
+    platform = world.platform
+    async with transaction(platform.sessions) as session:
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        await attach(session, workspace, [Tag("plain"), Tag("stage", "test")])
+        settings = VariableSettings(key="pass", value=SECRET, category="env", sensitive=True)
+        shown = await variables.create_variable(
+            session, platform.keyring, world.owner, workspace, settings
+        )
+        variable = shown.row.id
+    run_id = await world.create(message="first")
+    job = await world.must_begin(run_id)
+    await world.append(job, 0, b"Plan: 1 to add.\n")
+    for artefact in (Artefact.PLAN_JSON, Artefact.PLAN_JSON_REDACTED):
+        await attempts.put(platform, job, artefact, b"{}")
+    await world.finish(job)
+    async with transaction(platform.sessions) as session:
+        comment = (await service.add_comment(session, world.owner, run_id, "Looks good.")).id
+    await world.confirm(run_id)
+    job = await world.must_begin(run_id, Phase.APPLY)
+    state = make_state(
+        3,
+        outputs={"password": output(SECRET, sensitive=True)},
+        resources=[resource(instances=1)],
+    )
+    await attempts.put_state(platform, job, state, final=True)
+    await world.finish(job)
+    state_id = (await world.current_state()).id
+    await _add_json(world, state_id)
+    async with transaction(platform.sessions) as session:
+        wanted = select(StateOutput.id).where(StateOutput.state_version_id == state_id)
+        state_output = (await session.scalars(wanted)).one()
+    return {
+        "workspaces.workspace_id": world.workspace_id,
+        "workspaces.name": workspace.name,
+        "workspace": workspace.name,
+        "configuration-versions": world.configuration_id,
+        "vars": variable,
+        "runs": run_id,
+        "plans": world.phase_id(run_id, Phase.PLAN),
+        "applies": world.phase_id(run_id, Phase.APPLY),
+        "comments": comment,
+        "state-versions": state_id,
+        "state-version-outputs": state_output,
+        "cv-down": world.configuration_id,
+        "sv-down": state_id,
+        "svj-down": state_id,
+        "plan-json": world.phase_id(run_id, Phase.PLAN),
+        "plan-redacted": world.phase_id(run_id, Phase.PLAN),
+        "log-text": world.phase_id(run_id, Phase.PLAN),
+        "log-json": world.phase_id(run_id, Phase.PLAN),
+    }
+
+
+async def _add_json(world: World, state_id: str) -> None:
+    """Upload the JSON form of a state, as a client may after the state."""
+    platform = world.platform
+    await states.receive_json(
+        platform.sessions, platform.store, state_version_id=state_id, data=b"{}"
+    )
+
+
+async def _runs(place: Place) -> dict[str, Made]:
+    """Bring a run on each of the other workspaces as far as a route needs it to be."""
+    busy, ready, stuck = (place.workspaces[name] for name in ("busy", "ready", "stuck"))
+    planning, waiting = await busy.create(), await busy.create()
+    await busy.must_begin(planning)
+    planned = await ready.create()
+    await ready.plan(planned)
+    forcible = await stuck.create()
+    await stuck.must_begin(forcible)
+    await stuck.cancel(forcible)
+    async with transaction(stuck.platform.sessions) as session:
+        run = await session.get_one(Run, forcible)
+        run.cancel_asked_at = now() - timedelta(hours=1)
+    return {
+        "planning": planning,
+        "waiting": waiting,
+        "planned": planned,
+        "forcible": forcible,
+        "ready-name": (await ready.workspace()).name,
+        "spare": place.workspaces["spare"].workspace_id,
+        "spare-name": (await place.workspaces["spare"].workspace()).name,
+    }
+
+
+async def _people(place: Place) -> dict[str, Made]:
+    world = place.world
+    async with transaction(world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        organization = await session.get_one(Organization, workspace.organization_id)
+        leaver = await factories.make_user(
+            session, f"{world.organization}-leaver", email=f"leaver@{world.organization}.example"
+        )
+        newcomer = await factories.make_user(
+            session, f"{world.organization}-new", email=f"new@{world.organization}.example"
+        )
+        member = await factories.make_member(session, organization.id, leaver)
+        crew = await factories.make_team(
+            session, organization, "crew", members=[leaver], visibility="organization"
+        )
+        project = await factories.make_project(session, organization, "shelf")
+        await attach(session, project, [Tag("team", "blue")])
+        on_workspace = await factories.grant(session, crew, workspace, "read")
+        on_project = await factories.grant(session, crew, project, "read")
+        token, _ = await tokens.mint(
+            session, world.owner, owner_kind=ActorKind.TEAM, owner_id=crew.id
+        )
+        await tokens.mint(
+            session, world.owner, owner_kind=ActorKind.ORGANIZATION, owner_id=organization.id
+        )
+        loner = await factories.make_team(
+            session, organization, "loners", visibility="organization"
+        )
+    return {
+        "organizations": world.organization,
+        "organization": world.organization,
+        "users": leaver.id,
+        "newcomer": newcomer.email,
+        "organization-memberships": member.id,
+        "teams": crew.id,
+        "loners": loner.id,
+        "projects": project.id,
+        "team-workspaces": on_workspace.id,
+        "team-projects": on_project.id,
+        "authentication-tokens": token.id,
+    }
+
+
+def _made_for_the_call() -> dict[str, Made]:
+    digest = hashlib.sha256(VERIFIER.encode()).digest()
+    return {
+        "self": _self,
+        "own-token": _own_token,
+        "username": _username,
+        "code": _code,
+        "challenge": urlsafe_b64encode(digest).decode().rstrip("="),
+        "verifier": VERIFIER,
+        "redirect": REDIRECT,
+        "password": PASSWORD,
+        "static": "landform.css",
+        "locked": _locked,
+        "held": _held,
+        "md5": md5_of(STATE),
+        "cv-up": _announced_configuration,
+        "sv-up": _announced_state,
+        "svj-up": _announced_state,
+    }
+
+
+async def _self(place: Place, actor: Actor) -> str:
+    return actor.id
+
+
+async def _own_token(place: Place, actor: Actor) -> str:
+    return actor.token_id or str(place.objects["authentication-tokens"])
+
+
+async def _username(place: Place, actor: Actor) -> str:
+    return actor.name if actor.kind is ActorKind.USER else place.world.owner.name
+
+
+async def _code(place: Place, actor: Actor) -> str:
+    who = actor if actor.kind is ActorKind.USER else place.world.owner
+    challenge = str(place.objects["challenge"])
+    async with transaction(place.world.platform.sessions) as session:
+        in_browser = replace(who, token_id=None)
+        return await login.create_code(session, in_browser, CLIENT_ID, REDIRECT, challenge)
+
+
+async def _locked(place: Place, actor: Actor) -> str:
+    """Lock the workspace by whoever calls, as if they might."""
+    kind = LockHolder.TEAM if actor.kind is ActorKind.TEAM else LockHolder.USER
+    async with transaction(place.world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, place.world.workspace_id)
+        workspace.lock_holder_kind, workspace.lock_holder_id = kind, actor.id
+    return place.world.workspace_id
+
+
+async def _held(place: Place, actor: Actor) -> str:
+    """Lock the workspace by its owner."""
+    await place.world.on_workspace(locks.lock)
+    return place.world.workspace_id
+
+
+async def _announced_configuration(place: Place, actor: Actor) -> str:
+    return await place.world.announce_configuration()
+
+
+async def _announced_state(place: Place, actor: Actor) -> str:
+    await place.world.on_workspace(locks.lock)
+    announcement = Announcement(serial=7, md5=md5_of(STATE), lineage="lineage-1")
+    state = await place.world.on_workspace(states.announce, announcement=announcement)
+    return state.id
