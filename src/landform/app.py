@@ -17,6 +17,8 @@ from landform.edge.paths import RefuseControlCharacters
 from landform.edge.process import Process
 from landform.edge.signed_urls import PREFIX as SIGNED
 from landform.edge.signed_urls import UrlSigner
+from landform.fleet.models import Kind
+from landform.fleet.service import Beat, keep_present
 from landform.kit.errors import LandformError
 from landform.kit.notify import Listener
 from landform.logs.service import CHANNEL as LOGS
@@ -43,11 +45,16 @@ def build(process: Process) -> FastAPI:
                 process.platform.sessions, process.platform.store, every_s=process.sweep_s
             )
         )
+        beat = Beat(Kind.SERVER, process.sweep_s)
+        present = asyncio.create_task(
+            keep_present(process.platform.sessions, process.platform.keyring, beat)
+        )
         try:
             yield
         finally:
-            sweeper.cancel()
-            await asyncio.gather(sweeper, return_exceptions=True)
+            for task in (sweeper, present):
+                task.cancel()
+            await asyncio.gather(sweeper, present, return_exceptions=True)
             await process.listener.stop()
 
     app = FastAPI(
@@ -81,7 +88,7 @@ def make_process(settings: Settings, platform: Platform) -> Process:
     return Process(
         platform=platform,
         listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS]),
-        signer=UrlSigner(platform.keyring.derive("signed-urls")),
+        signer=UrlSigner(lambda: platform.keyring.derive("signed-urls")),
         public_url=settings.public_url.rstrip("/"),
         max_configuration_bytes=settings.max_configuration_mb * 2**20,
         max_state_bytes=settings.max_state_mb * 2**20,

@@ -15,7 +15,8 @@ class Settings(BaseSettings):
         database_url: `postgresql://…`; empty means the embedded server in `home`.
         storage_url: `file://…`, `s3://bucket/prefix`, `az://…`, `gs://…`; empty: in `home`.
         public_url: how clients reach the server; empty: what each request says.
-        encryption_key: 64 hexadecimal digits; else the file; else `home`/encryption.key.
+        encryption_key: 64 hexadecimal digits, and older keys after them; else what the command
+            prints; else what is in the file; else in `home`/encryption.key.
         lease_s: seconds after which a silent worker's phase is taken from it.
         sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
         worker_slots: phases one worker runs at a time.
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     encryption_key: SecretStr = SecretStr("")
     encryption_key_file: Path | None = None
+    encryption_key_command: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: str = "INFO"
     lease_s: float = Field(default=10.0, ge=1.0, le=600.0)

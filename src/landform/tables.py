@@ -3,6 +3,7 @@
 from landform.access import models as access
 from landform.configurations import models as configurations
 from landform.dispatch import models as dispatch
+from landform.fleet import models as fleet
 from landform.identity import models as identity
 from landform.kit import events, key_check
 from landform.kit.db import Base
@@ -22,6 +23,7 @@ __all__ = [
     "configurations",
     "dispatch",
     "events",
+    "fleet",
     "identity",
     "key_check",
     "logs",

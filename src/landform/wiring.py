@@ -1,5 +1,6 @@
 """Settings into things: what the composition roots of server and worker have in common."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Final
 from sqlalchemy.orm import configure_mappers
 
 from landform import tables
+from landform.keys.source import FILE_NAME as KEY_FILE
+from landform.keys.source import source_of
 from landform.kit import telemetry
-from landform.kit.crypto import Keyring, MissingKeyError, create_key_file, parse_key
+from landform.kit.crypto import Keyring, MissingKeyError, create_key_file
 from landform.kit.db import make_engine, make_sessions
 from landform.kit.errors import InvalidError
 from landform.kit.key_check import require_right_key
@@ -20,7 +23,6 @@ from landform.settings import Settings
 from landform.toolchain.toolchain import Toolchain
 from landform.toolchain.versions import Tool
 
-KEY_FILE: Final = "encryption.key"
 METADATA: Final = tables.METADATA  # the mapper must know every table before the first query
 
 
@@ -35,21 +37,15 @@ def configure_logs(settings: Settings, *, process: str) -> Redactor:
     return redactor
 
 
-def load_keyring(settings: Settings) -> Keyring:
-    """Read the encryption key: the setting, else the named file, else the home's.
+def load_keyring(settings: Settings, redactor: Redactor | None = None) -> Keyring:
+    """Read the encryption keys, of which no log of this process then shows any.
 
     Raises:
         MissingKeyError: there is none, or it is not one.
     """
-    if settings.encryption_key.get_secret_value():
-        return Keyring(parse_key(settings.encryption_key.get_secret_value()))
-    path = settings.encryption_key_file or settings.home / KEY_FILE
-    if not path.is_file():
-        raise MissingKeyError(
-            f"There is no encryption key at {path}. Put back the one this installation was made"
-            " with, or set LANDFORM_ENCRYPTION_KEY or LANDFORM_ENCRYPTION_KEY_FILE."
-        )
-    return Keyring(parse_key(path.read_text()))
+    source = source_of(settings, redactor.add if redactor else lambda _: None)
+    current, *older = source.read()
+    return Keyring(current, older, source=source.read)
 
 
 def create_home(home: Path) -> bool:
@@ -88,8 +84,7 @@ async def open_platform(settings: Settings, redactor: Redactor) -> AsyncIterator
     if not url:
         raise InvalidError("Set LANDFORM_DATABASE_URL, or use `landform up`.")
     configure_mappers()
-    keyring = load_keyring(settings)
-    redactor.add(keyring.current.hex())
+    keyring = await asyncio.to_thread(load_keyring, settings, redactor)
     store = open_store(storage_url(settings), keyring, endpoint=settings.storage_endpoint)
     engine = make_engine(url)
     sessions = make_sessions(engine)

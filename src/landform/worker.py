@@ -14,6 +14,8 @@ from landform.dispatch.service import ORDERS_CHANNEL, RUN_PHASE
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.state import recover_spool
+from landform.fleet.models import Kind
+from landform.fleet.service import Beat, keep_present
 from landform.kit.errors import LandformError
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
@@ -108,6 +110,7 @@ class Worker:
         self._farewell_s = farewell_s
         self._listener = Listener(database_url, [ORDERS_CHANNEL])
         self._plane = LocalControlPlane(platform, self._listener)
+        self._beat = Beat(Kind.WORKER, sweep_s, host.sandbox.name, host.sandbox.reason)
         self._id = f"{socket.gethostname()}-{os.getpid()}"
         # The job engine's own count starts anew when it has lost the database.
         self._free = asyncio.Semaphore(slots)
@@ -120,13 +123,16 @@ class Worker:
         sweeper = asyncio.create_task(
             sweep_forever(self._platform.sessions, self._platform.store, every_s=self._sweep_s)
         )
+        present = asyncio.create_task(
+            keep_present(self._platform.sessions, self._platform.keyring, self._beat)
+        )
         try:
             await self._take_jobs()
         finally:
             await self._say_farewell()
-            sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeper
+            for task in (sweeper, present):
+                task.cancel()
+            await asyncio.gather(sweeper, present, return_exceptions=True)
             await self._listener.stop()
 
     async def _take_jobs(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from landform.edge.signed_urls import PREFIX, Deed, UrlSigner
 from landform.kit.errors import NotFoundError
 
-SIGNER = UrlSigner(b"k" * 32)
+SIGNER = UrlSigner(lambda: [b"k" * 32])
 
 
 def parts(path: str) -> list[str]:
@@ -52,6 +52,17 @@ def test_an_address_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_another_installation_s_address_is_refused() -> None:
-    _, _, expires, mac = parts(UrlSigner(b"x" * 32).path(Deed.DOWNLOAD_STATE, "sv-1"))
+    _, _, expires, mac = parts(UrlSigner(lambda: [b"x" * 32]).path(Deed.DOWNLOAD_STATE, "sv-1"))
+    with pytest.raises(NotFoundError):
+        SIGNER.check(Deed.DOWNLOAD_STATE, "sv-1", expires, mac)
+
+
+def test_an_address_of_before_a_rotation_of_keys_still_opens_and_new_ones_are_of_the_new_key() -> (
+    None
+):
+    rotated = UrlSigner(lambda: [b"n" * 32, b"k" * 32])
+    _, _, expires, mac = parts(SIGNER.path(Deed.DOWNLOAD_STATE, "sv-1"))
+    rotated.check(Deed.DOWNLOAD_STATE, "sv-1", expires, mac)
+    _, _, expires, mac = parts(rotated.path(Deed.DOWNLOAD_STATE, "sv-1"))
     with pytest.raises(NotFoundError):
         SIGNER.check(Deed.DOWNLOAD_STATE, "sv-1", expires, mac)

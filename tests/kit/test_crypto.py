@@ -13,7 +13,11 @@ from landform.kit.crypto import (
     MissingKeyError,
     SealError,
     create_key_file,
+    new_key,
     parse_key,
+    parse_keys,
+    replace_key_file,
+    used_key_id,
 )
 
 RING = Keyring(b"a" * KEY_BYTES)
@@ -78,3 +82,47 @@ def test_a_key_that_is_none_is_refused_with_what_one_is(text: str) -> None:
 def test_keys_for_different_purposes_differ_and_are_stable() -> None:
     assert RING.derive("signed-urls") == RING.derive("signed-urls")
     assert RING.derive("signed-urls") != RING.derive("forms")
+
+
+def test_a_sealed_value_says_which_key_it_needs() -> None:
+    assert used_key_id(RING.seal(b"x", place="p")) == RING.ids[0]
+    assert used_key_id(b"") == used_key_id(b"LF1abc") == used_key_id(b"something else") == ""
+
+
+def test_several_keys_are_read_in_order_and_no_error_repeats_one() -> None:
+    first, second = (new_key() for _ in range(2))
+    text = f"{first.hex()}\n{second.hex()},{first.hex()}\n"
+    assert parse_keys(text) == (first, second)
+    with pytest.raises(MissingKeyError) as refusal:
+        parse_keys(f"{first.hex()} {second.hex()}0")
+    assert first.hex() not in str(refusal.value)
+    assert second.hex() not in str(refusal.value)
+
+
+def test_a_ring_reads_its_keys_anew_and_keeps_them_when_it_cannot() -> None:
+    keys = [b"a" * KEY_BYTES]
+
+    def read() -> list[bytes]:
+        if not keys:
+            raise MissingKeyError("gone")
+        return keys
+
+    ring = Keyring(keys[0], source=read)
+    old = ring.seal(b"old", place="p")
+    keys.insert(0, b"b" * KEY_BYTES)
+    ring.refresh()
+    assert ring.open(old, place="p") == b"old"
+    assert used_key_id(ring.seal(b"x", place="p")) == ring.ids[0] != used_key_id(old)
+    keys.clear()
+    with pytest.raises(MissingKeyError):
+        ring.refresh()
+    assert ring.open(old, place="p") == b"old"
+
+
+def test_a_key_file_is_replaced_whole_and_stays_its_owner_s(tmp_path: Path) -> None:
+    path = tmp_path / "encryption.key"
+    old = create_key_file(path)
+    replace_key_file(path, [b"n" * KEY_BYTES, old])
+    assert parse_keys(path.read_text()) == (b"n" * KEY_BYTES, old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["encryption.key"]

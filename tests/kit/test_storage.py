@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from landform.kit.crypto import Keyring, SealError
+from landform.kit.crypto import KEY_BYTES, Keyring, SealError
 from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
 from landform.kit.storage import Store, open_store
 
@@ -42,6 +42,50 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, keyring: Keyring) -> S
     if request.param == "file":
         return open_store(f"file://{tmp_path}/objects", keyring)
     return open_store("memory://", keyring)
+
+
+def with_key(store: Store, *keys: bytes) -> None:
+    """Give the store's ring these keys, as a rotation does."""
+    ring = store._keyring
+    ring._keys = (*keys, *ring.keys)
+
+
+async def test_every_object_is_listed_and_says_which_key_it_needs(
+    store: Store, keyring: Keyring
+) -> None:
+    await store.put("a/b/c", b"one")
+    await store.put("a/d", b"two")
+    listed = [each.path async for page in store.pages() for each in page]
+    assert sorted(listed) == ["a/b/c", "a/d"]
+    assert await store.key_id_of("a/d") == keyring.ids[0]
+    assert await store.key_id_of("a/nothing") is None
+
+
+async def test_an_object_is_sealed_anew_with_the_current_key(
+    store: Store, keyring: Keyring
+) -> None:
+    await store.put("a", b"clear")
+    before = keyring.ids[0]
+    with_key(store, b"n" * KEY_BYTES)
+    assert await store.reseal("a")
+    assert await store.key_id_of("a") == keyring.ids[0] != before
+    assert await store.get("a") == b"clear"
+    assert not await store.reseal("nothing")
+
+
+async def test_an_object_that_was_replaced_meanwhile_is_left_as_it_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("a", b"old")
+    replace = store._replace
+
+    async def late(path: str, sealed: bytes, *, e_tag: str) -> bool:
+        await store.put("a", b"newer")
+        return await replace(path, sealed, e_tag=e_tag)
+
+    monkeypatch.setattr(store, "_replace", late)
+    assert not await store.reseal("a")
+    assert await store.get("a") == b"newer"
 
 
 async def test_what_was_put_is_what_is_got(store: Store) -> None:

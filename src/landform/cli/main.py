@@ -27,8 +27,10 @@ app = typer.Typer(
 )
 database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 token = typer.Typer(help="API tokens.", no_args_is_help=True)
+keys = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(token, name="token")
+app.add_typer(keys, name="keys")
 
 # The seconds that a process has to end in order once its supervisor is gone; then it is killed.
 _SERVER_ORPHAN_S = 5.0
@@ -151,6 +153,24 @@ def create_token(
 
     lifetime = parse_lifetime(expires_in) if expires_in else None
     print(_run(create(read_settings(home=home), user, description, lifetime)))
+
+
+@keys.command("list")
+def list_keys(home: Home = None) -> None:
+    """Say which keys there are, how much each encrypts, and which processes hold which."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.keys import show
+
+    _run(show(read_settings(home=home)))
+
+
+@keys.command("rotate")
+def rotate_keys(home: Home = None) -> None:
+    """Encrypt everything with a new key, while the platform runs; goes on where it was cut off."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.keys import rotate
+
+    sys.exit(0 if _run(rotate(read_settings(home=home))) else 1)
 
 
 @app.command("cli-config")

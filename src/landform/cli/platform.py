@@ -23,6 +23,7 @@ from landform.cli.addresses import bind, own_url, reachable
 from landform.cli.database import database_errors, embedded, with_database
 from landform.cli.halt import Halt
 from landform.identity import users
+from landform.keys.source import source_of
 from landform.kit.db import transaction
 from landform.kit.errors import UnavailableError
 from landform.kit.supervise import OnLine, Program, Supervisor
@@ -75,7 +76,7 @@ async def running(
         UnavailableError: a part of it does not start.
     """
     with home.held(settings.home):
-        if not (settings.encryption_key.get_secret_value() or settings.encryption_key_file):
+        if source_of(settings).is_file and not settings.encryption_key_file:
             create_home(settings.home)
         with bind(settings.host, settings.port) as probe:
             port = probe.getsockname()[1]

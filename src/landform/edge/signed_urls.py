@@ -8,7 +8,8 @@ import base64
 import hashlib
 import hmac
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -42,14 +43,18 @@ _DEFAULT_LIFE_S: Final = 3600
 
 @dataclass(frozen=True)
 class UrlSigner:
-    """Makes and checks signed paths with one secret key."""
+    """Makes signed paths with one secret key, and checks them with any of several.
 
-    key: bytes = field(repr=False)
+    Attributes:
+        keys: the one that signs comes first; asked each time, as keys are rotated.
+    """
+
+    keys: Callable[[], Sequence[bytes]]
 
     def path(self, deed: Deed, object_id: str) -> str:
         """Return the path that allows `deed` on `object_id` for as long as such deeds last."""
         expires = int(time.time()) + LIFE_S.get(deed, _DEFAULT_LIFE_S)
-        return f"{PREFIX}/{deed}/{object_id}/{expires:x}/{self._mac(deed, object_id, expires)}"
+        return f"{PREFIX}/{deed}/{object_id}/{expires:x}/{self._macs(deed, object_id, expires)[0]}"
 
     def check(self, deed: Deed, object_id: str, expires: str, mac: str) -> None:
         """Raise NotFoundError unless the parts of a path are ours, unaltered and in time.
@@ -60,12 +65,13 @@ class UrlSigner:
             until = int(expires, 16)
         except ValueError:
             until = 0
-        made = self._mac(deed, object_id, until)
-        genuine = hmac.compare_digest(made.encode(), mac.encode(errors="replace"))
+        given = mac.encode(errors="replace")
+        made = self._macs(deed, object_id, until)
+        genuine = any(hmac.compare_digest(one.encode(), given) for one in made)
         if not genuine or until < time.time():
             raise NotFoundError("This address is not valid, or no longer.")
 
-    def _mac(self, deed: Deed, object_id: str, expires: int) -> str:
+    def _macs(self, deed: Deed, object_id: str, expires: int) -> list[str]:
         message = f"{deed}\n{object_id}\n{expires}".encode()
-        digest = hmac.digest(self.key, message, hashlib.sha256)[:_MAC_BYTES]
-        return base64.urlsafe_b64encode(digest).decode()
+        digests = (hmac.digest(key, message, hashlib.sha256)[:_MAC_BYTES] for key in self.keys())
+        return [base64.urlsafe_b64encode(digest).decode() for digest in digests]

@@ -67,6 +67,11 @@ class Sandbox:
     reason: str = ""
 
     @property
+    def name(self) -> str:
+        """What keeps a run apart: `bubblewrap` or `none`."""
+        return "bubblewrap" if self.confines else "none"
+
+    @property
     def confines(self) -> bool:
         """Whether a run is kept from the rest of the machine."""
         return bool(self.bubblewrap)

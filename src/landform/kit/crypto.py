@@ -5,9 +5,9 @@ Layout of a sealed value: `LF1` | key id (4 bytes) | nonce (12 bytes) | cipherte
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,9 @@ from landform.kit.errors import LandformError
 _MAGIC: Final = b"LF1"
 _KEY_ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
+HEADER_BYTES: Final = len(_MAGIC) + _KEY_ID_BYTES
 KEY_BYTES: Final = 32
+_MOST_KEYS: Final = 100
 
 
 class SealError(LandformError):
@@ -30,18 +32,55 @@ class MissingKeyError(LandformError):
     """The key that a home's data was encrypted with is not there."""
 
 
-@dataclass(frozen=True)
 class Keyring:
-    """Keys by id; the current one seals, any of them opens."""
+    """Keys by id; the current one seals, any of them opens.
 
-    current: bytes = field(repr=False)
-    older: tuple[bytes, ...] = field(default=(), repr=False)
+    Processes share one ring, so that a `refresh` is seen by all that seals and opens.
+
+    Args:
+        source: reads the keys anew, the current one first; may block and raise MissingKeyError.
+    """
+
+    def __init__(
+        self,
+        current: bytes,
+        older: Sequence[bytes] = (),
+        *,
+        source: Callable[[], Sequence[bytes]] | None = None,
+    ) -> None:
+        self._source = source
+        self._keys: tuple[bytes, ...] = (current, *older)
+
+    @property
+    def current(self) -> bytes:
+        """The key that seals."""
+        return self._keys[0]
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """All of them, the current one first."""
+        return self._keys
+
+    @property
+    def ids(self) -> list[str]:
+        """The keys' names, in hexadecimal, the current one's first; they say nothing of them."""
+        return [key_id(key).hex() for key in self._keys]
+
+    def refresh(self) -> None:
+        """Read the keys anew from where they came from; blocks.
+
+        Raises:
+            MissingKeyError: they cannot be had; the ring stays as it was.
+        """
+        if self._source is not None:
+            self._keys = tuple(self._source())
 
     def seal(self, plaintext: bytes, *, place: str) -> bytes:
         """Encrypt `plaintext` so that it opens only as the value of `place`."""
+        key = self.current
         nonce = os.urandom(_NONCE_BYTES)
-        header = _MAGIC + key_id(self.current)
-        sealed = AESGCM(self.current).encrypt(nonce, plaintext, header + place.encode())
+        header = _MAGIC + key_id(key)
+        sealed = AESGCM(key).encrypt(nonce, plaintext, header + place.encode())
         return header + nonce + sealed
 
     def open(self, sealed: bytes, *, place: str) -> bytes:
@@ -50,24 +89,24 @@ class Keyring:
         Raises:
             SealError: the key is not in this ring, the place is another, or a byte was altered.
         """
-        header_size = len(_MAGIC) + _KEY_ID_BYTES
-        header, nonce = sealed[:header_size], sealed[header_size : header_size + _NONCE_BYTES]
-        key = self._by_id().get(header[len(_MAGIC) :])
-        if header[: len(_MAGIC)] != _MAGIC or key is None:
+        header, nonce = sealed[:HEADER_BYTES], sealed[HEADER_BYTES : HEADER_BYTES + _NONCE_BYTES]
+        used = used_key_id(sealed)
+        key = next((key for key in self._keys if key_id(key).hex() == used), None)
+        if key is None:
             raise SealError(f"{place} was not encrypted with a key this process has.")
         try:
             return AESGCM(key).decrypt(
-                nonce, sealed[header_size + _NONCE_BYTES :], header + place.encode()
+                nonce, sealed[HEADER_BYTES + _NONCE_BYTES :], header + place.encode()
             )
         except InvalidTag:
             raise SealError(f"{place} does not open: it was altered or moved.") from None
 
-    def derive(self, purpose: str) -> bytes:
-        """Return 32 bytes for signing `purpose`; stable as long as the current key is."""
-        return hashlib.blake2b(self.current, digest_size=32, person=purpose.encode()[:16]).digest()
-
-    def _by_id(self) -> Mapping[bytes, bytes]:
-        return {key_id(key): key for key in (*self.older, self.current)}
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """Return 32 bytes for signing `purpose` from each key, the current one's first."""
+        return tuple(
+            hashlib.blake2b(key, digest_size=32, person=purpose.encode()[:16]).digest()
+            for key in self._keys
+        )
 
 
 def key_id(key: bytes) -> bytes:
@@ -75,11 +114,19 @@ def key_id(key: bytes) -> bytes:
     return hashlib.blake2b(key, digest_size=_KEY_ID_BYTES, person=b"landform-key-id").digest()
 
 
+def used_key_id(sealed: bytes) -> str:
+    """Return the name of the key that `sealed`, or its header, was made with; empty: no header."""
+    header = sealed[:HEADER_BYTES]
+    if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
+        return ""
+    return header[len(_MAGIC) :].hex()
+
+
 def parse_key(text: str) -> bytes:
     """Read a key written as 64 hexadecimal digits.
 
     Raises:
-        MissingKeyError: `text` is not such a key.
+        MissingKeyError: `text` is not such a key; the error does not repeat it.
     """
     try:
         key = bytes.fromhex(text.strip())
@@ -90,16 +137,65 @@ def parse_key(text: str) -> bytes:
     return key
 
 
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """Read keys that are separated by space, lines or commas; the first is the current one.
+
+    Raises:
+        MissingKeyError: there is none, one of them is not a key, or there are absurdly many.
+    """
+    words = [word for word in re.split(r"[\s,]+", text) if word]
+    if not words or len(words) > _MOST_KEYS:
+        raise MissingKeyError(
+            "There is no encryption key: write 64 hexadecimal digits (32 bytes), then older keys"
+            f" if there are any, at most {_MOST_KEYS}, one a line."
+        )
+    return tuple(dict.fromkeys(parse_key(word) for word in words))
+
+
+def new_key(*, beside: Sequence[bytes] = ()) -> bytes:
+    """Return a fresh key that is not called like any of `beside`."""
+    taken = {key_id(key) for key in beside}
+    while key_id(key := secrets.token_bytes(KEY_BYTES)) in taken:
+        pass
+    return key
+
+
 def create_key_file(path: Path) -> bytes:
     """Write a fresh key to `path`, readable by its owner alone, and return it.
 
     Raises:
         FileExistsError: there is a key already; it is never written over.
     """
-    key = secrets.token_bytes(KEY_BYTES)
+    key = new_key()
+    _write(path, [key])
+    return key
+
+
+def replace_key_file(path: Path, keys: Sequence[bytes]) -> None:
+    """Write `keys` in place of those in `path`: after a crash the file has the old or the new ones.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    owner = path.stat()
+    try:
+        _write(fresh, keys)
+        if os.geteuid() == 0:
+            os.chown(fresh, owner.st_uid, owner.st_gid)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _write(path: Path, keys: Sequence[bytes]) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(key.hex() + "\n")
+        file.writelines(f"{key.hex()}\n" for key in keys)
         file.flush()
         os.fsync(file.fileno())
-    return key

@@ -1,17 +1,27 @@
 """Write-once objects: state, plans, configurations and logs, encrypted, on disk or in a bucket."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import obstore
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
-from landform.kit.crypto import Keyring
+from landform.kit.crypto import HEADER_BYTES, Keyring, used_key_id
 from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
 
 _CONCURRENT_READS: Final = 8
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object as a listing has it; the size is that of what is stored."""
+
+    path: str
+    size_bytes: int
 
 
 class Store:
@@ -84,6 +94,63 @@ class Store:
                 continue
             except (OSError, obstore.exceptions.BaseError) as failure:
                 raise UnavailableError(f"The object store did not delete {path}.") from failure
+
+    async def pages(self) -> AsyncIterator[list[Stored]]:
+        """Yield every object there is, some at a time, in no order.
+
+        Raises:
+            UnavailableError: the store did not answer.
+        """
+        try:
+            async for page in obstore.list(self._objects, chunk_size=_PAGE):
+                yield [Stored(meta["path"], meta["size"]) for meta in page]
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError("The object store did not list its objects.") from failure
+
+    async def key_id_of(self, path: str) -> str | None:
+        """Return which key the object is encrypted with; None when it is gone, empty: none."""
+        try:
+            header = await obstore.get_range_async(
+                self._objects, path, start=0, length=HEADER_BYTES
+            )
+        except (FileNotFoundError, obstore.exceptions.NotFoundError):
+            return None
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not give {path}.") from failure
+        return used_key_id(bytes(header))
+
+    async def reseal(self, path: str) -> bool:
+        """Encrypt the object anew with the current key; tell whether it was done.
+
+        It is not where the object went away or was replaced meanwhile: then it is as it should be,
+        or the next look finds it. A store without conditional writes (a directory) is looked at
+        once more just before the write.
+
+        Raises:
+            SealError: it does not open.
+            UnavailableError: the store did not answer.
+        """
+        try:
+            answer = await obstore.get_async(self._objects, path)
+            before = answer.meta
+            sealed = bytes(await answer.bytes_async())
+            fresh = self._keyring.seal(self._keyring.open(sealed, place=path), place=path)
+            return await self._replace(path, fresh, e_tag=before["e_tag"] or "")
+        except (FileNotFoundError, obstore.exceptions.NotFoundError):
+            return False
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not take {path}.") from failure
+
+    async def _replace(self, path: str, sealed: bytes, *, e_tag: str) -> bool:
+        try:
+            await obstore.put_async(self._objects, path, sealed, mode={"e_tag": e_tag})
+        except obstore.exceptions.PreconditionError:
+            return False
+        except NotImplementedError:
+            if (await obstore.head_async(self._objects, path))["e_tag"] != e_tag:
+                return False
+            await obstore.put_async(self._objects, path, sealed)
+        return True
 
 
 def open_store(url: str, keyring: Keyring, *, endpoint: str = "", **options: Any) -> Store:

@@ -10,6 +10,7 @@ from landform.contract import Phase
 from landform.kit.clock import now, rfc3339
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 from landform.runs.errors import IllegalStepError
 from landform.runs.status import TRANSITIONS, PhaseStatus, RunStatus, Step
 from landform.toolchain.versions import Tool
@@ -55,7 +56,7 @@ class Run(Base):
     allow_config_generation: Mapped[bool] = mapped_column(default=False)
     target_addrs: Mapped[list[str]] = mapped_column(default=list)
     replace_addrs: Mapped[list[str]] = mapped_column(default=list)
-    sealed_variables: Mapped[bytes | None]
+    sealed_variables: Mapped[bytes | None] = mapped_column(Sealed("runs/{id}/variables"))
     tool: Mapped[Tool]
     tool_version: Mapped[str]
     has_changes: Mapped[bool] = mapped_column(default=False)

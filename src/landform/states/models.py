@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 
 
 class StateStatus(StrEnum):
@@ -80,4 +81,4 @@ class StateOutput(Base):
     sensitive: Mapped[bool]
     kind: Mapped[str]
     detailed_type: Mapped[Any] = mapped_column(JSONB, nullable=True)
-    sealed_value: Mapped[bytes]
+    sealed_value: Mapped[bytes] = mapped_column(Sealed("state-outputs/{id}"))

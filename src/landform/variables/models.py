@@ -9,6 +9,7 @@ from landform.contract import Category
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 
 
 class Variable(Base):
@@ -26,7 +27,7 @@ class Variable(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("var"))
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     key: Mapped[str]
-    sealed_value: Mapped[bytes]
+    sealed_value: Mapped[bytes] = mapped_column(Sealed("variables/{id}"))
     category: Mapped[Category]
     hcl: Mapped[bool] = mapped_column(default=False)
     sensitive: Mapped[bool] = mapped_column(default=False)

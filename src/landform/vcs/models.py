@@ -11,6 +11,7 @@ from landform.access.permissions import Place
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 from landform.vcs.kinds import Kind, SignIn
 
 
@@ -64,8 +65,8 @@ class Connection(Base):
     callback: Mapped[str | None] = mapped_column(unique=True)
     callback_url: Mapped[str] = mapped_column(default="")
     redirect_url: Mapped[str] = mapped_column(default="")
-    sealed_secrets: Mapped[bytes]
-    sealed_token: Mapped[bytes | None]
+    sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-connections/{id}/secrets"))
+    sealed_token: Mapped[bytes | None] = mapped_column(Sealed("vcs-connections/{id}/token"))
     token_version: Mapped[int] = mapped_column(default=0)
     token_expires_at: Mapped[datetime | None]
     lease_id: Mapped[str | None]
@@ -103,7 +104,7 @@ class Authorization(Base):
         ForeignKey("vcs_connections.id", ondelete="CASCADE"), index=True
     )
     actor_id: Mapped[str]
-    sealed_verifier: Mapped[bytes]
+    sealed_verifier: Mapped[bytes] = mapped_column(Sealed("vcs-authorizations/{connection_id}"))
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -125,7 +126,7 @@ class Hook(Base):
     connection_id: Mapped[str] = mapped_column(ForeignKey("vcs_connections.id", ondelete="CASCADE"))
     repository_id: Mapped[str]
     repository_name: Mapped[str] = mapped_column(default="")
-    sealed_secrets: Mapped[bytes]
+    sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-hooks/{id}"))
     remote: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     problem: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -164,7 +165,7 @@ class DeliveryRow(Base):
     provider_id: Mapped[str]
     event: Mapped[str] = mapped_column(default="")
     headers: Mapped[dict[str, Any]]
-    body: Mapped[bytes]
+    body: Mapped[bytes] = mapped_column(Sealed("vcs-deliveries/{id}"))
     status: Mapped[DeliveryStatus] = mapped_column(default=DeliveryStatus.RECEIVED)
     attempts: Mapped[int] = mapped_column(default=0)
     outcomes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)

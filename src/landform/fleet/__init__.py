@@ -1,0 +1,1 @@
+"""The platform's processes: which live, which keys they hold, how they keep runs apart."""

@@ -1,0 +1,1 @@
+"""Encryption keys: where they come from, and their rotation."""
