@@ -66,6 +66,16 @@ def own_database(server_url: str) -> Iterator[str]:
     _as_superuser(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
 
 
+@pytest.fixture
+def empty_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a database with nothing in it, not even tables."""
+    name = f"empty_{next(_NUMBERS)}"
+    statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+    _as_superuser(postgres_server, statement.format(_id(name), _id(_TEMPLATE)))
+    yield postgres_server.replace(f"/{_TEMPLATE}?", f"/{name}?")
+    _as_superuser(postgres_server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
+
+
 @pytest.fixture(scope="session")
 def shared_engine(postgres_server: str) -> AsyncEngine:
     """An engine on a database that tests share which leave nothing behind.

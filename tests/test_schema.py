@@ -3,32 +3,15 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from landform import schema
 from landform.kit.errors import ConflictError
 
 ONE = "import asyncio, sys; from landform import schema; asyncio.run(schema.migrate(sys.argv[1]))"
 PROCESSES = 4
-
-
-@pytest.fixture
-def empty_url(postgres_server: str) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
-    owner = "landform"
-    there = postgres_server.replace(f"{owner}@/{owner}?", "postgres@/postgres?")
-    name = sql.Identifier("empty")
-    with psycopg.connect(there, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner))
-        )
-    yield postgres_server.replace(f"/{owner}?", "/empty?")
-    with psycopg.connect(there, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 async def test_a_migrated_database_is_what_the_tables_say(empty_url: str) -> None:

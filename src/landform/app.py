@@ -10,9 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from landform import __version__
+from landform.access.errors import DeniedError, HiddenError
 from landform.api.jsonapi import error_response, install_openapi
 from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
+from landform.audit.service import Upkeep, keep_forever
+from landform.audit.sinks import make_sinks
+from landform.edge.deps import process_of
+from landform.edge.origin import NoteOrigin
 from landform.edge.paths import RefuseControlCharacters
 from landform.edge.process import Process
 from landform.edge.signed_urls import PREFIX as SIGNED
@@ -40,21 +45,20 @@ def build(process: Process) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await process.listener.start()
-        sweeper = asyncio.create_task(
-            sweep_forever(
-                process.platform.sessions, process.platform.store, every_s=process.sweep_s
-            )
-        )
+        sessions, store = process.platform.sessions, process.platform.store
+        keyring = process.platform.keyring
         beat = Beat(Kind.SERVER, process.sweep_s)
-        present = asyncio.create_task(
-            keep_present(process.platform.sessions, process.platform.keyring, beat)
-        )
+        chores = [
+            asyncio.create_task(sweep_forever(sessions, store, every_s=process.sweep_s)),
+            asyncio.create_task(keep_present(sessions, keyring, beat)),
+            asyncio.create_task(keep_forever(sessions, keyring, process.upkeep)),
+        ]
         try:
             yield
         finally:
-            for task in (sweeper, present):
-                task.cancel()
-            await asyncio.gather(sweeper, present, return_exceptions=True)
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
             await process.listener.stop()
 
     app = FastAPI(
@@ -67,6 +71,7 @@ def build(process: Process) -> FastAPI:
     app.mount("/static", static, name="static")
     app.add_middleware(Measure)
     app.add_middleware(RefuseControlCharacters)
+    app.add_middleware(NoteOrigin)
     install_openapi(app, TFE)
     return app
 
@@ -75,12 +80,30 @@ def install_failures(app: FastAPI) -> None:
     """Answer failures in the form of whoever asked: a document to a client, a page to a person."""
 
     async def answer(request: Request, failure: Exception) -> Response:
+        if isinstance(failure, DeniedError | HiddenError):
+            await _tell(request, failure)
         if request.url.path.startswith(_FOR_CLIENTS):
             return await error_response(request, failure)
         return await failure_page(request, failure)
 
     for kind in (LandformError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
+
+
+async def _tell(request: Request, failure: DeniedError | HiddenError) -> None:
+    """Record the attempt; what goes wrong with that changes nothing for whoever made it."""
+    actor = getattr(request.state, "actor", None)
+    if actor is None:
+        return
+    process = process_of(request)
+    with contextlib.suppress(LandformError):
+        await process.denials.tell(
+            process.platform.sessions,
+            actor,
+            failure,
+            method=request.method,
+            path=request.url.path,
+        )
 
 
 def make_process(settings: Settings, platform: Platform) -> Process:
@@ -93,4 +116,12 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         max_configuration_bytes=settings.max_configuration_mb * 2**20,
         max_state_bytes=settings.max_state_mb * 2**20,
         sweep_s=settings.sweep_s,
+        upkeep=Upkeep(
+            sinks=make_sinks(
+                settings.audit_syslog,
+                settings.audit_webhook,
+                settings.audit_webhook_token.get_secret_value(),
+            ),
+            retention_days=settings.audit_retention_days,
+        ),
     )

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
         lease_s: seconds after which a silent worker's phase is taken from it.
         sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
         worker_slots: phases one worker runs at a time.
+        audit_retention_days: events older than that are deleted; 0 keeps all.
+        audit_syslog: `tcp://HOST:PORT` or `udp://HOST:PORT`, to which events are forwarded.
+        audit_webhook: an address to which events are posted, as JSON lines.
+        audit_webhook_token: sent with them, as a bearer token.
         toolchain_dir: where an operator keeps terraform and tofu binaries.
         toolchain_offline: never download.
         egress_allow: what beside the public network users may have the platform call:
@@ -51,6 +55,10 @@ class Settings(BaseSettings):
     disk_limit_mb: int = Field(default=4096, ge=16)
     max_configuration_mb: int = Field(default=100, ge=1)
     max_state_mb: int = Field(default=200, ge=1)
+    audit_retention_days: int = Field(default=0, ge=0)
+    audit_syslog: str = ""
+    audit_webhook: str = ""
+    audit_webhook_token: SecretStr = SecretStr("")
     toolchain_dir: Path | None = None
     toolchain_offline: bool = False
     terraform_mirror: str = ""

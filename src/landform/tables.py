@@ -1,6 +1,7 @@
 """Imports every models module, so that the mapper and Alembic know every table."""
 
 from landform.access import models as access
+from landform.audit import models as audit
 from landform.configurations import models as configurations
 from landform.dispatch import models as dispatch
 from landform.fleet import models as fleet
@@ -20,6 +21,7 @@ METADATA = Base.metadata
 __all__ = [
     "METADATA",
     "access",
+    "audit",
     "configurations",
     "dispatch",
     "events",

@@ -80,3 +80,12 @@ class AccessWithdrawn(Event):
 
     team_id: str
     place_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessDenied(Event):
+    """Somebody asked for what they may not do; the subject is the place they asked it of."""
+
+    permission: str
+    method: str
+    path: str

@@ -56,6 +56,7 @@ class Permission(StrEnum):
     MANAGE_ORGANIZATION_ACCESS = "give teams access to the organization"
     MANAGE_OWNERS = "manage the owners team"
     SEE_SECRET_TEAMS = "see secret teams"  # noqa: S105 - a phrase
+    READ_AUDIT_TRAIL = "read the audit trail"
     MANAGE_ORGANIZATION_TOKEN = "manage the organization's token"  # noqa: S105 - a phrase
     MANAGE_VCS = "manage VCS connections"
     USE_VCS = "see and use VCS connections"
@@ -238,7 +239,11 @@ ORGANIZATION_TOKEN: Final[Permissions] = (
     | _TEAMS
     | _VCS
     | ANY_TEAM
-    | {Permission.MANAGE_ORGANIZATION_ACCESS, Permission.SEE_SECRET_TEAMS}
+    | {
+        Permission.MANAGE_ORGANIZATION_ACCESS,
+        Permission.SEE_SECRET_TEAMS,
+        Permission.READ_AUDIT_TRAIL,
+    }
 ) - {
     Permission.QUEUE_PLAN,
     Permission.QUEUE_APPLY,

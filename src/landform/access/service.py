@@ -5,12 +5,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.errors import DeniedError, HiddenError
 from landform.access.grants import grants_of, teams_of
 from landform.access.models import ProjectGrant, Team, WorkspaceGrant
 from landform.access.permissions import Permission, Permissions, Place, knowledge
 from landform.identity.actor import Actor, ActorKind
 from landform.kit.db import Base
-from landform.kit.errors import ForbiddenError, NotFoundError
 from landform.organizations.models import Organization
 
 
@@ -35,8 +35,8 @@ async def require(session: AsyncSession, actor: Actor, permission: Permission, o
     if permission in held:
         return
     if knowledge(on) not in held:
-        raise NotFoundError(f"There is no {_name(on)}.")
-    raise ForbiddenError(f"You lack the permission to {permission} ({_name(on)}).")
+        raise HiddenError(f"There is no {_name(on)}.", permission, on)
+    raise DeniedError(f"You lack the permission to {permission} ({_name(on)}).", permission, on)
 
 
 async def visible_workspaces(

@@ -103,6 +103,7 @@ async def change(
     """
     await _require_manager(session, actor, place)
     await _require_shown(session, actor, row, place)
+    level, custom = row.level, row.custom
     _set(row, access)
     await session.flush()
     forget(session)
@@ -115,6 +116,7 @@ async def change(
             team_id=row.team_id,
             place_id=_place_id(row),
             level=row.level,
+            changes={"level": [level, row.level], "custom": [custom, row.custom]},
         ),
     )
     return row

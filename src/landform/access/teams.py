@@ -122,6 +122,7 @@ async def update_team(
         return team
     if team.is_owners and set(changed) != {"visibility"}:
         raise InvalidError("The owners team keeps its name, and may do everything already.")
+    changes = events.changes_of(team, changed)
     async with unique(session, "uq_teams_organization_id_name", _taken(settings.name or "")):
         for name, value in changed.items():
             setattr(team, name, value)
@@ -134,6 +135,7 @@ async def update_team(
             subject_id=team.id,
             changed=tuple(changed),
             organization_access=tuple(team.organization_access),
+            changes=changes,
         ),
     )
     return team

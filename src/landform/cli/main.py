@@ -7,6 +7,7 @@ second to import. So this module alone imports inside functions.
 
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -28,7 +29,9 @@ app = typer.Typer(
 database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 token = typer.Typer(help="API tokens.", no_args_is_help=True)
 keys = typer.Typer(help="Encryption keys.", no_args_is_help=True)
+audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(database, name="db")
+app.add_typer(audit, name="audit")
 app.add_typer(token, name="token")
 app.add_typer(keys, name="keys")
 
@@ -171,6 +174,35 @@ def rotate_keys(home: Home = None) -> None:
     from landform.cli.keys import rotate
 
     sys.exit(0 if _run(rotate(read_settings(home=home))) else 1)
+
+
+@audit.command("verify")
+def verify_audit(
+    home: Home = None,
+    noted: Annotated[
+        str, typer.Option(help="POSITION:DIGEST that an earlier check printed, kept elsewhere.")
+    ] = "",
+) -> None:
+    """Check that no event was altered, removed or added since it was sealed; 1 if one was."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.audit import verify
+
+    sys.exit(0 if _run(verify(read_settings(home=home), noted)) else 1)
+
+
+@audit.command("export")
+def export_audit(
+    home: Home = None,
+    organization: Annotated[str, typer.Option(help="Only of the one with this id.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option(help="Only from this moment on, in UTC.")
+    ] = None,
+) -> None:
+    """Print events as JSON lines, oldest first."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.audit import export
+
+    _run(export(read_settings(home=home), organization, since and since.replace(tzinfo=UTC)))
 
 
 @app.command("cli-config")

@@ -41,9 +41,12 @@ async def authenticated(request: Request, session: Session) -> Actor:
     if scheme.lower() != "bearer" or not secret.strip():
         raise UnauthenticatedError("Send an API token: `Authorization: Bearer TOKEN`.")
     if request.method == "GET":
-        return await tokens.authenticate(session, secret.strip())
-    async with transaction(process_of(request).platform.sessions) as before:
-        return await tokens.authenticate(before, secret.strip())
+        actor = await tokens.authenticate(session, secret.strip())
+    else:
+        async with transaction(process_of(request).platform.sessions) as before:
+            actor = await tokens.authenticate(before, secret.strip())
+    request.state.actor = actor  # for whoever tells of a refusal
+    return actor
 
 
 CurrentActor = Annotated[Actor, Depends(authenticated)]

@@ -1,7 +1,9 @@
 """What a server process holds for all its requests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from landform.audit.denials import Denials
+from landform.audit.service import Upkeep
 from landform.edge.signed_urls import UrlSigner
 from landform.kit.notify import Listener
 from landform.runs.attempts import Platform
@@ -16,6 +18,8 @@ class Process:
         public_url: without a trailing slash; empty: what each request says.
         max_configuration_bytes: largest upload of a configuration.
         max_state_bytes: largest upload of a state.
+        upkeep: what an operator wants done about the audit trail.
+        denials: what this process told lately of attempts at what may not be.
         sweep_s: seconds between two looks for phases whose worker is gone.
         default_tool: for workspaces that do not say.
     """
@@ -27,4 +31,6 @@ class Process:
     max_configuration_bytes: int
     max_state_bytes: int
     sweep_s: float = 2.0
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    denials: Denials = field(default_factory=Denials)
     default_tool: Tool = Tool.TERRAFORM

@@ -109,6 +109,15 @@ class Keyring:
         )
 
 
+def fingerprint(keyring: Keyring, secret: str) -> str:
+    """Return what tells whether two secrets are the same, and nothing else about them.
+
+    Keyed, so that even a short secret cannot be found by trying; it changes with the key.
+    """
+    key = keyring.derive("fingerprint")
+    return hashlib.blake2b(secret.encode(), digest_size=8, key=key).hexdigest()
+
+
 def key_id(key: bytes) -> bytes:
     """Return the 4 bytes that name `key` in a header; they say nothing about it."""
     return hashlib.blake2b(key, digest_size=_KEY_ID_BYTES, person=b"landform-key-id").digest()

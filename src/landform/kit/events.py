@@ -1,15 +1,36 @@
 """The event log: one row per thing that happened, written with the change it describes."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, Identity
+from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from landform.kit.clock import now
+from landform.kit.clock import now, rfc3339
 from landform.kit.db import Base
+
+Changes: TypeAlias = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the request came from that makes things happen; empty for the platform's own deeds.
+
+    Attributes:
+        address: the client's, as the server sees it (behind a proxy it trusts: as that says).
+        request_id: names the request in the server's log and in the answer's header.
+    """
+
+    address: str = ""
+    request_id: str = ""
+
+
+NOWHERE: Final = Origin()
+ORIGIN: Final[ContextVar[Origin]] = ContextVar("landform_origin", default=NOWHERE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,17 +41,30 @@ class Event:
         actor_id: who did it: an id of a user, team, token, run or `landform` itself.
         organization_id: the organization it happened in; None for the whole site.
         subject_id: the one object it is about.
+        changes: for a change of what was there, each part's value before and after.
     """
 
     actor_id: str
     organization_id: str | None
     subject_id: str
+    changes: Changes = field(default_factory=dict)
 
 
 class EventRow(Base):
-    """Both outbox and audit log."""
+    """Both outbox and audit log.
+
+    Attributes:
+        address: see Origin.
+        request_id: see Origin.
+        position: its place in the chain of `landform.audit`; None until it is sealed there.
+        digest: what that place was sealed with.
+    """
 
     __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_unsealed", "id", postgresql_where=text("position IS NULL")),
+        Index("ix_events_organization_id_at", "organization_id", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(index=True)
@@ -39,11 +73,18 @@ class EventRow(Base):
     subject_id: Mapped[str] = mapped_column(index=True)
     payload: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(default=now)
+    address: Mapped[str] = mapped_column(default="", server_default="")
+    request_id: Mapped[str] = mapped_column(default="", server_default="")
+    position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    digest: Mapped[bytes | None]
 
 
 def publish(session: AsyncSession, event: Event) -> None:
-    """Record `event` in the caller's transaction."""
+    """Record `event` in the caller's transaction, with where its request came from."""
     payload = asdict(event)
+    if not event.changes:
+        del payload["changes"]
+    origin = ORIGIN.get()
     session.add(
         EventRow(
             name=type(event).__name__,
@@ -51,5 +92,27 @@ def publish(session: AsyncSession, event: Event) -> None:
             organization_id=payload.pop("organization_id"),
             subject_id=payload.pop("subject_id"),
             payload=payload,
+            address=origin.address,
+            request_id=origin.request_id,
         )
     )
+
+
+def changes_of(row: object, changed: Mapping[str, Any]) -> Changes:
+    """Return each value of `row` beside the one that `changed` is about to give it.
+
+    For `Event.changes`; call it before the row is changed, and never with a secret among them.
+    """
+    return {
+        name: [_plain(getattr(row, name)), _plain(value)] for name, value in sorted(changed.items())
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -83,6 +83,7 @@ async def change(
     }
     if not changed:
         return
+    changes = events.changes_of(organization, changed)
     async with unique(session, "uq_organizations_lower_name", _taken(str(settings.name))):
         for name, value in changed.items():
             setattr(organization, name, value)
@@ -93,6 +94,7 @@ async def change(
             organization_id=organization.id,
             subject_id=organization.id,
             changed=tuple(changed),
+            changes=changes,
         ),
     )
 

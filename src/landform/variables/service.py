@@ -12,7 +12,7 @@ from landform.access.service import require
 from landform.contract import Category, is_reserved
 from landform.identity.actor import Actor
 from landform.kit import events
-from landform.kit.crypto import Keyring
+from landform.kit.crypto import Keyring, fingerprint
 from landform.kit.errors import InvalidError
 from landform.kit.ids import new_id
 from landform.kit.text import check_text
@@ -123,6 +123,10 @@ async def update_variable(
     _check_sensitive(row, changed)
     _check({name: changed.get(name, getattr(row, name)) for name in _CHECKED})
     sealed = row.sealed_value if value is None else _seal(keyring, row.id, value)
+    changes = events.changes_of(row, changed)
+    if value is not None:
+        before = keyring.open(row.sealed_value, place=place_of(row.id)).decode()
+        changes["value"] = [fingerprint(keyring, before), fingerprint(keyring, value)]
     async with unique(session, _UNIQUE, _taken(settings.key or row.key)):
         for name, new in changed.items():
             setattr(row, name, new)
@@ -137,6 +141,7 @@ async def update_variable(
             workspace_id=workspace.id,
             key=row.key,
             changed=(*changed, *(() if value is None else ("value",))),
+            changes=changes,
         ),
     )
     return shown(keyring, row)

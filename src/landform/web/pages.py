@@ -81,6 +81,7 @@ async def _visitor(request: Request, session: Session) -> Visitor:
     except UnauthenticatedError:
         then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInFirstError(then if request.method == "GET" else "/") from None
+    request.state.actor = actor  # for whoever tells of a refusal
     return Visitor(actor, secret)
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access import memberships, teams
+from landform.access.errors import HiddenError
 from landform.access.permissions import Permission, Place
 from landform.access.service import may, require, visible_organizations
 from landform.identity.actor import Actor, ActorKind
@@ -58,7 +59,7 @@ async def by_name(session: AsyncSession, actor: Actor, name: str) -> Organizatio
     organization = await queries.find(session, name)
     place = Place(organization_id=organization.id)
     if not await may(session, actor, Permission.READ_ORGANIZATION, place):
-        raise NotFoundError(f"There is no organization {name}.")
+        raise HiddenError(f"There is no organization {name}.", Permission.READ_ORGANIZATION, place)
     return organization
 
 

@@ -157,6 +157,7 @@ async def update_project(
     }
     if not changed:
         return project
+    changes = events.changes_of(project, changed)
     async with unique(session, _UNIQUE, _taken(settings.name or "")):
         for name, value in changed.items():
             setattr(project, name, value)
@@ -167,6 +168,7 @@ async def update_project(
             organization_id=project.organization_id,
             subject_id=project.id,
             changed=tuple(changed),
+            changes=changes,
         ),
     )
     return project

@@ -91,6 +91,7 @@ async def update_workspace(
     workspace = await locked(session, workspace.id)
     changed = {name: value for name, value in given.items() if value != getattr(workspace, name)}
     if changed:
+        changes = events.changes_of(workspace, changed)
         async with unique(session, _UNIQUE, _taken(settings.name or "")):
             for name, value in changed.items():
                 setattr(workspace, name, value)
@@ -101,6 +102,7 @@ async def update_workspace(
                 organization_id=workspace.organization_id,
                 subject_id=workspace.id,
                 changed=tuple(changed),
+                changes=changes,
             ),
         )
     if project is not None and moves:

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from landform.api.tfe import (
     account,
     admin_users,
+    audit_trail,
     comments,
     configuration_versions,
     discovery,
@@ -27,6 +28,7 @@ for each in (
     discovery,
     account,
     admin_users,
+    audit_trail,
     tokens,
     organizations,
     memberships,
