@@ -7,7 +7,11 @@ from landform.tables import METADATA
 
 NO_SECRET = {
     "api_tokens.token_hash",
+    "audit_chains.base_digest",
+    "audit_chains.head_digest",
+    "audit_chains.mac",
     "browser_sessions.secret_hash",
+    "events.digest",
     "login_codes.code_hash",
     "log_blocks.inline",  # the platform's own few words
     "vcs_authorizations.state_hash",

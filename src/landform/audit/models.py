@@ -10,7 +10,7 @@ from landform.kit.db import Base
 from landform.kit.sealed import Sealed
 
 CHAIN: Final = "events"
-KEY_PLACE: Final = "audit-chain"
+KEY_PLACE: Final = f"audit-chains/{CHAIN}"
 
 
 class AuditChain(Base):
@@ -28,7 +28,7 @@ class AuditChain(Base):
     __tablename__ = "audit_chains"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    sealed_key: Mapped[bytes] = mapped_column(Sealed(KEY_PLACE))
+    sealed_key: Mapped[bytes] = mapped_column(Sealed("audit-chains/{name}"))
     base_position: Mapped[int] = mapped_column(BigInteger)
     base_digest: Mapped[bytes] = mapped_column(LargeBinary)
     head_position: Mapped[int] = mapped_column(BigInteger)
