@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from landform.audit import chain
 from landform.contract import Category
 from landform.fleet.models import Kind, Presence
 from landform.fleet.service import Beat, keep_present, say_present
@@ -73,6 +74,7 @@ async def full(vault: Vault) -> World:
     await world.plan(run_id)
     await world.confirm(run_id)
     await world.apply(run_id, STATE)
+    await chain.extend(vault.sessions, vault.keyring)
     return world
 
 

@@ -114,7 +114,7 @@ def fingerprint(keyring: Keyring, secret: str) -> str:
 
     Keyed, so that even a short secret cannot be found by trying; it changes with the key.
     """
-    key = keyring.derive("fingerprint")
+    key, *_ = keyring.derive("fingerprint")
     return hashlib.blake2b(secret.encode(), digest_size=8, key=key).hexdigest()
 
 
