@@ -1,0 +1,387 @@
+"""Workspaces, projects, organizations and variables through the API."""
+
+from typing import Any
+
+import pytest
+
+from landform.kit.db import transaction
+from landform.workspaces.models import ExecutionMode, Workspace
+from tests import factories
+from tests.api.tfe.people import detail, ids, names, related, to_one
+from tests.api.tfe.server import Server
+from tests.files import make_state, resource
+
+KIND = "workspaces"
+
+
+@pytest.fixture
+def listed(server: Server) -> str:
+    return f"organizations/{server.world.organization}/workspaces"
+
+
+@pytest.fixture
+def path(server: Server) -> str:
+    return f"workspaces/{server.world.workspace_id}"
+
+
+async def test_init_makes_a_workspace_by_name_and_sets_its_version(
+    server: Server, listed: str
+) -> None:
+    owner = server.owner
+    await owner.get(f"{listed}/fresh", 404)
+    made = await owner.post(listed, KIND, name="fresh")
+    workspace = f"workspaces/{made['data']['id']}"
+    changed = await owner.patch(workspace, KIND, **{"terraform-version": "1.11.4"})
+    assert changed["data"]["attributes"]["terraform-version"] == "1.11.4"
+    await owner.get(f"{workspace}/current-state-version", 404)
+    shown = await owner.get(f"{listed}/FRESH")
+    assert shown["data"]["id"] == made["data"]["id"]
+    assert related(shown, "organization")["id"] == server.world.organization
+
+
+async def test_init_makes_a_workspace_with_tags_in_its_linkages(
+    server: Server, listed: str
+) -> None:
+    body = {
+        "data": {
+            "type": KIND,
+            "attributes": {"name": "tagged"},
+            "relationships": {
+                "tags": {"data": [{"type": "tags", "attributes": {"name": "app"}}]},
+                "tag-bindings": {
+                    "data": [
+                        {"type": "tag-bindings", "attributes": {"key": "stage", "value": "dev"}}
+                    ]
+                },
+            },
+        }
+    }
+    made = await server.owner.ask("POST", listed, 201, body=body)
+    assert made["data"]["attributes"]["tag-names"] == ["app"]
+    bindings = await server.owner.get(f"workspaces/{made['data']['id']}/tag-bindings")
+    assert {(b["attributes"]["key"], b["attributes"]["value"]) for b in bindings["data"]} == {
+        ("app", ""),
+        ("stage", "dev"),
+    }
+    for parameters, count in (
+        ({"search[tags]": "app"}, 1),
+        ({"search[tags]": "app,stage"}, 1),
+        ({"search[tags]": "app,other"}, 0),
+        ({"filter[tagged][0][key]": "stage", "filter[tagged][0][value]": "dev"}, 1),
+        ({"filter[tagged][0][key]": "stage", "filter[tagged][0][value]": "live"}, 0),
+        ({"search[exclude-tags]": "app"}, 1),
+        ({"search[name]": "TAG"}, 1),
+        ({"search[name]": "%"}, 0),
+        ({"search[wildcard-name]": "t*d"}, 1),
+        ({"filter[project][id]": "prj-none"}, 0),
+    ):
+        assert len(ids(await server.owner.get(listed, **parameters))) == count, parameters
+
+
+async def test_workspaces_are_sorted_as_asked(server: Server, listed: str) -> None:
+    for name in ("beta", "alpha"):
+        await server.owner.post(listed, KIND, name=name)
+    own = (await server.world.workspace()).name
+    assert names(await server.owner.get(listed)) == ["alpha", "beta", own]
+    assert names(await server.owner.get(listed, sort="-name")) == [own, "beta", "alpha"]
+    assert names(await server.owner.get(listed, sort="-created-at")) == ["alpha", "beta", own]
+
+
+@pytest.mark.parametrize(
+    ("sent", "attribute"),
+    [
+        ({"name": "two words"}, "name"),
+        ({"name": "x" * 91}, "name"),
+        ({"terraform-version": "newest"}, "terraform-version"),
+        ({"working-directory": "../out"}, "working-directory"),
+        ({"working-directory": "/etc"}, "working-directory"),
+        ({"execution-mode": "cloudy"}, "execution-mode"),
+        ({"execution-mode": "agent"}, "execution-mode"),
+        ({"auto-apply": "yes"}, "auto-apply"),
+        ({"engine": "pulumi"}, "engine"),
+        ({"trigger-prefixes": "one"}, "trigger-prefixes"),
+        ({"description": "x" * 5000}, "description"),
+    ],
+)
+async def test_a_setting_that_cannot_be_is_pointed_at(
+    server: Server, path: str, sent: dict[str, Any], attribute: str
+) -> None:
+    before = await server.world.snapshot()
+    refused = await server.owner.patch(path, KIND, 422, **sent)
+    assert refused["errors"][0]["source"]["pointer"] == f"/data/attributes/{attribute}"
+    assert await server.world.snapshot() == before
+
+
+async def test_a_name_that_is_taken_is_refused_in_whatever_case(
+    server: Server, listed: str
+) -> None:
+    name = (await server.world.workspace()).name.upper()
+    refused = await server.owner.post(listed, KIND, 422, name=name)
+    assert "has already been taken" in detail(refused)
+
+
+@pytest.mark.parametrize(("sent", "mode"), [(False, "local"), (True, "remote")])
+async def test_operations_is_an_older_name_of_the_execution_mode(
+    server: Server, path: str, *, sent: bool, mode: str
+) -> None:
+    changed = await server.owner.patch(path, KIND, operations=sent)
+    assert changed["data"]["attributes"]["execution-mode"] == mode
+    assert changed["data"]["attributes"]["operations"] is sent
+
+
+async def test_null_leaves_a_setting_as_it_is(server: Server, path: str) -> None:
+    before = await server.owner.get(path)
+    await server.owner.patch(path, KIND, name=None, description=None, **{"auto-apply": None})
+    assert (await server.owner.get(path))["data"]["attributes"] == before["data"]["attributes"]
+
+
+async def test_a_tool_is_chosen_by_who_makes_the_workspace(server: Server, listed: str) -> None:
+    for agent, engine in (("go-tfe", "terraform"), ("OpenTofu/1.9.0 (+…)", "tofu")):
+        body = {"data": {"type": KIND, "attributes": {"name": engine}}}
+        headers = {"Authorization": f"Bearer {server.owner.token}", "User-Agent": agent}
+        answer = await server.http.post(
+            f"/api/v2/{listed}",
+            json=body,
+            headers={name: value.encode() for name, value in headers.items()},
+        )
+        assert answer.json()["data"]["attributes"]["engine"] == engine
+
+
+async def test_the_cli_locks_reads_and_unlocks(server: Server, path: str) -> None:
+    locked = await server.owner.post(f"{path}/actions/lock", "", 200)
+    assert related(locked, "locked-by") == {"type": "users", "id": server.owner.id}
+    assert locked["data"]["attributes"]["locked"]
+    refused = await server.owner.post(f"{path}/actions/lock", "", 409)
+    assert "already locked" in detail(refused)
+    other = await server.caller("write")
+    refused = await other.post(f"{path}/actions/unlock", "", 409)
+    assert "locked by User" in detail(refused)
+    await other.post(f"{path}/actions/force-unlock", "", 403)
+    unlocked = await server.owner.post(f"{path}/actions/unlock", "", 200)
+    assert not unlocked["data"]["attributes"]["locked"]
+    assert related(unlocked, "locked-by") is None
+    refused = await server.owner.post(f"{path}/actions/unlock", "", 409)
+    assert "already unlocked" in detail(refused)
+
+
+async def test_the_lock_of_a_run_is_named_as_the_run_s(server: Server, path: str) -> None:
+    run_id = await server.world.create()
+    shown = await server.owner.get(path)
+    assert related(shown, "locked-by") == {"type": "runs", "id": run_id}
+    assert related(shown, "current-run") == {"type": "runs", "id": run_id}
+    refused = await server.owner.post(f"{path}/actions/lock", "", 409)
+    assert f"locked by Run {run_id}" in detail(refused)
+
+
+async def test_safe_delete_asks_what_force_does_not(server: Server, listed: str) -> None:
+    world, owner = server.world, server.owner
+    name = (await world.workspace()).name
+    await owner.post(f"workspaces/{world.workspace_id}/actions/lock", "", 200)
+    await world.save_state(make_state(1, resources=[resource()]), serial=1)
+    refused = await owner.post(f"{listed}/{name}/actions/safe-delete", "", 409)
+    assert "is locked; unlock it first" in detail(refused)
+    await owner.post(f"workspaces/{world.workspace_id}/actions/unlock", "", 200)
+    refused = await owner.post(f"{listed}/{name}/actions/safe-delete", "", 409)
+    assert "still manages 1 resources" in detail(refused)
+    await owner.delete(f"{listed}/{name}")
+    await owner.get(f"{listed}/{name}", 404)
+
+
+async def test_a_workspace_at_work_is_not_deleted(server: Server, path: str) -> None:
+    run_id = await server.world.create()
+    assert run_id in detail(await server.owner.delete(path, 409))
+    await server.world.cancel(run_id)
+    await server.owner.post(f"{path}/actions/safe-delete", "", 204)
+
+
+@pytest.mark.parametrize(
+    ("include", "types"),
+    [
+        ("organization", {"organizations"}),
+        ("project", {"projects"}),
+        ("current_run", {"runs"}),
+        ("current_run.plan", {"runs", "plans"}),
+        ("current_run.configuration_version", {"runs", "configuration-versions"}),
+        ("current_state_version", {"state-versions"}),
+        ("current_state_version.outputs", {"state-versions"}),
+        ("locked_by", {"runs"}),
+    ],
+)
+async def test_what_clients_include_comes_along(
+    server: Server, path: str, include: str, types: set[str]
+) -> None:
+    await server.owner.post(f"{path}/actions/lock", "", 200)
+    await server.world.save_state(make_state(1), serial=1)
+    await server.owner.post(f"{path}/actions/unlock", "", 200)
+    await server.world.create()
+    found = await server.owner.get(path, include=include)
+    assert {each["type"] for each in found["included"]} == types
+
+
+async def test_what_the_caller_may_not_see_is_left_out_of_what_comes_along(
+    server: Server, path: str
+) -> None:
+    await server.owner.post(f"{path}/actions/lock", "", 200)
+    await server.world.save_state(make_state(1), serial=1)
+    blind = await server.caller("custom", {"runs": "read"})
+    found = await blind.get(path, include="project,current_state_version,organization")
+    assert {each["type"] for each in found.get("included", [])} == {"organizations"}
+
+
+async def test_permissions_are_those_of_who_asks(server: Server, path: str) -> None:
+    for level, may_plan, may_apply, may_update in (
+        ("read", False, False, False),
+        ("plan", True, False, False),
+        ("write", True, True, False),
+        ("admin", True, True, True),
+    ):
+        caller = await server.caller(level)
+        held = (await caller.get(path))["data"]["attributes"]["permissions"]
+        assert held["can-queue-run"] is may_plan
+        assert held["can-queue-apply"] is may_apply
+        assert held["can-update"] is may_update
+        assert "can-force-delete" in held
+
+
+async def test_a_list_shows_what_the_caller_may_see(server: Server, listed: str) -> None:
+    await server.world.beside()
+    assert len(ids(await server.owner.get(listed))) == 2
+    reader = await server.caller("read")
+    assert ids(await reader.get(listed)) == [server.world.workspace_id]
+    await (await server.stranger()).get(listed, 404)
+
+
+async def test_tags_are_added_and_taken_away(server: Server, path: str) -> None:
+    body = {"data": [{"type": "tags", "attributes": {"name": name}} for name in ("one", "two")]}
+    await server.owner.ask("POST", f"{path}/relationships/tags", 204, body=body)
+    shown = await server.read(f"{path}/relationships/tags")
+    assert names(shown) == ["one", "two"]
+    body = {"data": [{"type": "tags", "attributes": {"name": "one"}}]}
+    await server.owner.ask("DELETE", f"{path}/relationships/tags", 204, body=body)
+    assert names(await server.read(f"{path}/relationships/tags")) == ["two"]
+
+
+async def test_tag_bindings_are_changed_and_inherited(server: Server, path: str) -> None:
+    project = (await server.world.workspace()).project_id
+    for where, key, value in (
+        (f"projects/{project}", "team", "blue"),
+        (path, "stage", "dev"),
+    ):
+        body = {"data": [{"type": "tag-bindings", "attributes": {"key": key, "value": value}}]}
+        changed = await server.owner.ask("PATCH", f"{where}/tag-bindings", 200, body=body)
+        assert names(changed, "key") == [key]
+    effective = await server.owner.get(f"{path}/effective-tag-bindings")
+    assert sorted(names(effective, "key")) == ["stage", "team"]
+
+
+# ── Projects and organizations ──────────────────────────────────────────────────────────────────
+
+
+async def test_a_project_is_found_by_name_made_and_used(server: Server, listed: str) -> None:
+    projects = f"organizations/{server.world.organization}/projects"
+    assert ids(await server.owner.get(projects, **{"filter[names]": "shelf"})) == []
+    made = await server.owner.post(projects, "projects", name="shelf")
+    project = made["data"]["id"]
+    assert ids(await server.owner.get(projects, **{"filter[names]": "shelf"})) == [project]
+    workspace = await server.owner.post(
+        listed, KIND, name="on-it", relationships=to_one(project=("projects", project))
+    )
+    assert related(workspace, "project")["id"] == project
+    assert "workspace" in detail(await server.owner.delete(f"projects/{project}", 409))
+    await server.owner.delete(f"workspaces/{workspace['data']['id']}")
+    await server.owner.delete(f"projects/{project}")
+    await server.owner.get(f"projects/{project}", 404)
+
+
+async def test_a_workspace_is_not_put_into_another_organization_s_project(
+    server: Server, listed: str
+) -> None:
+    async with transaction(server.world.platform.sessions) as session:
+        organization = await factories.make_organization(session)
+        foreign = await factories.make_project(session, organization)
+    links = to_one(project=("projects", foreign.id))
+    await server.owner.post(listed, KIND, 404, name="new", relationships=links)
+
+
+async def test_an_organization_is_made_changed_and_deleted_by_its_owner(server: Server) -> None:
+    owner = server.owner
+    made = await owner.post("organizations", "organizations", name="fresh", email="a@b.c")
+    assert made["data"]["id"] == "fresh"
+    assert "fresh" in ids(await owner.get("organizations"))
+    changed = await owner.patch("organizations/fresh", "organizations", email="d@e.f")
+    assert changed["data"]["attributes"]["email"] == "d@e.f"
+    stranger = await server.stranger()
+    await stranger.get("organizations/fresh", 404)
+    assert "fresh" not in ids(await stranger.get("organizations"))
+    await owner.post("organizations", "organizations", 422, name="fresh", email="a@b.c")
+    await owner.post("organizations", "organizations", 422, name="two words", email="a@b.c")
+    await owner.delete("organizations/fresh")
+    await owner.get("organizations/fresh", 404)
+
+
+async def test_capacity_counts_what_waits_and_what_works(server: Server) -> None:
+    first = await server.world.create()
+    await server.world.create()
+    await server.world.must_begin(first)
+    shown = await server.read(f"organizations/{server.world.organization}/capacity")
+    assert shown["data"]["attributes"] == {"pending": 1, "running": 1}
+
+
+# ── Variables ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_sensitive_variable_is_written_and_never_read(server: Server, path: str) -> None:
+    owner = server.owner
+    made = await owner.post(
+        f"{path}/vars", "vars", key="password", value="hunter2", category="env", sensitive=True
+    )
+    variable = f"{path}/vars/{made['data']['id']}"
+    changed = await owner.patch(variable, "vars", description="of the door")
+    for shown in (made, changed, await owner.get(variable), await owner.get(f"{path}/vars")):
+        assert "hunter2" not in str(shown)
+    listed = await owner.get(f"{path}/all-vars")
+    assert listed["data"][0]["attributes"]["value"] is None
+    refused = await owner.patch(variable, "vars", 422, sensitive=False)
+    assert "sensitive" in refused["errors"][0]["source"]["pointer"]
+    await owner.delete(variable)
+    await owner.get(variable, 404)
+
+
+@pytest.mark.parametrize(
+    ("sent", "attribute"),
+    [
+        ({"key": "", "category": "env"}, "key"),
+        ({"key": "a b", "category": "terraform"}, "key"),
+        ({"key": "LD_PRELOAD", "category": "env"}, "key"),
+        ({"key": "a", "category": "kitchen"}, "category"),
+        ({"key": "a"}, "category"),
+        ({"key": "a", "category": "env", "value": 7}, "value"),
+    ],
+)
+async def test_a_variable_that_cannot_be_is_pointed_at(
+    server: Server, path: str, sent: dict[str, Any], attribute: str
+) -> None:
+    refused = await server.owner.post(f"{path}/vars", "vars", 422, **sent)
+    assert refused["errors"][0]["source"]["pointer"] == f"/data/attributes/{attribute}"
+    assert ids(await server.owner.get(f"{path}/vars")) == []
+
+
+async def test_a_variable_is_reached_through_its_own_workspace_only(
+    server: Server, path: str
+) -> None:
+    other = await server.world.beside()
+    made = await server.owner.post(f"{path}/vars", "vars", key="a", value="b", category="env")
+    through = f"workspaces/{other.workspace_id}/vars/{made['data']['id']}"
+    await server.owner.get(through, 404)
+    await server.owner.patch(through, "vars", 404, value="c")
+    await server.owner.delete(through, 404)
+
+
+async def test_a_workspace_with_local_execution_tells_clients_to_run_themselves(
+    server: Server, path: str
+) -> None:
+    async with transaction(server.world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, server.world.workspace_id)
+        workspace.execution_mode = ExecutionMode.LOCAL
+    attributes = (await server.owner.get(path))["data"]["attributes"]
+    assert (attributes["execution-mode"], attributes["operations"]) == ("local", False)
