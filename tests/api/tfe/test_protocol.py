@@ -295,7 +295,8 @@ async def test_attributes_that_nobody_knows_are_ignored(server: Server) -> None:
         f"organizations/{server.world.organization}/workspaces",
         "workspaces",
         name="loose",
-        **{"shoe-size": 43, "setting-overwrites": {"execution-mode": True}},
+        shoe_size=43,
+        setting_overwrites={"execution-mode": True},
     )
     assert made["data"]["attributes"]["name"] == "loose"
 

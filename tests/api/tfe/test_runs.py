@@ -17,7 +17,7 @@ CLI = {"X-Terraform-Integration": "cloud", "Terraform-Version": "1.11.4"}
 
 
 async def create(server: Server, by: Caller | None = None, status: int = 201, **sent: Any) -> Any:
-    """Create a run as the CLI does."""
+    """Create a run as the CLI does; an underscore in a name stands for its hyphen."""
     world = server.world
     configuration = sent.pop("configuration", world.configuration_id)
     links = to_one(
@@ -90,18 +90,66 @@ async def test_a_run_of_a_speculative_configuration_is_plan_only_unasked(server:
     assert made["data"]["attributes"]["plan-only"]
 
 
-async def test_what_was_asked_for_is_told_back(server: Server) -> None:
-    sent = {
-        "message": "hello",
-        "is-destroy": True,
-        "refresh": False,
-        "target-addrs": ["a.b"],
-        "auto-apply": True,
-        "allow-empty-apply": True,
-        "allow-config-generation": True,
-    }
-    attributes = (await create(server, **sent))["data"]["attributes"]
-    assert {name: attributes[name] for name in sent} == sent
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {
+            "message": "hello",
+            "is-destroy": True,
+            "refresh": False,
+            "target-addrs": ["a.b"],
+            "auto-apply": True,
+            "allow-empty-apply": True,
+        },
+        {"replace-addrs": ["a.b", 'c.d["e"]'], "allow-config-generation": True},
+        {"refresh-only": True, "terraform-version": "1.11.4"},
+        {"plan-only": True, "terraform-version": "~> 1.10"},
+        {"save-plan": True},
+    ],
+    ids=",".join,
+)
+async def test_what_was_asked_for_is_told_back(server: Server, sent: dict[str, Any]) -> None:
+    made = await create(server, **sent)
+    shown = await server.owner.get(f"runs/{made['data']['id']}")
+    for document in (made, shown):
+        attributes = document["data"]["attributes"]
+        assert {name: attributes[name] for name in sent} == sent
+
+
+async def test_the_configuration_of_another_workspace_is_not_run(server: Server) -> None:
+    other = await server.world.beside()
+    refused = await create(server, status=422, configuration=other.configuration_id)
+    assert "another workspace" in detail(refused)
+
+
+async def test_a_destroy_is_not_run_where_the_workspace_does_not_allow_it(server: Server) -> None:
+    path = f"workspaces/{server.world.workspace_id}"
+    await server.owner.patch(path, "workspaces", allow_destroy_plan=False)
+    refused = await create(server, status=422, is_destroy=True)
+    assert "does not allow destroy plans" in detail(refused)
+    await create(server, is_destroy=True, plan_only=True)
+
+
+async def test_who_may_plan_gets_no_apply_by_any_option(server: Server) -> None:
+    planner = await server.caller("plan")
+    await create(server, by=planner, status=403, auto_apply=True)
+    path = f"workspaces/{server.world.workspace_id}"
+    await server.owner.patch(path, "workspaces", auto_apply=True)
+    made = await create(server, by=planner)
+    assert made["data"]["attributes"]["auto-apply"] is False
+    saved = (await create(server, by=planner, save_plan=True))["data"]["id"]
+    await server.world.plan(saved)
+    assert (await act(server, saved, "apply", by=planner)).status_code == 403
+    assert await server.world.status(saved) == "planned_and_saved"
+
+
+async def test_who_may_plan_cancels_their_own_run_and_no_other(server: Server) -> None:
+    planner = await server.caller("plan")
+    own = (await create(server, by=planner))["data"]["id"]
+    foreign = await server.world.create()
+    assert (await act(server, foreign, "cancel", by=planner)).status_code == 403
+    assert (await act(server, own, "cancel", by=planner)).status_code == 202
+    assert await server.world.status(own) == "canceled"
 
 
 async def test_variables_of_a_run_are_not_told_back(server: Server) -> None:

@@ -31,7 +31,7 @@ async def test_init_makes_a_workspace_by_name_and_sets_its_version(
     await owner.get(f"{listed}/fresh", 404)
     made = await owner.post(listed, KIND, name="fresh")
     workspace = f"workspaces/{made['data']['id']}"
-    changed = await owner.patch(workspace, KIND, **{"terraform-version": "1.11.4"})
+    changed = await owner.patch(workspace, KIND, terraform_version="1.11.4")
     assert changed["data"]["attributes"]["terraform-version"] == "1.11.4"
     await owner.get(f"{workspace}/current-state-version", 404)
     shown = await owner.get(f"{listed}/FRESH")
@@ -131,7 +131,7 @@ async def test_operations_is_an_older_name_of_the_execution_mode(
 
 async def test_null_leaves_a_setting_as_it_is(server: Server, path: str) -> None:
     before = await server.owner.get(path)
-    await server.owner.patch(path, KIND, name=None, description=None, **{"auto-apply": None})
+    await server.owner.patch(path, KIND, name=None, description=None, auto_apply=None)
     assert (await server.owner.get(path))["data"]["attributes"] == before["data"]["attributes"]
 
 
@@ -142,7 +142,7 @@ async def test_a_tool_is_chosen_by_who_makes_the_workspace(server: Server, liste
         answer = await server.http.post(
             f"/api/v2/{listed}",
             json=body,
-            headers={name: value.encode() for name, value in headers.items()},
+            headers={name.encode(): value.encode() for name, value in headers.items()},
         )
         assert answer.json()["data"]["attributes"]["engine"] == engine
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Response
 from msgspec import UNSET, UnsetType
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.api.jsonapi.body import Body
@@ -18,9 +19,10 @@ from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.edge.signed_urls import Deed
+from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
-from landform.kit.db import Sessions
-from landform.kit.errors import InvalidError, MalformedError
+from landform.kit.db import Sessions, transaction
+from landform.kit.errors import InvalidError, MalformedError, TooLargeError
 from landform.kit.storage import Store
 from landform.runs import queries as runs
 from landform.runs.models import Run
@@ -180,9 +182,11 @@ async def create(
     query: One,
     context: CurrentContext,
 ) -> Response:
-    session, sent = context.session, body.attributes
-    workspace = await workspaces.get(session, context.actor, workspace_id)
-    run = await _run(body, workspace, context)
+    session, actor, sent = context.session, context.actor, body.attributes
+    # Of its own, as no transaction may be open while a state goes into the store.
+    async with transaction(context.process.platform.sessions) as before:
+        workspace = await workspaces.get(before, actor, workspace_id)
+        run = await _run(before, body, workspace, actor)
     announcement = Announcement(
         serial=sent.serial,
         md5=sent.md5,
@@ -192,12 +196,10 @@ async def create(
         run_id=run.id if run else None,
     )
     if sent.state is None:
-        state = await service.announce(session, context.actor, workspace, announcement)
+        state = await service.announce(session, actor, workspace, announcement)
     else:
-        raw = _decoded(sent.state)
-        state_id = await service.save(
-            *_stores(context), context.actor, workspace, announcement, raw
-        )
+        raw = _decoded(sent.state, limit_bytes=context.process.max_state_bytes)
+        state_id = await service.save(*_stores(context), actor, workspace, announcement, raw)
         state = await session.get_one(StateVersion, state_id)
     return _with_interval(await STATE_VERSIONS.one(state, query, context))
 
@@ -209,11 +211,12 @@ async def roll_back(
     query: One,
     context: CurrentContext,
 ) -> Response:
-    session, actor = context.session, context.actor
-    workspace = await workspaces.get(session, actor, workspace_id)
-    to = await queries.get(session, actor, body.need("rollback_state_version").id)
+    actor = context.actor
+    async with transaction(context.process.platform.sessions) as before:
+        workspace = await workspaces.get(before, actor, workspace_id)
+        to = await queries.get(before, actor, body.need("rollback_state_version").id)
     state_id = await service.roll_back(*_stores(context), actor, workspace, to=to)
-    state = await session.get_one(StateVersion, state_id)
+    state = await context.session.get_one(StateVersion, state_id)
     return await STATE_VERSIONS.one(state, query, context)
 
 
@@ -282,13 +285,13 @@ async def read_output(
 
 
 async def _run(
-    body: Body[CreateStateVersion], workspace: Workspace, context: Context
+    session: AsyncSession, body: Body[CreateStateVersion], workspace: Workspace, actor: Actor
 ) -> Run | None:
     """Return the run that the state is said to come from, which must be the workspace's."""
     linked = body.one("run")
     if linked is None:
         return None
-    run = await runs.get(context.session, context.actor, linked.id)
+    run = await runs.get(session, actor, linked.id)
     if run.workspace_id != workspace.id:
         raise InvalidError(
             f"Run {run.id} belongs to another workspace.", pointer="/data/relationships/run"
@@ -306,9 +309,11 @@ def _stores(context: Context) -> tuple[Sessions, Store, Keyring]:
     return platform.sessions, platform.store, platform.keyring
 
 
-def _decoded(encoded: str) -> bytes:
+def _decoded(encoded: str, *, limit_bytes: int) -> bytes:
     try:
         raw = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         raise InvalidError("state is not base64.", pointer="/data/attributes/state") from None
+    if len(raw) > limit_bytes:
+        raise TooLargeError(f"A state has at most {limit_bytes // 2**20} MiB here.")
     return raw
