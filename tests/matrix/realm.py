@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
+from landform.api.jsonapi.errors import MEDIA_TYPE
 from landform.app import make_process
 from landform.edge.process import Process
 from landform.edge.signed_urls import PREFIX, Deed
@@ -89,14 +90,15 @@ class Realm:
             body = await self._filled(line.body, walker)
             if line.is_api and body is not None:
                 body = json.loads(disguise(json.dumps(body)))
-            sent = {"headers": _headers(walker), **_sent(line, body, walker)}
-            return await self.http.request(line.method, path, **sent)
+            headers = _headers(line, walker)
+            sent = _sent(line, body, walker)
+            return await self.http.request(line.method, path, headers=headers, **sent)
         finally:
             await outer.rollback()
 
-    def elsewhere(self, text: str) -> str:
-        """Return the text with ids and names of the same form that nobody has."""
-        text = _ID.sub(lambda match: match[0].replace(match[1], "NobodyHasThisId0"), text)
+    def elsewhere(self, text: str, random: str = "NobodyHasThisId0") -> str:
+        """Return the text with ids and names that nobody has, of the same form if not told."""
+        text = _ID.sub(lambda match: match[0].replace(match[1], random), text)
         return text.replace(self.place.world.organization, "zorg")
 
     async def path(self, line: Line, walker: Walker) -> str:
@@ -146,9 +148,10 @@ def outcome(answer: httpx2.Response) -> str:
     return "ok" if answer.is_success or answer.is_redirect else str(answer.status_code)
 
 
-def _headers(walker: Walker) -> dict[str, str]:
+def _headers(line: Line, walker: Walker) -> dict[str, str]:
     """Show all that the walker has, everywhere: pages take no token, and the API no cookie."""
-    shown = {"Authorization": f"Bearer {walker.token}"} if walker.token else {}
+    shown = {"Content-Type": MEDIA_TYPE} if line.is_api else {}
+    shown |= {"Authorization": f"Bearer {walker.token}"} if walker.token else {}
     return shown | ({"Cookie": f"{COOKIE}={walker.cookie}"} if walker.cookie else {})
 
 
@@ -158,7 +161,7 @@ def _sent(line: Line, body: Any, walker: Walker) -> dict[str, Any]:
     if isinstance(body, str):
         return {"content": BYTES[body]}
     if line.is_api:
-        return {"json": body}
+        return {"content": json.dumps(body)}  # in ASCII, so that any text can be sent
     who = walker.actor
     return {"data": {"form_token": Visitor(who, walker.cookie).form_token if who else "", **body}}
 

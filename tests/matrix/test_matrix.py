@@ -3,6 +3,8 @@
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import httpx2
 import pytest
@@ -22,6 +24,12 @@ from tests.matrix.table import ACTORS, FILE, Line, read, routes_of, written
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LINES = read()
+ODD_VALUES: tuple[Any, ...] = (None, -(10**30), "\x00", "\ud800", "x" * 20_000, [[]], {})
+ODD_NAMES = ("%00", "..%2F..", "%FF" + "x" * 3000)
+ODD_QUERIES = (
+    "page[number]=two&page[size]=-1&sort=-&include=a.b,,c&fields[runs]=&filter[status]=tired",
+    "page[number]=99999999999999999999&search[name]=%25&search[basic]=%00&q=%5C&filter[names]=,",
+)
 # Where whoever may read state is told what is sensitive.
 TELL_SECRETS = {
     "/api/v2/state-version-outputs/{output_id}",
@@ -109,6 +117,30 @@ async def test_nobody_is_told_what_is_wrong_before_who_they_are(realm: Realm, li
         for walker in (realm.walkers["anon"], with_cookie):
             nonsense = replace(line, body={"data": 7})
             assert outcome(await realm.ask(nonsense, walker, realm.elsewhere)) == "401"
+
+
+@each_line
+async def test_nonsense_is_refused_and_never_our_failure(realm: Realm, line: Line) -> None:
+    owner = realm.walkers["owner"]
+    asked = [replace(line, query=query) for query in ODD_QUERIES] if line.method == "GET" else []
+    if isinstance(line.body, dict) and line.is_api:
+        asked += [replace(line, body=spoiled(line.body, value)) for value in ODD_VALUES]
+    for each in asked:
+        answer = await realm.ask(each, owner)
+        assert answer.status_code < 500, f"{each.body or each.query}: {answer.text}"
+    if "{" in line.path:
+        for odd in ODD_NAMES:
+            answer = await realm.ask(line, owner, partial(realm.elsewhere, random=odd))
+            assert answer.status_code < 500, f"{odd}: {answer.text}"
+
+
+def spoiled(value: Any, odd: Any) -> Any:
+    """Return a body with something odd in the place of every text, number and truth in it."""
+    if isinstance(value, dict):
+        return {name: spoiled(each, odd) for name, each in value.items()}
+    if isinstance(value, list):
+        return [spoiled(each, odd) for each in value]
+    return odd
 
 
 def is_list(answer: httpx2.Response) -> bool:
