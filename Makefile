@@ -10,7 +10,7 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test system-packages check bench lock clean
+.PHONY: help install dev demo test system-packages check bench ui lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
 
 bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engine
 	@$(BIN)/python -m bench
+
+ui:  ## build the CSS and JavaScript of the pages; needs npm
+	@cd assets && npm ci --no-audit --no-fund --silent && node build.mjs
 
 lock:  ## pin what requirements/*.in ask for; needs uv
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt

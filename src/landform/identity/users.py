@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import delete, exists, func, select
@@ -107,6 +108,12 @@ async def by_username(session: AsyncSession, username: str) -> User | None:
         return None
     query = select(User).where(func.lower(User.username) == username.lower())
     return (await session.scalars(query)).one_or_none()
+
+
+async def names_of(session: AsyncSession, user_ids: Iterable[str]) -> dict[str, str]:
+    """Return usernames by id, for a caller who found the ids in what the actor may see."""
+    query = select(User.id, User.username).where(User.id.in_(set(user_ids)))
+    return {row.id: row.username for row in await session.execute(query)}
 
 
 async def list_(session: AsyncSession, actor: Actor, page: Page) -> Paged[User]:

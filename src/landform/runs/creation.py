@@ -126,6 +126,31 @@ async def create_run(
     return run
 
 
+async def create_again(
+    session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace, run: Run
+) -> Run:
+    """Create a run that asks for what `run`, of the same workspace, asked for.
+
+    The run's own variables are given to the new run and shown to nobody. Raises as `create_run`.
+    """
+    new = NewRun(
+        message=run.message,
+        source="tfe-ui",
+        configuration_version_id=run.configuration_version_id,
+        is_destroy=run.is_destroy,
+        refresh=run.refresh,
+        refresh_only=run.refresh_only,
+        plan_only=run.plan_only,
+        save_plan=run.save_plan,
+        allow_empty_apply=run.allow_empty_apply,
+        allow_config_generation=run.allow_config_generation,
+        target_addrs=run.target_addrs,
+        replace_addrs=run.replace_addrs,
+        variables=open_variables(keyring, run),
+    )
+    return await create_run(session, keyring, actor, workspace, new)
+
+
 async def start_if_possible(
     session: AsyncSession, workspace: Workspace, run: Run, configuration: ConfigurationVersion
 ) -> None:

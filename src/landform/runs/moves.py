@@ -32,4 +32,9 @@ async def move(
             reason=reason,
         ),
     )
+    await tell(session, run)
+
+
+async def tell(session: AsyncSession, run: Run) -> None:
+    """Wake who watches the run, when the caller's transaction commits."""
     await notify(session, CHANNEL, run.id)

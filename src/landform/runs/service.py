@@ -18,7 +18,7 @@ from landform.runs import endings, queries, rows, workspace_queue
 from landform.runs.errors import IllegalStepError, StalePlanError
 from landform.runs.events import RunCommented, RunConfirmed, RunStopAsked
 from landform.runs.models import Comment, Run
-from landform.runs.moves import move
+from landform.runs.moves import move, tell
 from landform.runs.status import RUNNING, RunStatus, Step, can
 from landform.workspaces.models import Workspace
 
@@ -102,6 +102,7 @@ async def cancel(session: AsyncSession, actor: Actor, run_id: str, *, comment: s
     if state is LeaseState.LEASED:
         run.cancel_asked_at = now()
         _publish_stop(session, actor, run, forced=False)
+        await tell(session, run)
     else:
         await endings.end_run(
             session, workspace, run, Step.CANCEL, actor=actor, reason="Canceled before it began."
@@ -190,6 +191,7 @@ async def _say(session: AsyncSession, actor: Actor, run: Run, body: str) -> Comm
             comment_id=comment.id,
         ),
     )
+    await tell(session, run)
     return comment
 
 

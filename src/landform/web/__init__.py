@@ -1,14 +1,36 @@
 """The pages: server-rendered, usable without a script."""
 
-from pathlib import Path
-
 from fastapi import APIRouter
-from fastapi.staticfiles import StaticFiles
 
-from landform.web import health, oauth, runs, sign_in
+from landform.web import (
+    health,
+    live,
+    oauth,
+    organizations,
+    run_page,
+    runs,
+    search,
+    sign_in,
+    welcome,
+    workspace,
+    workspaces,
+)
+from landform.web.static_files import static
+
+__all__ = ["router", "static"]
 
 router = APIRouter()
-for each in (health, sign_in, oauth, runs):
+for each in (
+    health,
+    sign_in,
+    oauth,
+    welcome,
+    search,
+    organizations,
+    workspaces,
+    runs,
+    run_page,
+    live,
+    workspace,
+):
     router.include_router(each.router)
-
-static = StaticFiles(directory=Path(__file__).parent / "static")

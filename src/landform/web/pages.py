@@ -13,17 +13,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
 from landform.edge.deps import Session, process_of
 from landform.edge.statuses import status_of
 from landform.identity import sessions
 from landform.identity.actor import Actor
-from landform.kit.errors import ForbiddenError, UnauthenticatedError
+from landform.kit.db import transaction
+from landform.kit.errors import ForbiddenError, LandformError, UnauthenticatedError
+from landform.web import flash
+from landform.web.present.text import FILTERS
+from landform.web.static_files import asset
 
 log = structlog.get_logger()
 
 COOKIE: Final = "landform_session"
+THEME_COOKIE: Final = "landform_theme"
+THEMES: Final = ("auto", "light", "dark")
 _HERE: Final = Path(__file__).parent
 
 _templates = Jinja2Templates(
@@ -36,10 +43,16 @@ _templates = Jinja2Templates(
     )
 )
 
+_templates.env.filters.update(FILTERS)
+_templates.env.globals["asset"] = asset
+
 # No script but our own, no frame around us, and no address of ours told to other sites: signed
 # addresses are permissions.
 SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none';"
+        " frame-ancestors 'none'; base-uri 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -75,6 +88,15 @@ class Visitor:
 
 
 async def _visitor(request: Request, session: Session) -> Visitor:
+    return await _signed_in(request, session)
+
+
+async def _visitor_alone(request: Request) -> Visitor:
+    async with transaction(process_of(request).platform.sessions) as session:
+        return await _signed_in(request, session)
+
+
+async def _signed_in(request: Request, session: AsyncSession) -> Visitor:
     secret = request.cookies.get(COOKIE, "")
     try:
         actor, _ = await sessions.session_actor(session, secret)
@@ -87,18 +109,51 @@ async def _visitor(request: Request, session: Session) -> Visitor:
 
 CurrentVisitor = Annotated[Visitor, Depends(_visitor)]
 
+# For pages that read the object store, which they must not do inside a transaction.
+CurrentSession = Annotated[Visitor, Depends(_visitor_alone)]
 
-def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return the template `name` filled with `values`."""
-    answer = _templates.TemplateResponse(request, name, values, status_code=status)
+
+class SendBackError(LandformError):
+    """A form was refused for a reason that the page it came from can say."""
+
+    def __init__(self, to: str, reason: str) -> None:
+        super().__init__(reason)
+        self.to = to
+
+
+def page(request: Request, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return the template filled with `values`."""
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    given = {
+        "visitor": None,
+        "shell": None,
+        "theme": theme if theme in THEMES else "auto",
+        "said": flash.heard(request),
+        "path": request.url.path,
+        **values,
+    }
+    answer = _templates.TemplateResponse(request, template, given, status_code=status)
     answer.headers.update(SECURITY_HEADERS)
+    flash.forget(request, answer)
     return answer
 
 
-def redirect(to: str) -> RedirectResponse:
-    """Send the browser on, with GET, after a form; only to a path of our own."""
+def fragment(template: str, /, **values: Any) -> str:
+    """Return the template filled with `values` as text, for a part of a page."""
+    return _templates.env.get_template(template).render(**values)
+
+
+def redirect(to: str, *, say: str = "", failed: bool = False) -> RedirectResponse:
+    """Send the browser on, with GET, after a form; only to a path of our own.
+
+    Args:
+        say: what the next page says of the form.
+    """
     own = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
-    return RedirectResponse(own, status_code=303, headers=SECURITY_HEADERS)
+    answer = RedirectResponse(own, status_code=303, headers=SECURITY_HEADERS)
+    if say:
+        flash.say(answer, say, failed=failed)
+    return answer
 
 
 def set_cookie(request: Request, answer: RedirectResponse, secret: str) -> None:
@@ -118,6 +173,8 @@ async def failure_page(request: Request, failure: Exception) -> Response:
     """Answer what went wrong as a page; who is not signed in is sent to sign in."""
     if isinstance(failure, SignInFirstError):
         return redirect(f"/login?{urlencode({'then': failure.then})}")
+    if isinstance(failure, SendBackError):
+        return redirect(failure.to, say=str(failure), failed=True)
     if isinstance(failure, HTTPException):
         status, detail = failure.status_code, str(failure.detail)
     elif isinstance(failure, RequestValidationError):
@@ -128,4 +185,6 @@ async def failure_page(request: Request, failure: Exception) -> Response:
         log.error("a page failed", path=request.url.path, exc_info=failure)
         detail = "This is our mistake; it was written to the server's log."
     title = HTTPStatus(status).phrase
-    return page(request, "layout/failure.html", status=status, title=title, detail=detail)
+    return page(
+        request, "layout/failure.html", status=status, code=status, title=title, detail=detail
+    )

@@ -1,186 +1,158 @@
-"""The page of a run, at the address that the command line prints, and the list that leads to it."""
+"""Lists of runs, starting one, and what a person does to one."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
-from landform.access.service import permissions, visible_workspaces
-from landform.contract import LogStream
-from landform.edge.deps import Session, process_of
-from landform.identity.actor import Actor
-from landform.identity.models import User
-from landform.kit.clock import rfc3339
-from landform.kit.errors import InvalidError, NotFoundError
-from landform.kit.pagination import Page
-from landform.logs import service as logs
-from landform.organizations.models import Organization
-from landform.runs import queries, service
-from landform.runs.models import Run, RunPhase
-from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step, can
-from landform.web.pages import CurrentVisitor, page, redirect
-from landform.workspaces import organizations
+from landform.identity import users
+from landform.kit.errors import InvalidError, MalformedError
+from landform.kit.pagination import Page, Paged
+from landform.runs import creation, queries, service
+from landform.runs.creation import NewRun
+from landform.runs.models import Run
+from landform.runs.queries import RunFilter
+from landform.runs.status import RunStatus
+from landform.web.forms import Form, OwnForm, attempt, refusals_to
+from landform.web.pages import redirect
+from landform.web.present import runs as present
+from landform.web.present.pages import Pages
+from landform.web.run_page import RUN, find_run
+from landform.web.visit import Crumb, InOrganization, InWorkspace, OrganizationVisit
 from landform.workspaces.models import Workspace
 
 router = APIRouter(include_in_schema=False)
 
-_LONGEST_LOG: Final = 1_000_000  # bytes shown in a page; the address for logs gives the whole
-_SHOWN: Final = 200  # workspaces on the first page
+_SIZE: Final = 30
+Text = Annotated[str, Query(max_length=300)]
+Number = Annotated[int, Query(ge=1, le=100_000)]
 _STEPS: Final = {
-    "confirm": (Step.CONFIRM, "Confirm and apply", Permission.QUEUE_APPLY),
-    "discard": (Step.DISCARD, "Discard", Permission.QUEUE_APPLY),
-    "cancel": (Step.CANCEL, "Cancel", Permission.QUEUE_APPLY),
+    "confirm": (service.confirm, "Confirmed."),
+    "discard": (service.discard, "Discarded."),
+    "cancel": (service.cancel, "Asked to stop."),
+    "force-cancel": (service.force_cancel, "Force-canceled."),
 }
 
 
-@router.get("/")
-async def home(request: Request, session: Session, visitor: CurrentVisitor) -> Response:
-    """List the workspaces the visitor may see, each with its latest run."""
-    rows = []
-    page_one = Page(number=1, size=_SHOWN)
-    shown = await organizations.list_organizations(session, visitor.actor, page=page_one)
-    for organization in shown.items:
-        rows += await _listed(session, visitor.actor, organization)
-    return page(request, "layout/home.html", visitor=visitor, workspaces=rows[:_SHOWN])
-
-
-@router.get("/app/{organization}/{workspace}/runs/{run_id}")
-async def show(
-    request: Request,
-    session: Session,
-    visitor: CurrentVisitor,
-    organization: str,
-    workspace: str,
-    run_id: str,
+@router.get("/app/{organization}/{workspace}/runs")
+async def list_of_workspace(
+    visit: InWorkspace, q: Text = "", status: Text = "", page: Number = 1
 ) -> Response:
-    """Show what a run is, did and waits for."""
-    run, of = await _find(session, visitor.actor, organization, workspace, run_id)
-    found = await queries.phases_of(session, [run.id])
-    phases = [await _phase(request, phase) for phase in found[run.id] if _began(phase)]
-    shown = await _run(session, visitor.actor, run, of, request.url.path)
-    return page(request, "runs/run.html", visitor=visitor, run=shown, phases=phases)
+    """List the workspace's runs, newest first."""
+    wanted, shown = _filter(q, status), Page(number=page, size=_SIZE)
+    found = await queries.list_of(visit.session, visit.actor, visit.workspace, shown, wanted)
+    return await _list(visit, found, shown, f"{visit.path}/runs", q, status)
 
 
-@router.post("/app/{organization}/{workspace}/runs/{run_id}")
-async def act(
-    request: Request,
-    session: Session,
-    visitor: CurrentVisitor,
-    organization: str,
-    workspace: str,
-    run_id: str,
-    form_token: Annotated[str, Form()],
-    step: Annotated[str, Form()],
+@router.get("/organizations/{organization}/runs")
+async def list_of_organization(
+    visit: InOrganization, q: Text = "", status: Text = "", page: Number = 1
 ) -> Response:
-    """Confirm, discard or cancel."""
-    visitor.require_own_form(form_token)
-    run, _ = await _find(session, visitor.actor, organization, workspace, run_id)
-    if step == "confirm":
-        await service.confirm(session, visitor.actor, run.id)
-    elif step == "discard":
-        await service.discard(session, visitor.actor, run.id)
-    elif step == "cancel":
-        await service.cancel(session, visitor.actor, run.id)
-    else:
-        raise InvalidError("A run can be confirmed, discarded or canceled here.")
-    return redirect(request.url.path)
-
-
-async def _find(
-    session: AsyncSession, actor: Actor, organization: str, workspace: str, run_id: str
-) -> tuple[Run, Workspace]:
-    run = await queries.get(session, actor, run_id)
-    of = await session.get_one(Workspace, run.workspace_id)
-    owner = await session.get_one(Organization, run.organization_id)
-    if (of.name, owner.name) != (workspace, organization):
-        raise NotFoundError(f"There is no run {run_id} in {organization}/{workspace}.")
-    return run, of
-
-
-async def _run(
-    session: AsyncSession, actor: Actor, run: Run, workspace: Workspace, path: str
-) -> dict[str, Any]:
-    held = await permissions(session, actor, workspace.place)
-    owner = await session.get_one(Organization, run.organization_id)
-    steps = [
-        (name, label)
-        for name, (step, label, permission) in _STEPS.items()
-        if can(run.status, step) and permission in held and run.cancel_asked_at is None
-    ]
-    kind = "destroy" if run.is_destroy else "refresh" if run.refresh_only else "plan and apply"
-    return {
-        "id": run.id,
-        "title": run.message.splitlines()[0] if run.message.strip() else "Run",
-        "status": run.status.value,
-        "kind": "plan only" if run.plan_only else kind,
-        "tool": run.tool.value,
-        "version": run.tool_version,
-        "author": await _author(session, run),
-        "created_at": rfc3339(run.created_at),
-        "waits_for": await queries.wait_reason(session, run),
-        "error": run.error,
-        "organization": owner.name,
-        "workspace": workspace.name,
-        "is_over": run.status in FINAL or run.status is RunStatus.PLANNED,
-        "steps": steps,
-        "path": path,
-    }
-
-
-def _began(phase: RunPhase) -> bool:
-    return phase.status is not PhaseStatus.PENDING
-
-
-async def _phase(request: Request, phase: RunPhase) -> dict[str, Any]:
-    platform = process_of(request).platform
-    log = await logs.read_framed(
-        platform.sessions,
-        platform.store,
-        phase_id=phase.id,
-        stream=LogStream.TEXT,
-        offset=1,
-        limit=_LONGEST_LOG,
+    """List the runs of every workspace that the visitor may see, newest first."""
+    wanted, shown = _filter(q, status), Page(number=page, size=_SIZE)
+    found = await queries.list_in_organization(
+        visit.session, visit.actor, visit.organization, shown, wanted
     )
-    counts = ""
-    if phase.additions is not None:
-        counts = (
-            f"{phase.additions} to add, {phase.changes} to change,"
-            f" {phase.destructions} to destroy, {phase.imports} to import"
-        )
-    return {
-        "name": phase.phase.value.capitalize(),
-        "status": phase.status.value,
-        "counts": counts,
-        "lost": phase.maybe_not_in_state,
-        "log": log.removesuffix(logs.ETX).decode(errors="replace"),
-    }
+    return await _list(visit, found, shown, f"{visit.path}/runs", q, status)
 
 
-async def _listed(
-    session: AsyncSession, actor: Actor, organization: Organization
-) -> list[dict[str, Any]]:
-    visible = await visible_workspaces(session, actor, organization.id)
-    query = (
-        select(Workspace, Run)
-        .outerjoin(Run, Run.id == Workspace.current_run_id)
-        .where(visible, Workspace.organization_id == organization.id)
-        .order_by(Workspace.name)
-        .limit(_SHOWN)
+async def _list(
+    visit: OrganizationVisit, found: Paged[Run], shown: Page, path: str, q: str, status: str
+) -> Response:
+    names = await users.names_of(visit.session, (run.created_by for run in found.items))
+    ids = {run.workspace_id for run in found.items}
+    query = select(Workspace.id, Workspace.name).where(Workspace.id.in_(ids))
+    places = {row.id: row.name for row in await visit.session.execute(query)}
+    owner = visit.organization.name
+    return await visit.page(
+        "runs/list.html",
+        section="runs",
+        crumbs=[Crumb("Runs")],
+        rows=[present.row_of(run, owner, places[run.workspace_id], names) for run in found.items],
+        pages=Pages(path, {"q": q, "status": status}, shown, found.total),
+        q=q,
+        chosen=status,
+        statuses=[each.value for each in RunStatus],
+        may_plan=visit.may(Permission.QUEUE_PLAN) and path.startswith("/app/"),
     )
-    return [
-        {
-            "organization": organization.name,
-            "name": workspace.name,
-            "run_id": run.id if run else None,
-            "run_path": f"/app/{organization.name}/{workspace.name}/runs/{run.id}" if run else None,
-            "status": run.status.value if run else None,
-        }
-        for workspace, run in await session.execute(query)
-    ]
 
 
-async def _author(session: AsyncSession, run: Run) -> str:
-    user = await session.get(User, run.created_by)
-    return user.username if user else run.created_by
+def _filter(q: str, status: str) -> RunFilter:
+    if status and status not in set(RunStatus):
+        raise MalformedError(f"A status is one of {', '.join(RunStatus)}.")
+    return RunFilter(text=q.strip(), statuses=[RunStatus(status)] if status else [])
+
+
+@router.get("/app/{organization}/{workspace}/runs/new")
+async def show_new(visit: InWorkspace) -> Response:
+    """Show the form of a new run."""
+    return await _new(visit, Form({}))
+
+
+@router.post("/app/{organization}/{workspace}/runs/new")
+async def create(visit: InWorkspace, form: OwnForm) -> Response:
+    """Start a run on the newest configuration."""
+    kind = form.line("kind", "apply")
+    new = NewRun(
+        message=form.text("message"),
+        source="tfe-ui",
+        plan_only=kind == "plan",
+        refresh_only=kind == "refresh",
+        is_destroy=kind == "destroy",
+        target_addrs=form.lines("targets"),
+        replace_addrs=form.lines("replace"),
+    )
+    keyring = visit.process.platform.keyring
+    made, failure = await attempt(
+        visit.session,
+        creation.create_run(visit.session, keyring, visit.actor, visit.workspace, new),
+    )
+    if made is None:
+        return await _new(visit, form, failure)
+    return redirect(f"{visit.path}/runs/{made.id}")
+
+
+async def _new(visit: InWorkspace, form: Form, failure: str = "") -> Response:
+    return await visit.page(
+        "runs/new.html",
+        status=422 if failure else 200,
+        section="runs",
+        crumbs=[Crumb("Runs", f"{visit.path}/runs"), Crumb("New")],
+        given={
+            "message": form.text("message"),
+            "kind": form.line("kind", "apply"),
+            "targets": form.text("targets"),
+            "replace": form.text("replace"),
+        },
+        failure=failure,
+    )
+
+
+@router.post(RUN)
+async def act(visit: InWorkspace, run_id: str, form: OwnForm) -> Response:
+    """Confirm, discard, cancel, force-cancel, or run again."""
+    run = await find_run(visit.session, visit, run_id)
+    here, step = f"{visit.path}/runs/{run.id}", form.line("step")
+    with refusals_to(here):
+        if step == "retry":
+            keyring = visit.process.platform.keyring
+            made = await creation.create_again(
+                visit.session, keyring, visit.actor, visit.workspace, run
+            )
+            return redirect(f"{visit.path}/runs/{made.id}")
+        if step not in _STEPS:
+            raise InvalidError(f"A run can be told to {', '.join(_STEPS)} or retry.")
+        take, said = _STEPS[step]
+        await take(visit.session, visit.actor, run.id, comment=form.text("comment"))
+    return redirect(here, say=said)
+
+
+@router.post(f"{RUN}/comments")
+async def comment(visit: InWorkspace, run_id: str, form: OwnForm) -> Response:
+    """Say something of the run."""
+    run = await find_run(visit.session, visit, run_id)
+    here = f"{visit.path}/runs/{run.id}"
+    with refusals_to(here):
+        await service.add_comment(visit.session, visit.actor, run.id, form.text("body"))
+    return redirect(f"{here}#run-comments")

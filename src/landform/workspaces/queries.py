@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,8 @@ from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.organizations.models import Organization
 from landform.workspaces.models import TagBinding, Workspace
+
+Columns = TypeVarTuple("Columns")
 
 _SORTS: Final[Mapping[str, Any]] = {
     "name": func.lower(Workspace.name),
@@ -33,6 +35,7 @@ class WorkspaceFilter:
         search_tags: keys it is tagged with, whatever their values.
         exclude_tags: keys it is not tagged with.
         tagged: keys and values it is tagged with; a value of None stands for any.
+        locked: whether anyone, a run included, holds its lock.
     """
 
     search_name: str = ""
@@ -41,6 +44,7 @@ class WorkspaceFilter:
     exclude_tags: Sequence[str] = ()
     tagged: Sequence[tuple[str, str | None]] = ()
     project_id: str | None = None
+    locked: bool | None = None
 
 
 ALL: Final = WorkspaceFilter()
@@ -118,10 +122,15 @@ async def list_workspaces(
         Workspace.organization_id == organization.id,
         await visible_workspaces(session, actor, organization.id),
     )
-    return await fetch_page(session, _filtered(query, wanted), page, _order(sort), Workspace.id)
+    return await fetch_page(session, filtered(query, wanted), page, _order(sort), Workspace.id)
 
 
-def _filtered(query: Select[Workspace], wanted: WorkspaceFilter) -> Select[Workspace]:
+def filtered(query: Select[*Columns], wanted: WorkspaceFilter) -> Select[*Columns]:
+    """Narrow a query over workspaces to those that are wanted.
+
+    Raises:
+        InvalidError: there are too many tags.
+    """
     if len(wanted.search_tags) + len(wanted.exclude_tags) + len(wanted.tagged) > _TAG_FILTERS:
         raise InvalidError(f"At most {_TAG_FILTERS} tags can be searched for at once.")
     if wanted.search_name:
@@ -130,6 +139,8 @@ def _filtered(query: Select[Workspace], wanted: WorkspaceFilter) -> Select[Works
         query = query.where(Workspace.name.ilike(_pattern(wanted.wildcard_name), escape="\\"))
     if wanted.project_id is not None:
         query = query.where(Workspace.project_id == wanted.project_id)
+    if wanted.locked is not None:
+        query = query.where(Workspace.lock_holder_kind.is_not(None) == wanted.locked)
     for key in wanted.search_tags:
         query = query.where(_tagged(key, None))
     for key in wanted.exclude_tags:

@@ -78,6 +78,21 @@ async def tag_names(
     return names
 
 
+async def texts_of(
+    session: AsyncSession, workspaces: Iterable[Workspace]
+) -> Mapping[str, list[str]]:
+    """Return, by id of each workspace, its own tags as people write them: `key` or `key=value`."""
+    texts: dict[str, list[str]] = {workspace.id: [] for workspace in workspaces}
+    query = (
+        select(TagBinding.workspace_id, TagBinding.key, TagBinding.value)
+        .where(TagBinding.workspace_id.in_(texts))
+        .order_by(TagBinding.key)
+    )
+    for workspace_id, key, value in (await session.execute(query)).all():
+        texts[str(workspace_id)].append(f"{key}={value}" if value else key)
+    return texts
+
+
 async def update_bindings(
     session: AsyncSession, actor: Actor, owner: Workspace | Project, tags: Sequence[Tag]
 ) -> Sequence[TagBinding]:

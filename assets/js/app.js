@@ -1,0 +1,11 @@
+import "htmx.org/dist/htmx.min.js";
+import "htmx.org/dist/ext/hx-sse.min.js";
+import { startTimes } from "./times.js";
+import { startForms } from "./forms.js";
+import { startPalette } from "./palette.js";
+import { startLogs } from "./logs.js";
+
+startTimes();
+startForms();
+startPalette();
+startLogs();

@@ -1,0 +1,135 @@
+"""Workspaces with the run each is at: what tables of many workspaces show, in few statements."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission, Place
+from landform.access.service import require, visible_workspaces
+from landform.identity.actor import Actor
+from landform.kit.errors import InvalidError
+from landform.kit.pagination import Page, Paged
+from landform.organizations.models import Organization
+from landform.runs.models import Run
+from landform.runs.status import RunStatus
+from landform.workspaces.models import Project, Workspace
+from landform.workspaces.queries import ALL, WorkspaceFilter, filtered
+
+_Rows: TypeAlias = "Select[Workspace, Run, str]"
+
+
+class Standing(StrEnum):
+    """How a workspace is doing, by the run it is at."""
+
+    ATTENTION = "attention"
+    WORKING = "working"
+    ERRORED = "errored"
+    DONE = "done"
+    STOPPED = "stopped"
+    NEVER = "never"
+
+
+STATUSES: Final[Mapping[Standing, frozenset[RunStatus]]] = {
+    Standing.ATTENTION: frozenset({RunStatus.PLANNED, RunStatus.PLANNED_AND_SAVED}),
+    Standing.WORKING: frozenset(
+        {
+            RunStatus.PENDING,
+            RunStatus.PLAN_QUEUED,
+            RunStatus.PLANNING,
+            RunStatus.CONFIRMED,
+            RunStatus.APPLY_QUEUED,
+            RunStatus.APPLYING,
+        }
+    ),
+    Standing.ERRORED: frozenset({RunStatus.ERRORED}),
+    Standing.DONE: frozenset({RunStatus.APPLIED, RunStatus.PLANNED_AND_FINISHED}),
+    Standing.STOPPED: frozenset({RunStatus.DISCARDED, RunStatus.CANCELED}),
+}
+
+_CHANGED: Final = func.coalesce(Run.changed_at, Workspace.updated_at)
+_SORTS: Final[Mapping[str, Any]] = {
+    "name": func.lower(Workspace.name),
+    "project": func.lower(Project.name),
+    "status": func.coalesce(Run.status, ""),
+    "changed": _CHANGED,
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A workspace, the run it is at, and its project's name."""
+
+    workspace: Workspace
+    run: Run | None
+    project: str
+
+
+async def list_with_runs(
+    session: AsyncSession,
+    actor: Actor,
+    organization: Organization,
+    wanted: WorkspaceFilter = ALL,
+    *,
+    standing: Standing | None = None,
+    sort: str = "name",
+    page: Page,
+) -> Paged[Listed]:
+    """Return the workspaces that are wanted and that `actor` may read, each with its run.
+
+    Args:
+        sort: `name`, `project`, `status` or `changed`; `-` before it turns the order round.
+
+    Raises:
+        NotFoundError: `actor` may not know of the organization.
+        InvalidError: there is no such sort, or there are too many tags.
+    """
+    base = filtered(await _visible(session, actor, organization), wanted)
+    if standing is not None:
+        base = base.where(_stands(standing))
+    total = await session.scalar(base.with_only_columns(func.count()))
+    rows = await session.execute(
+        base.order_by(_order(sort), Workspace.id).limit(page.size).offset(page.offset)
+    )
+    found = [Listed(workspace, run, project) for workspace, run, project in rows]
+    return Paged(items=found, total=total or 0)
+
+
+async def count_by_standing(
+    session: AsyncSession, actor: Actor, organization: Organization
+) -> dict[Standing, int]:
+    """Count the workspaces that `actor` may read by how they are doing; in one statement."""
+    base = await _visible(session, actor, organization)
+    counts = [func.count().filter(_stands(standing)) for standing in Standing]
+    row = (await session.execute(base.with_only_columns(*counts))).one()
+    return dict(zip(Standing, row, strict=True))
+
+
+async def _visible(session: AsyncSession, actor: Actor, organization: Organization) -> _Rows:
+    place = Place(organization_id=organization.id)
+    await require(session, actor, Permission.READ_ORGANIZATION, place)
+    return (
+        select(Workspace, Run, Project.name)
+        .outerjoin(Run, Run.id == Workspace.current_run_id)
+        .join(Project, Project.id == Workspace.project_id)
+        .where(
+            Workspace.organization_id == organization.id,
+            await visible_workspaces(session, actor, organization.id),
+        )
+    )
+
+
+def _stands(standing: Standing) -> ColumnElement[bool]:
+    if standing is Standing.NEVER:
+        return Run.id.is_(None)
+    return Run.status.in_(STATUSES[standing])
+
+
+def _order(sort: str) -> Any:
+    column = _SORTS.get(sort.removeprefix("-"))
+    if column is None:
+        raise InvalidError(f"Workspaces sort by {', '.join(_SORTS)}, not by {sort}.")
+    return column.desc() if sort.startswith("-") else column.asc()

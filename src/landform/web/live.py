@@ -1,0 +1,226 @@
+"""Pages that stay true: one reader per run, however many browsers watch, and nobody polls.
+
+A browser holds one request per page open (server-sent events). What changed is read once, by a
+task that lives as long as somebody watches, and rendered for each watcher with what that watcher
+may do. A stream ends after some minutes, so that whoever lost their access is asked again when the
+browser comes back; it comes with the id of the last event, which says how far its logs are.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from landform.edge.deps import CurrentProcess
+from landform.edge.process import Process
+from landform.kit.db import transaction
+from landform.kit.errors import LandformError
+from landform.logs.service import CHANNEL as LOGS
+from landform.runs.models import Run
+from landform.runs.moves import CHANNEL as RUNS
+from landform.web import log_reading
+from landform.web.pages import SECURITY_HEADERS, CurrentSession, fragment
+from landform.web.present.ansi import lines_of
+from landform.web.run_page import RUN, Opened, changes, open_run, parts_of, whole
+from landform.web.run_reading import Reading, read_run
+
+log = structlog.get_logger()
+router = APIRouter(include_in_schema=False)
+
+_LIFE_S: Final = 300.0  # of one stream
+_REST_S: Final = 0.25  # between two reads, however fast things change
+_BEAT_S: Final = 15.0  # a stream that says nothing is cut by proxies
+_PARTS: Final = ("head", "timeline", "plan", "apply", "comments")
+_STREAM: Final = {
+    **SECURITY_HEADERS,
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+@dataclass
+class Watch:
+    """A run that somebody watches: what was read of it last, and who waits for the next.
+
+    Attributes:
+        version: counts the reads.
+    """
+
+    run_id: str
+    watchers: int = 0
+    version: int = 0
+    reading: Reading | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    task: asyncio.Task[None] | None = None
+    chunks: dict[tuple[str, int], asyncio.Task[tuple[bytes, int]]] = field(default_factory=dict)
+
+    async def follow(self, process: Process) -> None:
+        """Read the run whenever it or one of its logs changes, until cancelled."""
+        suffix = self.run_id.removeprefix("run-")
+        while True:
+            with contextlib.ExitStack() as stack:
+                events = [
+                    stack.enter_context(process.listener.expect(channel, key))
+                    for channel, key in (
+                        (RUNS, self.run_id),
+                        (LOGS, f"plan-{suffix}"),
+                        (LOGS, f"apply-{suffix}"),
+                    )
+                ]
+                try:
+                    await self._read(process)
+                except LandformError as failure:
+                    log.warning("A run that is watched cannot be read", error=str(failure))
+                await asyncio.sleep(_REST_S)
+                await _any(events)
+
+    async def _read(self, process: Process) -> None:
+        async with transaction(process.platform.sessions) as session:
+            run = await session.get(Run, self.run_id)
+            if run is None:
+                return
+            reading = await read_run(session, run)
+        parts = await parts_of(process, reading)
+        async with self.changed:
+            self.reading, self.parts = reading, parts
+            self.chunks.clear()
+            self.version += 1
+            self.changed.notify_all()
+
+    async def added(self, process: Process, phase_id: str, offset: int) -> tuple[bytes, int]:
+        """Return what a log has after `offset`, read once for all who ask the same."""
+        key = (phase_id, offset)
+        if key not in self.chunks:
+            phases = self.reading.phases if self.reading else ()
+            is_over = not any(p.id == phase_id and log_reading.grows(p) for p in phases)
+            reading = log_reading.since(process, phase_id, offset, is_over=is_over)
+            self.chunks[key] = asyncio.create_task(reading)
+        return await asyncio.shield(self.chunks[key])
+
+
+class Hub:
+    """The runs that are watched in this process."""
+
+    def __init__(self) -> None:
+        self.watches: dict[str, Watch] = {}
+
+    @contextmanager
+    def join(self, process: Process, run_id: str) -> Iterator[Watch]:
+        """Watch a run; the last to leave ends the reading."""
+        watch = self.watches.get(run_id)
+        if watch is None:
+            watch = self.watches[run_id] = Watch(run_id)
+            watch.task = asyncio.create_task(watch.follow(process))
+        watch.watchers += 1
+        try:
+            yield watch
+        finally:
+            watch.watchers -= 1
+            if not watch.watchers:
+                if watch.task is not None:
+                    watch.task.cancel()
+                self.watches.pop(run_id, None)
+
+
+HUB: Final = Hub()
+
+
+@router.get(f"{RUN}/events")
+async def events(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    since: Annotated[str, Query(max_length=100)] = "",
+    last_event_id: Annotated[str, Header(max_length=100)] = "",
+) -> Response:
+    """Tell what changes on the page of a run, for as long as it is watched."""
+    opened = await open_run(request, process, visitor)
+    offsets = _offsets(last_event_id or since)
+    stream = _stream(process, opened, offsets)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM)
+
+
+async def _stream(process: Process, opened: Opened, offsets: list[int]) -> AsyncIterator[str]:
+    deadline = asyncio.get_running_loop().time() + _LIFE_S
+    told: dict[str, str] = {}
+    seen = 0
+    with HUB.join(process, opened.reading.run.id) as watch:
+        yield "retry: 1000\n\n"
+        while asyncio.get_running_loop().time() < deadline:
+            if not await _newer(watch, seen):
+                yield ": still here\n\n"
+                continue
+            seen = watch.version
+            async for message in _told(process, opened, watch, told, offsets):
+                yield message
+            if watch.reading is not None and watch.reading.view.is_over:
+                yield "event: over\ndata: over\n\n"
+                return
+
+
+async def _newer(watch: Watch, seen: int) -> bool:
+    async with watch.changed:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BEAT_S):
+                await watch.changed.wait_for(lambda: watch.version > seen)
+        return watch.version > seen
+
+
+async def _told(
+    process: Process, opened: Opened, watch: Watch, told: dict[str, str], offsets: list[int]
+) -> AsyncIterator[str]:
+    """Yield the parts that are not as they were told last, and what the logs have gained."""
+    reading = watch.reading
+    if reading is None:
+        return
+    now = Opened(reading=reading, visit=opened.visit, shell=opened.shell)
+    values = whole(watch.parts, now)
+    values |= changes(values["plan"], now.here, "", "", 1)
+    fresh = []
+    for name in _PARTS:
+        html = fragment(f"runs/_{name}.html", **values)
+        if told.get(name) != html:
+            told[name] = html
+            fresh.append(_partial(f"#run-{name}", "outerMorph", html))
+    for index, phase in enumerate(reading.phases):
+        content, end = await watch.added(process, phase.id, offsets[index])
+        if content:
+            lines = lines_of(content, offsets[index])
+            name, offsets[index] = phase.phase.value, end
+            html = fragment("runs/_log_lines.html", lines=lines, name=name, here=now.here)
+            fresh.append(_partial(f"#lines-{name}", "beforeend", html))
+    if fresh:
+        yield _event("".join(fresh), ".".join(map(str, offsets)))
+
+
+def _partial(target: str, swap: str, html: str) -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def _event(html: str, event_id: str) -> str:
+    data = "".join(f"data: {line}\n" for line in html.split("\n"))
+    return f"id: {event_id}\n{data}\n"
+
+
+def _offsets(text: str) -> list[int]:
+    """Read `1200.80`: how much of the plan's and of the apply's log the browser has."""
+    parts = text.split(".")
+    if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):  # noqa: PLR2004 - plan and apply; a petabyte
+        return [0, 0]
+    return [int(part) for part in parts]
+
+
+async def _any(events: list[asyncio.Event]) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()

@@ -1,0 +1,165 @@
+"""Organizations and their projects: choosing, making, settings."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from landform.access.permissions import Permission
+from landform.kit.pagination import Page
+from landform.organizations.service import OrganizationSettings
+from landform.web.forms import OwnForm, attempt, refusals_to
+from landform.web.pages import SendBackError, redirect
+from landform.web.present.pages import Pages
+from landform.web.visit import AnyVisit, Crumb, InOrganization
+from landform.workspaces import organizations, projects
+from landform.workspaces.projects import ProjectSettings
+
+router = APIRouter(include_in_schema=False)
+
+_SIZE = 50
+Text = Annotated[str, Query(max_length=300)]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+
+
+@router.get("/")
+async def home(visit: AnyVisit) -> Response:
+    """Lead to the only organization, or let one be chosen."""
+    first = Page(number=1, size=2)
+    found = await organizations.list_organizations(visit.session, visit.actor, page=first)
+    if found.total == 1:
+        return redirect(f"/app/{found.items[0].name}")
+    return redirect("/organizations" if found.total else "/welcome")
+
+
+@router.get("/organizations")
+async def show_all(visit: AnyVisit, q: Text = "", page: Number = 1) -> Response:
+    """List the organizations that the visitor may know of."""
+    wanted = Page(number=page, size=_SIZE)
+    found = await organizations.list_organizations(
+        visit.session, visit.actor, search=q.strip(), page=wanted
+    )
+    return await visit.page(
+        "organizations/list.html",
+        section="organizations",
+        crumbs=[Crumb("Organizations")],
+        organizations=found.items,
+        q=q,
+        pages=Pages("/organizations", {"q": q}, wanted, found.total),
+    )
+
+
+@router.get("/organizations/new")
+async def show_new(visit: AnyVisit) -> Response:
+    """Show the form."""
+    return await _new(visit, "", "", "")
+
+
+@router.post("/organizations/new")
+async def create(visit: AnyVisit, form: OwnForm) -> Response:
+    """Make an organization and lead to it."""
+    name, email = form.line("name"), form.line("email")
+    made, failure = await attempt(
+        visit.session,
+        organizations.create_organization(visit.session, visit.actor, name=name, email=email),
+    )
+    if made is None:
+        return await _new(visit, name, email, failure)
+    return redirect(f"/app/{made.name}", say=f"Organization {made.name} was created.")
+
+
+async def _new(visit: AnyVisit, name: str, email: str, failure: str) -> Response:
+    return await visit.page(
+        "organizations/new.html",
+        status=422 if failure else 200,
+        section="organizations",
+        crumbs=[Crumb("Organizations", "/organizations"), Crumb("New")],
+        name=name,
+        email=email,
+        failure=failure,
+    )
+
+
+@router.get("/organizations/{organization}/settings")
+async def show_settings(visit: InOrganization) -> Response:
+    """Show what can be set."""
+    return await visit.page(
+        "organizations/settings.html",
+        section="settings",
+        crumbs=[Crumb("Settings")],
+        organization=visit.organization,
+        may_update=visit.may(Permission.UPDATE_ORGANIZATION),
+        may_delete=visit.may(Permission.DELETE_ORGANIZATION),
+    )
+
+
+@router.post("/organizations/{organization}/settings")
+async def update(visit: InOrganization, form: OwnForm) -> Response:
+    """Change what is given."""
+    settings = OrganizationSettings(
+        name=form.line("name"),
+        email=form.line("email"),
+        default_execution_mode=form.line("default_execution_mode"),
+        allow_force_delete_workspaces=form.flag("allow_force_delete_workspaces"),
+    )
+    with refusals_to(f"{visit.path}/settings"):
+        changed = await organizations.update_organization(
+            visit.session, visit.actor, visit.organization, settings
+        )
+    return redirect(f"/organizations/{changed.name}/settings", say="Saved.")
+
+
+@router.post("/organizations/{organization}/delete")
+async def delete(visit: InOrganization, form: OwnForm) -> Response:
+    """Delete an organization whose name was typed."""
+    back = f"{visit.path}/settings"
+    if form.line("name") != visit.organization.name:
+        raise SendBackError(back, "Type the organization's name to delete it.")
+    with refusals_to(back):
+        await organizations.delete_organization(visit.session, visit.actor, visit.organization)
+    return redirect("/organizations", say=f"Organization {visit.organization.name} was deleted.")
+
+
+@router.get("/organizations/{organization}/projects")
+async def show_projects(visit: InOrganization, q: Text = "", page: Number = 1) -> Response:
+    """List the projects that the visitor may read."""
+    wanted = Page(number=page, size=_SIZE)
+    found = await projects.list_projects(
+        visit.session, visit.actor, visit.organization, search=q.strip(), page=wanted
+    )
+    path = f"{visit.path}/projects"
+    return await visit.page(
+        "organizations/projects.html",
+        section="projects",
+        crumbs=[Crumb("Projects")],
+        projects=found.items,
+        counts=await projects.workspace_counts(visit.session, found.items),
+        default_id=visit.organization.default_project_id,
+        may_create=visit.may(Permission.CREATE_PROJECT),
+        q=q,
+        pages=Pages(path, {"q": q}, wanted, found.total),
+    )
+
+
+@router.post("/organizations/{organization}/projects")
+async def create_project(visit: InOrganization, form: OwnForm) -> Response:
+    """Make a project."""
+    settings = ProjectSettings(name=form.line("name"), description=form.line("description"))
+    with refusals_to(f"{visit.path}/projects"):
+        made = await projects.create_project(
+            visit.session, visit.actor, visit.organization, settings
+        )
+    return redirect(f"{visit.path}/projects", say=f"Project {made.name} was created.")
+
+
+@router.post("/organizations/{organization}/projects/{project_id}")
+async def change_project(visit: InOrganization, project_id: str, form: OwnForm) -> Response:
+    """Rename or delete a project."""
+    back = f"{visit.path}/projects"
+    project = await projects.get_project(visit.session, visit.actor, project_id)
+    with refusals_to(back):
+        if form.line("deed") == "delete":
+            await projects.delete_project(visit.session, visit.actor, project)
+            return redirect(back, say=f"Project {project.name} was deleted.")
+        settings = ProjectSettings(name=form.line("name"), description=form.line("description"))
+        await projects.update_project(visit.session, visit.actor, project, settings)
+    return redirect(back, say="Saved.")

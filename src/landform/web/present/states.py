@@ -1,0 +1,82 @@
+"""States as pages show them: resources by module, outputs, and what two states differ in."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from landform.kit.crypto import Keyring
+from landform.states.models import StateOutput
+from landform.states.queries import output_value
+
+_MOST: Final = 2000  # resources listed
+_LONGEST: Final = 2000  # characters of an output
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a state, all its instances together."""
+
+    address: str
+    kind: str
+    module: str
+    provider: str
+    count: int
+    is_data: bool
+
+
+def resources_of(listed: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    """Return the resources of a state by module and address."""
+    found = []
+    for each in listed:
+        is_data = each.get("mode") == "data"
+        module = str(each.get("module") or "root")
+        prefix = "" if module == "root" else f"module.{module}."
+        name = f"{'data.' if is_data else ''}{each.get('type')}.{each.get('name')}"
+        found.append(
+            Resource(
+                address=f"{prefix}{name}",
+                kind=str(each.get("type")),
+                module=module,
+                provider=_provider(str(each.get("provider") or "")),
+                count=int(each.get("count") or 0),
+                is_data=is_data,
+            )
+        )
+    return sorted(found, key=lambda one: (one.module != "root", one.module, one.address))[:_MOST]
+
+
+def by_kind(resources: Sequence[Resource]) -> list[tuple[str, int]]:
+    """Return how many instances there are of each type, most first."""
+    counted: Counter[str] = Counter()
+    for each in resources:
+        if not each.is_data:
+            counted[each.kind] += each.count
+    return counted.most_common(12)
+
+
+def _provider(text: str) -> str:
+    """Return `hashicorp/aws` of `provider["registry.terraform.io/hashicorp/aws"].west`."""
+    inner = text.partition('["')[2].partition('"]')[0] or text
+    return inner.split("/", 1)[1] if inner.count("/") == 2 else inner  # noqa: PLR2004 - host/namespace/type
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output; the value of a sensitive one is not shown."""
+
+    name: str
+    kind: str
+    value: str
+    sensitive: bool
+
+
+def outputs_of(keyring: Keyring, rows: Sequence[StateOutput], as_text: Any) -> list[Output]:
+    """Return the outputs of a state the caller may read."""
+    found = []
+    for row in rows:
+        value = "" if row.sensitive else as_text(output_value(keyring, row))
+        if len(value) > _LONGEST:
+            value = f"{value[:_LONGEST]}… ({len(value)} characters)"
+        found.append(Output(row.name, row.kind, value, row.sensitive))
+    return found

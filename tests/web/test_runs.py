@@ -1,0 +1,219 @@
+"""The page of a run: what it says, what it offers to whom, and what forms on it do."""
+
+import re
+
+import msgspec
+
+from landform.contract import Artefact, LogStream, Phase
+from landform.runs import attempts
+from tests.web.pages import Site, text_of
+
+PLAN = {
+    "resource_changes": [
+        {
+            "address": "null_resource.old",
+            "type": "null_resource",
+            "action_reason": "delete_because_no_resource_config",
+            "change": {"actions": ["delete"], "before": {"id": "1"}, "after": None},
+        },
+        {
+            "address": "module.net.aws_subnet.a",
+            "module_address": "module.net",
+            "type": "aws_subnet",
+            "previous_address": "aws_subnet.a",
+            "action_reason": "replace_because_cannot_update",
+            "change": {
+                "actions": ["delete", "create"],
+                "before": {"cidr": "10.0.0.0/24", "key": "x"},
+                "after": {"cidr": "10.0.1.0/24", "key": "x"},
+                "after_unknown": {"id": True},
+                "before_sensitive": {"key": True},
+                "after_sensitive": {"key": True},
+                "replace_paths": [["cidr"]],
+            },
+        },
+        {"address": "null_resource.same", "change": {"actions": ["no-op"]}},
+    ],
+    "output_changes": {"url": {"actions": ["create"], "before": None, "after": "http://x/"}},
+}
+
+
+async def planned(site: Site, plan: object = PLAN) -> str:
+    """Return a run whose plan waits to be confirmed."""
+    run_id = await site.world.create(message="Change the network")
+    job = await site.world.must_begin(run_id)
+    document = msgspec.json.encode(plan)
+    await attempts.put(site.world.platform, job, Artefact.PLAN_JSON_REDACTED, document)
+    await site.world.append(job, 0, b"One line\n\x1b[31mbad\x1b[0m <b>&\x1b]0;t\x07\n")
+    await site.world.finish(job)
+    return run_id
+
+
+async def test_a_plan_is_shown_by_module_with_reasons_and_without_secrets(site: Site) -> None:
+    run_id = await planned(site)
+    page = await site.owner.get(f"{await site.place()}/runs/{run_id}")
+    text = text_of(page)
+    assert "because it is no longer in the configuration" in text
+    assert "moved from aws_subnet.a" in text
+    assert "forces replacement" in text
+    assert "(known after apply)" in text
+    assert "null_resource.same" not in text
+    assert "http://x/" in text
+    assert "(sensitive)" not in text_of(page.split("unchanged")[0])
+
+
+async def test_a_confirmation_repeats_what_will_be_destroyed(site: Site) -> None:
+    run_id = await planned(site)
+    page = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}?ask=confirm"))
+    page = page.replace("\N{MINUS SIGN}", "-")
+    assert "2 resources will be destroyed: - null_resource.old - module.net.aws_subnet.a" in page
+
+
+async def test_the_bytes_of_a_log_stay_text(site: Site) -> None:
+    run_id = await planned(site)
+    page = await site.owner.get(f"{await site.place()}/runs/{run_id}")
+    assert '<span class="ansi-1">bad</span> &lt;b&gt;&amp;' in page
+    assert "\x1b" not in page
+    assert "\x07" not in page
+
+
+async def test_a_run_is_confirmed_from_its_page(site: Site) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    page = text_of(await site.owner.post(here, {"step": "confirm", "comment": "go ahead"}))
+    assert "Confirmed." in page
+    assert "go ahead" in page
+    assert await site.world.status(run_id) == "apply_queued"
+
+
+async def test_a_run_is_discarded_and_run_again(site: Site) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    assert "Discarded." in text_of(await site.owner.post(here, {"step": "discard"}))
+    assert await site.world.status(run_id) == "discarded"
+    await site.owner.post(here, {"step": "retry"})
+    again = (await site.world.runs())[-1]
+    assert again.id != run_id
+    assert again.message == "Change the network"
+
+
+async def test_who_may_only_read_is_offered_nothing_and_refused(site: Site) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    reader = await site.member("read")
+    assert "Confirm and apply" not in await reader.get(here)
+    page = text_of(await reader.post(here, {"step": "confirm"}))
+    assert "You lack the permission to queue applies" in page
+    assert await site.world.status(run_id) == "planned"
+
+
+async def test_a_plan_can_be_searched_and_narrowed_by_action(site: Site) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    narrowed = text_of(await site.owner.get(f"{here}/plan?action=delete"))
+    assert "null_resource.old" in narrowed
+    assert "aws_subnet" not in narrowed
+    assert "No change matches." in text_of(await site.owner.get(f"{here}/plan?find=nothing"))
+    assert "10.0.1.0/24" in text_of(await site.owner.get(f"{here}/plan/1"))
+    assert "The plan has no change 9." in text_of(await site.owner.get(f"{here}/plan/9", 404))
+
+
+async def test_a_plan_of_five_thousand_resources_is_shown_a_page_at_a_time(site: Site) -> None:
+    plan = {
+        "resource_changes": [
+            {
+                "address": f"null_resource.many[{number}]",
+                "change": {"actions": ["create"], "before": None, "after": {"n": number}},
+            }
+            for number in range(5000)
+        ]
+    }
+    run_id = await planned(site, plan)
+    here = f"{await site.place()}/runs/{run_id}"
+    page = await site.owner.get(here)
+    assert page.count('id="change-') == 200
+    assert len(page) < 500_000
+    assert "null_resource.many[4999]" in await site.owner.get(f"{here}?find=many[4999]")
+
+
+async def test_a_large_log_is_shown_in_part_searched_and_downloaded_whole(site: Site) -> None:
+    run_id = await site.world.create()
+    job = await site.world.must_begin(run_id)
+    lines = [b"line %07d of the log\n" % number for number in range(100_000)]
+    content, at = b"".join(lines), 0
+    for begin in range(0, len(content), 1_000_000):
+        block = content[begin : begin + 1_000_000]
+        await site.world.append(job, at, block)
+        at += len(block)
+    here = f"{await site.place()}/runs/{run_id}"
+    page = await site.owner.get(here)
+    assert "line 0099999 of the log" in page
+    assert "line 0000000 of the log" not in page
+    found = await site.owner.get(f"{here}/log/plan?q=0050000%20of")
+    offset = 50_000 * len(lines[0])
+    assert f"?at={offset}&amp;" in found
+    assert f'id="plan-L{offset}"' in await site.owner.get(f"{here}/log/plan?at={offset}")
+    answer = await site.owner.http.get(f"{here}/log/plan/download")
+    assert answer.content == content
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_an_apply_is_told_resource_by_resource(site: Site) -> None:
+    run_id = await planned(site)
+    await site.world.confirm(run_id)
+    job = await site.world.must_begin(run_id, Phase.APPLY)
+    resource = {"addr": "null_resource.a"}
+    hook = {"resource": resource, "action": "create"}
+    said = [
+        {"type": "apply_start", "@timestamp": "2026-11-25T10:00:00Z", "hook": hook},
+        {"type": "apply_complete", "hook": {**hook, "elapsed_seconds": 7}},
+        {"type": "apply_start", "hook": {**hook, "resource": {"addr": "null_resource.b"}}},
+        {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "It broke"}},
+    ]
+    log = b"".join(msgspec.json.encode(line) + b"\n" for line in said)
+    await site.world.append(job, 0, log, LogStream.JSON)
+    text = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}"))
+    assert "Created null_resource.a 7 s" in text
+    assert "Creating null_resource.b" in text
+    assert "It broke" in text
+
+
+async def test_what_may_be_missing_from_the_state_is_shown_with_what_to_do(site: Site) -> None:
+    run_id = await planned(site)
+    await site.world.confirm(run_id)
+    job = await site.world.must_begin(run_id, Phase.APPLY)
+    lost = [{"address": "null_resource.lost", "id_value": "42"}]
+    await site.world.finish(job, outcome="errored", error="It died.", maybe_not_in_state=lost)
+    text = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}"))
+    assert "Maybe not in the state" in text
+    assert "null_resource.lost · id 42" in text
+
+
+async def test_lists_of_runs_are_narrowed_by_status_and_text(site: Site) -> None:
+    run_id = await planned(site)
+    for path in (f"{await site.place()}/runs", f"/organizations/{site.world.organization}/runs"):
+        assert run_id in await site.owner.get(f"{path}?status=planned&q=network")
+        assert run_id not in await site.owner.get(f"{path}?status=errored")
+        assert run_id not in await site.owner.get(f"{path}?q=something-else")
+
+
+async def test_a_run_is_started_from_a_form(site: Site) -> None:
+    form = f"{await site.place()}/runs/new"
+    page = await site.owner.post(form, {"kind": "plan", "message": "Only a plan"})
+    assert "Only a plan" in page
+    run = (await site.world.runs())[-1]
+    assert (run.plan_only, run.source) == (True, "tfe-ui")
+    fields = {"kind": "refresh", "replace": "null_resource.a\nnull_resource.b"}
+    refused = text_of(await site.owner.post(form, fields, status=422))
+    assert "Replacing a resource goes with an ordinary plan only." in refused
+
+
+async def test_the_search_finds_workspaces_runs_by_id_and_pages(site: Site) -> None:
+    run_id = await site.world.create()
+    name = (await site.world.workspace()).name
+    assert name in await site.owner.get(f"/search/found?q={name[:8]}")
+    assert re.search(
+        rf'href="[^"]+/runs/{run_id}"', await site.owner.get(f"/search/found?q={run_id}")
+    )
+    stranger = await site.stranger()
+    assert run_id not in (await stranger.get(f"/search/found?q={run_id}")).split("Nothing")[0]

@@ -1,0 +1,135 @@
+"""The table of workspaces: searched, narrowed, sorted and paged by its address alone."""
+
+import re
+
+from sqlalchemy import event, func, select
+
+from landform.kit.db import transaction
+from landform.organizations.models import Organization
+from landform.workspaces.models import Workspace
+from tests import factories
+from tests.web.pages import Site, text_of
+
+
+async def add(site: Site, *names: str, **settings: object) -> None:
+    async with transaction(site.world.platform.sessions) as session:
+        organization = await session.get_one(Organization, site.world.organization_id)
+        for name in names:
+            await factories.make_workspace(session, organization, name, **settings)
+
+
+def rows(page: str) -> list[str]:
+    return re.findall(r'<tr id="row-([^"]+)"', page)
+
+
+async def test_the_table_is_narrowed_by_name_tag_and_status(site: Site) -> None:
+    await add(site, "web-prod", "web-dev", "db-prod")
+    await add(site, "tagged", tags={"env": "prod"})
+    run_id = await site.world.create()
+    await site.world.plan(run_id)
+    path = f"/app/{site.world.organization}"
+    assert rows(await site.owner.get(f"{path}?q=WEB")) == ["web-dev", "web-prod"]
+    assert rows(await site.owner.get(f"{path}?tag=env%3Dprod")) == ["tagged"]
+    mine = (await site.world.workspace()).name
+    assert rows(await site.owner.get(f"{path}?status=attention")) == [mine]
+    assert mine not in rows(await site.owner.get(f"{path}?status=never"))
+    assert rows(await site.owner.get(f"{path}?locked=yes")) == [mine]
+    assert rows(await site.owner.get(f"{path}?q=no-such")) == []
+
+
+async def test_the_table_is_sorted_both_ways(site: Site) -> None:
+    await add(site, "aaa", "zzz")
+    path = f"/app/{site.world.organization}"
+    up = rows(await site.owner.get(path))
+    down = rows(await site.owner.get(f"{path}?sort=-name"))
+    assert up == sorted(up)
+    assert down == up[::-1]
+
+
+async def test_a_sort_or_status_that_is_not_there_is_refused_with_what_would_be(site: Site) -> None:
+    path = f"/app/{site.world.organization}"
+    assert "name, project, status, changed" in await site.owner.get(f"{path}?sort=size", 422)
+    assert "attention" in await site.owner.get(f"{path}?status=odd", 400)
+
+
+async def test_pages_of_the_table_keep_what_is_searched_for(site: Site) -> None:
+    await add(site, *(f"many-{number:03}" for number in range(51)))
+    page = await site.owner.get(f"/app/{site.world.organization}?q=many")
+    assert len(rows(page)) == 50
+    following = re.search(r'rel="next" href="([^"]+)"', page)
+    assert following is not None
+    assert rows(await site.owner.get(following[1].replace("&amp;", "&"))) == ["many-050"]
+
+
+async def test_a_member_sees_only_what_their_teams_were_given(site: Site) -> None:
+    await add(site, "not-theirs")
+    member = await site.member("read")
+    page = await member.get(f"/app/{site.world.organization}")
+    assert rows(page) == [(await site.world.workspace()).name]
+    assert "not-theirs" not in page
+    found = await member.get(f"/search/found?q=not-the&in={site.world.organization}")
+    assert "not-theirs" not in found
+
+
+async def test_more_workspaces_take_no_more_statements(site: Site) -> None:
+    counted: list[str] = []
+    async with transaction(site.world.platform.sessions) as session:
+        engine = session.get_bind()
+
+    def count(*given: object) -> None:
+        counted.append(str(given[2]))
+
+    path = f"/app/{site.world.organization}"
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        await site.owner.get(path)
+        few = len(counted)
+        counted.clear()
+        await add(site, *(f"more-{number}" for number in range(40)), tags={"env": "prod"})
+        counted.clear()
+        await site.owner.get(path)
+        assert len(counted) == few, counted
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+
+
+async def test_a_workspace_is_made_and_a_bad_name_is_explained(site: Site) -> None:
+    form = f"/organizations/{site.world.organization}/workspaces/new"
+    page = await site.owner.post(form, {"name": "bad name!", "description": "kept"}, status=422)
+    assert "letters, digits, dashes and underscores" in page
+    assert 'value="kept"' in page
+    page = text_of(await site.owner.post(form, {"name": "made-here", "tool": "tofu"}))
+    assert "made-here was created." in page
+    async with transaction(site.world.platform.sessions) as session:
+        organization = await session.get_one(Organization, site.world.organization_id)
+        query = select(func.count()).where(Workspace.organization_id == organization.id)
+        assert await session.scalar(query) == 2
+
+
+async def test_an_organization_is_made_renamed_and_deleted(site: Site) -> None:
+    page = text_of(await site.owner.post("/organizations/new", {"name": "fresh"}))
+    assert "Organization fresh was created." in page
+    fields = {"name": "renamed", "email": "a@example.com", "default_execution_mode": "remote"}
+    page = await site.owner.post("/organizations/fresh/settings", fields)
+    assert "Saved." in page
+    refused = await site.owner.post(
+        "/organizations/renamed/delete", {"name": "wrong"}, of="/organizations/renamed/settings"
+    )
+    assert "Type the organization" in text_of(refused)
+    page = await site.owner.post(
+        "/organizations/renamed/delete", {"name": "renamed"}, of="/organizations/renamed/settings"
+    )
+    assert "Organization renamed was deleted." in text_of(page)
+
+
+async def test_projects_are_made_and_renamed_and_deleted(site: Site) -> None:
+    path = f"/organizations/{site.world.organization}/projects"
+    assert "Project Shelf was created." in text_of(await site.owner.post(path, {"name": "Shelf"}))
+    assert "has already been taken" in text_of(await site.owner.post(path, {"name": "shelf"}))
+    page = await site.owner.get(path)
+    changing = re.findall(r'action="([^"]+/projects/prj-\w+)"', page)
+    shelf = changing[-1]
+    assert "Saved." in await site.owner.post(shelf, {"name": "Rack", "description": ""}, of=path)
+    assert "Project Rack was deleted." in text_of(
+        await site.owner.post(shelf, {"deed": "delete"}, of=path)
+    )
