@@ -57,6 +57,12 @@ class Place:
     objects: "dict[str, Made]" = field(default_factory=dict)
 
 
+PLAN: Final = (
+    b'{"resource_changes": [{"address": "null_resource.a",'
+    b' "change": {"actions": ["create"], "after": {"id": "1"}}}]}'
+)
+
+
 async def make_place(platform: Platform, name: str) -> Place:
     """Make the organization `name`, its workspaces and what is in them."""
     async with transaction(platform.sessions) as session:
@@ -93,7 +99,7 @@ async def furnish(world: World) -> dict[str, Made]:
     job = await world.must_begin(run_id)
     await world.append(job, 0, b"Plan: 1 to add.\n")
     for artefact in (Artefact.PLAN_JSON, Artefact.PLAN_JSON_REDACTED):
-        await attempts.put(platform, job, artefact, b"{}")
+        await attempts.put(platform, job, artefact, PLAN)
     await world.finish(job)
     async with transaction(platform.sessions) as session:
         comment = (await service.add_comment(session, world.owner, run_id, "Looks good.")).id
@@ -219,7 +225,9 @@ def _made_for_the_call() -> dict[str, Made]:
         "verifier": VERIFIER,
         "redirect": REDIRECT,
         "password": PASSWORD,
-        "static": "landform.css",
+        "static": "app.css",
+        "plan.place": "0",
+        "log.name": "plan",
         "locked": _locked,
         "held": _held,
         "md5": md5_of(STATE),

@@ -19,7 +19,6 @@ async def site(app: FastAPI, world: World, database_url: str) -> AsyncIterator[S
 @pytest.fixture(autouse=True)
 def _plain_logs() -> Iterator[None]:
     """A failure of ours is written as a plain traceback; drawing it with colours takes minutes."""
-    processors = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    structlog.configure(processors=processors)
+    structlog.configure([structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
     yield
     structlog.reset_defaults()

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from landform.contract import Artefact, LogStream, Phase
+from landform.contract import Artefact, LogStream, Outcome, Phase
 from landform.runs import attempts
 from tests.web.pages import Site, text_of
 
@@ -102,7 +102,7 @@ async def test_who_may_only_read_is_offered_nothing_and_refused(site: Site) -> N
     here = f"{await site.place()}/runs/{run_id}"
     reader = await site.member("read")
     assert "Confirm and apply" not in await reader.get(here)
-    page = text_of(await reader.post(here, {"step": "confirm"}))
+    page = text_of(await reader.post(here, {"step": "confirm"}, status=403))
     assert "You lack the permission to queue applies" in page
     assert await site.world.status(run_id) == "planned"
 
@@ -183,7 +183,7 @@ async def test_what_may_be_missing_from_the_state_is_shown_with_what_to_do(site:
     await site.world.confirm(run_id)
     job = await site.world.must_begin(run_id, Phase.APPLY)
     lost = [{"address": "null_resource.lost", "id_value": "42"}]
-    await site.world.finish(job, outcome="errored", error="It died.", maybe_not_in_state=lost)
+    await site.world.finish(job, outcome=Outcome.ERRORED, error="It died.", maybe_not_in_state=lost)
     text = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}"))
     assert "Maybe not in the state" in text
     assert "null_resource.lost · id 42" in text

@@ -1,6 +1,7 @@
 """The table of workspaces: searched, narrowed, sorted and paged by its address alone."""
 
 import re
+from typing import Any
 
 from sqlalchemy import event, func, select
 
@@ -11,7 +12,7 @@ from tests import factories
 from tests.web.pages import Site, text_of
 
 
-async def add(site: Site, *names: str, **settings: object) -> None:
+async def add(site: Site, *names: str, **settings: Any) -> None:
     async with transaction(site.world.platform.sessions) as session:
         organization = await session.get_one(Organization, site.world.organization_id)
         for name in names:

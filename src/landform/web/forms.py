@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.edge.deps import read_body
 from landform.kit.errors import (
     ConflictError,
-    ForbiddenError,
     InvalidError,
     MalformedError,
     TooLargeError,
@@ -23,7 +22,8 @@ T = TypeVar("T")
 
 _LIMIT_BYTES: Final = 2 * 2**20
 _FIELDS: Final = 5000
-REFUSALS: Final = (ConflictError, ForbiddenError, InvalidError, TooLargeError, UnauthenticatedError)
+# What the page that a form is on can say. That one may not do it is an answer of its own.
+REFUSALS: Final = (ConflictError, InvalidError, TooLargeError, UnauthenticatedError)
 
 
 class Form:
