@@ -120,6 +120,7 @@ class PhaseJob(Message):
         timeout_s: seconds the phase may take before it is interrupted.
         grace_s: seconds between an interrupt and the next, harder one.
         context: names for the run's environment and messages (organization, project, workspace).
+        token: what the tool shows to the platform while the attempt lasts; empty for none.
     """
 
     phase_id: str
@@ -136,6 +137,7 @@ class PhaseJob(Message):
     timeout_s: float = 7200.0
     grace_s: float = 30.0
     context: dict[str, str] = {}
+    token: str = Field(default="", repr=False)
 
 
 class Stop(StrEnum):

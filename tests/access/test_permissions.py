@@ -23,7 +23,8 @@ from landform.access.permissions import (
 )
 
 P = Permission
-READ = {P.READ_WORKSPACE, P.READ_VARIABLES, P.READ_STATE, P.READ_OUTPUTS}
+SEE = {P.READ_WORKSPACE, P.READ_RUNS}  # what every grant on a workspace allows at least
+READ = SEE | {P.READ_VARIABLES, P.READ_STATE, P.READ_OUTPUTS}
 PLAN = READ | {P.QUEUE_PLAN}
 WRITE = PLAN | {P.QUEUE_APPLY, P.WRITE_VARIABLES, P.WRITE_STATE, P.LOCK_WORKSPACE}
 ADMIN = WRITE | {
@@ -68,22 +69,22 @@ def test_a_fixed_level_on_a_project_allows_what_is_documented(
 @pytest.mark.parametrize(
     ("settings", "allowed"),
     [
-        ({}, {P.READ_WORKSPACE}),
-        ({"runs": "plan"}, {P.READ_WORKSPACE, P.QUEUE_PLAN}),
-        ({"runs": "apply"}, {P.READ_WORKSPACE, P.QUEUE_PLAN, P.QUEUE_APPLY}),
-        ({"variables": "read"}, {P.READ_WORKSPACE, P.READ_VARIABLES}),
-        ({"variables": "write"}, {P.READ_WORKSPACE, P.READ_VARIABLES, P.WRITE_VARIABLES}),
-        ({"state-versions": "none"}, {P.READ_WORKSPACE}),
-        ({"state-versions": "read-outputs"}, {P.READ_WORKSPACE, P.READ_OUTPUTS}),
-        ({"state-versions": "read"}, {P.READ_WORKSPACE, P.READ_OUTPUTS, P.READ_STATE}),
+        ({}, SEE),
+        ({"runs": "plan"}, SEE | {P.QUEUE_PLAN}),
+        ({"runs": "apply"}, SEE | {P.QUEUE_PLAN, P.QUEUE_APPLY}),
+        ({"variables": "read"}, SEE | {P.READ_VARIABLES}),
+        ({"variables": "write"}, SEE | {P.READ_VARIABLES, P.WRITE_VARIABLES}),
+        ({"state-versions": "none"}, SEE),
+        ({"state-versions": "read-outputs"}, SEE | {P.READ_OUTPUTS}),
+        ({"state-versions": "read"}, SEE | {P.READ_OUTPUTS, P.READ_STATE}),
         (
             {"state-versions": "write"},
-            {P.READ_WORKSPACE, P.READ_OUTPUTS, P.READ_STATE, P.WRITE_STATE},
+            SEE | {P.READ_OUTPUTS, P.READ_STATE, P.WRITE_STATE},
         ),
-        ({"workspace-locking": True}, {P.READ_WORKSPACE, P.LOCK_WORKSPACE}),
-        ({"workspace-locking": False}, {P.READ_WORKSPACE}),
-        ({"run-tasks": True, "policy-overrides": True}, {P.READ_WORKSPACE}),
-        ({"sentinel-mocks": "read"}, {P.READ_WORKSPACE}),
+        ({"workspace-locking": True}, SEE | {P.LOCK_WORKSPACE}),
+        ({"workspace-locking": False}, SEE),
+        ({"run-tasks": True, "policy-overrides": True}, SEE),
+        ({"sentinel-mocks": "read"}, SEE),
     ],
 )
 def test_custom_settings_of_a_workspace_allow_just_what_they_name(
@@ -113,14 +114,14 @@ def test_custom_settings_of_a_project_allow_just_what_they_name(
     project: Settings, workspaces: Settings, allowed: set[Permission]
 ) -> None:
     custom = {"project-access": project, "workspace-access": workspaces}
-    assert of_project_level(CUSTOM, custom) == {P.READ_PROJECT, P.READ_WORKSPACE} | allowed
+    assert of_project_level(CUSTOM, custom) == {P.READ_PROJECT} | SEE | allowed
 
 
 def test_every_level_lets_its_team_read_the_place_so_lists_may_ask_for_a_grant_only() -> None:
     levels: list[Permissions] = [*WORKSPACE_LEVELS.values(), of_workspace_level(CUSTOM, {})]
-    assert all(P.READ_WORKSPACE in level for level in levels)
+    assert all(level >= SEE for level in levels)
     levels = [*PROJECT_LEVELS.values(), of_project_level(CUSTOM, {})]
-    assert all({P.READ_WORKSPACE, P.READ_PROJECT} <= level for level in levels)
+    assert all(level >= SEE | {P.READ_PROJECT} for level in levels)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_no_switch_but_those_of_workspaces_and_projects_lets_anyone_change_a_wor
     if switch == "manage-projects":
         assert ORGANIZATION_ACCESS[switch] >= ADMIN
     else:
-        assert not ORGANIZATION_ACCESS[switch] & (ADMIN - {P.READ_WORKSPACE})
+        assert not ORGANIZATION_ACCESS[switch] & (ADMIN - SEE)
 
 
 def test_no_switch_gives_what_only_owners_have() -> None:

@@ -141,7 +141,13 @@ async def test_what_several_teams_allow_adds_up(session: AsyncSession) -> None:
         team = await make_team(session, organization, members=[user])
         await grant(session, team, workspace, "custom", custom)
     held = await permissions(session, actor_of(user), workspace.place)
-    assert held == {P.READ_WORKSPACE, P.QUEUE_PLAN, P.READ_VARIABLES, P.READ_ORGANIZATION}
+    assert held == {
+        P.READ_WORKSPACE,
+        P.READ_RUNS,
+        P.QUEUE_PLAN,
+        P.READ_VARIABLES,
+        P.READ_ORGANIZATION,
+    }
 
 
 async def test_a_team_token_may_do_what_the_team_may_and_nothing_elsewhere(

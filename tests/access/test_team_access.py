@@ -42,6 +42,7 @@ async def test_a_workspace_admin_gives_changes_and_withdraws_access(
     assert await permissions(session, actor_of(user), workspace.place) == {
         Permission.READ_ORGANIZATION,
         Permission.READ_WORKSPACE,
+        Permission.READ_RUNS,
         Permission.READ_OUTPUTS,
     }
     await team_access.withdraw(session, admin, row, workspace.place)

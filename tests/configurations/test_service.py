@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.configurations import queries, service
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.configurations.service import NewConfiguration
-from landform.identity.actor import Actor
+from landform.identity.actor import SYSTEM, Actor
 from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from landform.kit.pagination import Page
 from landform.workspaces.models import Workspace
@@ -100,9 +100,9 @@ async def test_configurations_are_listed_newest_first_by_page(
         ),
         other,
     )
-    found = await queries.list_of(session, workspace, Page(1, 2))
+    found = await queries.list_of(session, SYSTEM, workspace, Page(1, 2))
     assert (found.total, [row.id for row in found.items]) == (3, [rows[2].id, rows[1].id])
-    found = await queries.list_of(session, workspace, Page(2, 2))
+    found = await queries.list_of(session, SYSTEM, workspace, Page(2, 2))
     assert [row.id for row in found.items] == [rows[0].id]
 
 

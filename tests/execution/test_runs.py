@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +233,40 @@ async def test_sensitive_values_are_in_no_log_and_no_redacted_plan(
     for job in (plan_job(), apply_job()):
         for line in plane.text(job, LogStream.JSON).splitlines():
             assert json.loads(line)["@message"]
+
+
+TOKEN = "lfr_of-this-attempt"
+SHOWS_TOKEN = """
+resource "terraform_data" "x" {
+  provisioner "local-exec" {
+    command = "stat -c mode=%a $TF_CLI_CONFIG_FILE; cat $TF_CLI_CONFIG_FILE"
+  }
+}
+"""
+
+
+async def test_the_tool_has_the_attempts_token_for_the_platform_and_no_log_has_it(
+    plane: Recorder, tmp_path: Path, sandbox: Sandbox, configure: Configure
+) -> None:
+    host = make_host(tmp_path / "worker", sandbox, platform_url="http://landform.test:8080")
+    configure(SHOWS_TOKEN)
+    await run_phase(plan_job(token=TOKEN), plane, host=host)
+    result = await run_phase(apply_job(token=TOKEN), plane, host=host)
+    assert result.outcome is Outcome.FINISHED, result
+    said = plane.text(apply_job())
+    assert "mode=600" in said
+    assert 'credentials "landform.test:8080" {' in said
+    assert 'token = "(sensitive value)"' in said
+    assert '"tfe.v2" = "http://landform.test:8080/api/v2/"' in said
+    assert TOKEN not in both_logs(plane, plan_job()) + both_logs(plane, apply_job())
+
+
+async def test_the_tool_has_no_token_where_the_worker_does_not_know_the_platforms_address(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(SHOWS_TOKEN)
+    await run_both(plane, host)
+    assert "credentials" not in plane.text(apply_job())
 
 
 async def test_a_secret_that_is_an_ordinary_word_does_not_break_the_log(

@@ -341,13 +341,13 @@ async def test_what_a_platform_did_not_take_is_offered_at_the_next_start(
     clock = type(host.clock)(farewell_s=0.2)
     host = make_host(host.root, host.sandbox, clock=clock)
     plane.down_at = "put_state"
-    result = await run_phase(apply_job(), plane, host=host)
+    result = await run_phase(apply_job(token="lfr_secret"), plane, host=host)
     assert "did not reach the platform" in result.error
     assert result.maybe_not_in_state
     (directory,) = host.spool.iterdir()
     header = json.loads((directory / "header.json").read_text())
     assert header["phase_id"] == "apply-1"
-    assert header["variables"] == []
+    assert (header["variables"], header["token"]) == ([], "")
     assert await recover_spool(host, plane) == 1
     plane.down = False
     (host.phases / "dead.1").mkdir()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.grants import teams_of
@@ -61,8 +61,10 @@ async def visible_teams(
 ) -> ColumnElement[bool]:
     """Return the condition that holds for the teams of the organization `actor` may know of.
 
-    A secret team is known to its members, and to who may see secret teams.
+    A secret team is known to its members, and to who may see secret teams. A run knows of none.
     """
+    if actor.kind is ActorKind.RUN:
+        return false()
     held = await permissions(session, actor, Place(organization_id=organization_id))
     if Permission.SEE_SECRET_TEAMS in held:
         return Team.organization_id == organization_id

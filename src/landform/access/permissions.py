@@ -27,6 +27,7 @@ class Permission(StrEnum):
     """One thing an actor may do at a place."""
 
     READ_WORKSPACE = "read the workspace"
+    READ_RUNS = "read runs"
     QUEUE_PLAN = "queue plans"
     QUEUE_APPLY = "queue applies"
     READ_VARIABLES = "read variables"
@@ -67,10 +68,12 @@ NOTHING: Final[Permissions] = frozenset()
 
 # ── Settings of a workspace: each value allows itself and what comes before it ──────────────────
 
+_SEE: Final[Permissions] = frozenset({Permission.READ_WORKSPACE, Permission.READ_RUNS})
+
 RUNS: Final[Mapping[str, Permissions]] = {
-    "read": frozenset({Permission.READ_WORKSPACE}),
-    "plan": frozenset({Permission.READ_WORKSPACE, Permission.QUEUE_PLAN}),
-    "apply": frozenset({Permission.READ_WORKSPACE, Permission.QUEUE_PLAN, Permission.QUEUE_APPLY}),
+    "read": _SEE,
+    "plan": _SEE | {Permission.QUEUE_PLAN},
+    "apply": _SEE | {Permission.QUEUE_PLAN, Permission.QUEUE_APPLY},
 }
 VARIABLES: Final[Mapping[str, Permissions]] = {
     "none": NOTHING,
@@ -252,6 +255,12 @@ ORGANIZATION_TOKEN: Final[Permissions] = (
     Permission.FORCE_UNLOCK,
     Permission.FORCE_CANCEL,
 }
+
+
+# What a run's own terraform may do in its workspace, and in those that share their state with it.
+RUN_TOKEN: Final[Permissions] = frozenset(
+    {Permission.READ_WORKSPACE, Permission.READ_OUTPUTS, Permission.READ_STATE}
+)
 
 
 def of_workspace_level(level: str, custom: Settings) -> Permissions:

@@ -9,6 +9,7 @@ from landform.access.errors import DeniedError, HiddenError
 from landform.access.grants import grants_of, teams_of
 from landform.access.models import ProjectGrant, Team, WorkspaceGrant
 from landform.access.permissions import Permission, Permissions, Place, knowledge
+from landform.access.run_access import run_permissions
 from landform.identity.actor import Actor, ActorKind
 from landform.kit.db import Base
 from landform.organizations.models import Organization
@@ -16,6 +17,8 @@ from landform.organizations.models import Organization
 
 async def permissions(session: AsyncSession, actor: Actor, on: Place) -> Permissions:
     """Return everything `actor` may do at `on`."""
+    if actor.kind is ActorKind.RUN:
+        return await run_permissions(session, actor, on)
     return (await grants_of(session, actor, on.organization_id)).at(on)
 
 

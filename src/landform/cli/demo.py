@@ -18,6 +18,7 @@ from landform.cli.platform import Ready, running
 from landform.identity.users import FIRST_ADMIN
 from landform.kit.errors import ConflictError, LandformError, UnavailableError
 from landform.settings import Settings
+from landform.toolchain.cli_config import blocks
 from landform.toolchain.engine import Engine, choose_engine
 from landform.wiring import configure_logs, make_toolchain
 
@@ -100,7 +101,7 @@ async def _take_through(settings: Settings, ready: Ready, engine: Engine) -> _Re
         )
         hostname = ready.url.partition("://")[2]
         config = settings.home / terraform_rc.FILE
-        terraform_rc.write(config, terraform_rc.render(hostname, ready.url, token))
+        terraform_rc.write(config, blocks(hostname, ready.url, token))
         directory = settings.home / WORKSPACE
         shutil.copytree(
             _EXAMPLE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*")

@@ -128,11 +128,13 @@ async def _prepare(settings: Settings, redactor: Redactor) -> str | None:
 
 def _programs(settings: Settings) -> list[Program]:
     environment = {**os.environ, **_environment(settings)}
+    # The server says to each client what that client called it; runs must be told a name.
+    for_worker = {**environment, "LANDFORM_PUBLIC_URL": own_url(settings)}
     command = [sys.executable, "-m", "landform"]
     worker_grace_s = settings.cancel_grace_s + _WORKER_MARGIN_S
     return [
         Program(name="server", argv=[*command, "server"], env=environment, grace_s=_SERVER_GRACE_S),
-        Program(name="worker", argv=[*command, "worker"], env=environment, grace_s=worker_grace_s),
+        Program(name="worker", argv=[*command, "worker"], env=for_worker, grace_s=worker_grace_s),
     ]
 
 

@@ -1,11 +1,5 @@
-"""`landform cli-config`: a configuration file of the terraform and tofu CLIs.
+"""`landform cli-config`: a configuration file of the terraform and tofu CLIs."""
 
-A `host` block tells the CLI where a host's services are, so that it does not ask the host itself:
-that it would do by https only. With it a platform without TLS can be used, under any name
-(terraform_facts.md §1.1, measured; relative addresses are not accepted).
-"""
-
-import json
 import os
 import re
 import shlex
@@ -18,6 +12,7 @@ from landform.cli.addresses import own_url
 from landform.cli.home import find_running
 from landform.kit.errors import InvalidError, UnavailableError
 from landform.settings import Settings
+from landform.toolchain.cli_config import blocks
 
 FILE: Final = "terraform.rc"
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:\d{1,5})?")
@@ -46,45 +41,8 @@ async def create(
     token = ""
     if username is not None:
         token = await tokens.create(settings, username, f"landform cli-config for {name}", None)
-    write(path, render(name, url, token))
+    write(path, blocks(name, url, token))
     return _explain(path, name, has_token=username is not None)
-
-
-def render(hostname: str, url: str, token: str) -> str:
-    """Return the file's text.
-
-    Args:
-        url: of the server, without a trailing slash.
-        token: empty for a file without one.
-    """
-    api = f"{url}/api/v2/"
-    services = {
-        "tfe.v2": api,
-        "tfe.v2.1": api,
-        "tfe.v2.2": api,
-        "state.v2": api,
-        "modules.v1": f"{url}/api/registry/v1/modules/",
-        "providers.v1": f"{url}/api/registry/v1/providers/",
-    }
-    lines = [f"    {_quote(name)} = {_quote(value)}" for name, value in services.items()]
-    host = _quote(hostname)
-    lines = [
-        f"host {host} {{",
-        "  services = {",
-        *lines,
-        '    "login.v1" = {',
-        '      "client"      = "terraform-cli"',
-        '      "grant_types" = ["authz_code"]',
-        f'      "authz"       = {_quote(f"{url}/oauth/authorize")}',
-        f'      "token"       = {_quote(f"{url}/oauth/token")}',
-        '      "ports"       = [10000, 10010]',
-        "    }",
-        "  }",
-        "}",
-    ]
-    if token:
-        lines += ["", f"credentials {host} {{", f"  token = {_quote(token)}", "}"]
-    return "\n".join([*lines, ""])
 
 
 def write(path: Path, text: str) -> None:
@@ -102,10 +60,6 @@ def write(path: Path, text: str) -> None:
         fresh.replace(path)
     except OSError as failure:
         raise UnavailableError(f"{path} cannot be written: {failure.strerror}.") from failure
-
-
-def _quote(text: str) -> str:
-    return json.dumps(text)  # nothing that we write holds an interpolation
 
 
 def _explain(path: Path, hostname: str, *, has_token: bool) -> str:

@@ -45,6 +45,7 @@ async def work(settings: Settings) -> None:
                     memory_bytes=settings.memory_limit_mb * _MB,
                     disk_bytes=settings.disk_limit_mb * _MB,
                     state_bytes=settings.max_state_mb * _MB,
+                    platform_url=settings.public_url.rstrip("/"),
                     archive=Bounds(),
                 ),
                 database_url=settings.database_url.get_secret_value(),

@@ -3,6 +3,8 @@
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.permissions import Permission
+from landform.access.service import require
 from landform.configurations.models import ConfigurationVersion
 from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
@@ -16,15 +18,18 @@ async def get(
 ) -> ConfigurationVersion:
     """Return the configuration version; NotFoundError also when `actor` may not know of it."""
     row = await session.get(ConfigurationVersion, configuration_version_id)
-    if row is None or not await workspaces.may_know(session, actor, row.workspace_id):
+    if row is None or not await workspaces.may_know(
+        session, actor, row.workspace_id, Permission.READ_RUNS
+    ):
         raise NotFoundError(f"There is no configuration version {configuration_version_id}.")
     return row
 
 
 async def list_of(
-    session: AsyncSession, workspace: Workspace, page: Page
+    session: AsyncSession, actor: Actor, workspace: Workspace, page: Page
 ) -> Paged[ConfigurationVersion]:
-    """Return those of a workspace the caller could get, newest first."""
+    """Return those of the workspace, newest first."""
+    await require(session, actor, Permission.READ_RUNS, workspace.place)
     wanted = select(ConfigurationVersion).where(ConfigurationVersion.workspace_id == workspace.id)
     total = await session.scalar(select(func.count()).select_from(wanted.subquery()))
     newest = wanted.order_by(ConfigurationVersion.created_at.desc())

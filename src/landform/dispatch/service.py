@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import LostLeaseError, Orders, Phase, Stop
 from landform.dispatch.models import Lease, LeaseState
+from landform.identity import run_tokens
 from landform.kit.db import database_now, notify
 from landform.kit.tasks import defer
 
@@ -84,6 +85,7 @@ async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None)
         row.epoch += 1
     if row is not None:
         row.state = LeaseState.ENDED
+        await run_tokens.revoke(session, phase_id)
         await notify(session, ORDERS_CHANNEL, phase_id)
     return row
 
@@ -116,6 +118,7 @@ async def requeue(session: AsyncSession, row: Lease) -> None:
     row.worker_id = None
     row.leased_until = None
     row.queued_at = await database_now(session)
+    await run_tokens.revoke(session, row.phase_id)
     await defer(session, RUN_PHASE, queue=row.pool, phase_id=row.phase_id)
 
 
@@ -183,6 +186,7 @@ async def forfeit(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
     """
     row = await guard(session, phase_id=phase_id, epoch=epoch)
     row.leased_until = await database_now(session)
+    await run_tokens.revoke(session, phase_id)
 
 
 async def _locked(session: AsyncSession, phase_id: str) -> Lease | None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, TypeVar
+from urllib.parse import urlsplit
 
 from landform.contract import Artefact, ControlPlane, Phase, PhaseJob
 from landform.execution import providers
@@ -21,6 +22,7 @@ from landform.execution.patience import insist
 from landform.execution.process import Command, Sink, start, stream
 from landform.kit.archive import unpack
 from landform.kit.errors import InvalidError
+from landform.toolchain import cli_config
 from landform.toolchain.versions import Tool
 
 T = TypeVar("T")
@@ -154,9 +156,12 @@ class Desk:
         (cwd / _override_name(cwd)).write_text(_BACKEND)
 
     def write_settings(self, lock_file: bytes | None) -> None:
-        """Tell the tool where its providers come from, given what is locked."""
+        """Tell the tool where its providers come from, given what is locked, and who it is."""
         text = providers.cli_config(self.room, self.host.mirrors, lock_file)
-        (self.room.given / "cli.tfrc").write_text(text)
+        if self.host.platform_url and self.job.token:
+            url = self.host.platform_url
+            text += cli_config.blocks(urlsplit(url).netloc, url, self.job.token)
+        self.room.give("cli.tfrc", text)
 
     def lock_file(self) -> bytes | None:
         """Return the configuration's lock file as it is now."""

@@ -44,6 +44,13 @@ _REMEDIES: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
             "Check the module's source and version, and that this worker reaches it.",
         ),
         (
+            r"(loading the remote state|Failed to read organization)",
+            (
+                "If it is a workspace of this platform, it must be of the same organization and"
+                " share its state with this one: see its settings."
+            ),
+        ),
+        (
             r"Inconsistent dependency lock file|does not match configured version constraint",
             "Run init -upgrade and commit .terraform.lock.hcl.",
         ),

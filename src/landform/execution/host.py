@@ -64,6 +64,7 @@ class Host:
         memory_bytes: of all processes of a phase together; None for no limit.
         disk_bytes: of all files of a phase together.
         state_bytes: the largest state that is taken from terraform.
+        platform_url: how runs reach the platform, without a trailing slash; empty: they do not.
     """
 
     root: Path
@@ -75,6 +76,7 @@ class Host:
     memory_bytes: int | None = None
     disk_bytes: int = 20 << 30
     state_bytes: int = 512 << 20
+    platform_url: str = ""
     archive: Bounds = field(default_factory=Bounds)
     clock: Clock = field(default_factory=Clock)
 
@@ -127,6 +129,14 @@ class Room:
     def generated_file(self) -> Path:
         """Where configuration for imported objects is written."""
         return self.path / "out" / "generated.tf"
+
+    def give(self, name: str, text: str) -> Path:
+        """Write a file for the tool that only this user can read, and return it."""
+        path = self.given / name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
 
     def inside(self, path: Path) -> str:
         """Return how the child calls `path`, a path below the attempt's own."""

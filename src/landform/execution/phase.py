@@ -8,12 +8,14 @@ import structlog
 
 from landform.contract import (
     Artefact,
+    Category,
     ControlPlane,
     LostLeaseError,
     Outcome,
     Phase,
     PhaseJob,
     PhaseResult,
+    Variable,
 )
 from landform.execution.apply import apply
 from landform.execution.desk import Desk
@@ -54,13 +56,18 @@ async def run_phase(job: PhaseJob, plane: ControlPlane, *, host: Host) -> PhaseR
         await attempt.close()
 
 
+def _secrets(job: PhaseJob) -> list[Variable]:
+    token = Variable(key="token", value=job.token, category=Category.ENV, sensitive=True)
+    return [*job.variables, *([token] if job.token else [])]
+
+
 class _Attempt:
     def __init__(self, job: PhaseJob, plane: ControlPlane, host: Host) -> None:
         self._job = job
         self._plane = plane
         self._host = host
         self._path = host.phases / f"{job.phase_id}.{job.epoch}"
-        self._redactor = Redactor(job.variables)
+        self._redactor = Redactor(_secrets(job))
         self._halt = Halt(job.grace_s)
         self._lease = Lease(job, plane, self._halt, host.clock)
         self._log = PhaseLog(

@@ -2,7 +2,7 @@
 
 Layout, which outlives the worker: `spool/<phase>.<epoch>/` with
 
-- `header.json`: the attempt, without its variables;
+- `header.json`: the attempt, without its variables and its token;
 - `state-<n>.tfstate`: the newest state that the platform has not taken; whole or not there;
 - `sent-<n>.tfstate`: the newest that it has, kept until the attempt's end.
 """
@@ -36,7 +36,7 @@ class Spool:
         """Return where to write a state that is still arriving."""
         if not self.path.is_dir():
             self.path.mkdir(parents=True, mode=0o700)
-            header = self._job.model_copy(update={"variables": ()}).model_dump_json()
+            header = self._job.model_copy(update={"variables": (), "token": ""}).model_dump_json()
             _write_durably(self.path / HEADER, header.encode())
             _sync_directory(self.path.parent)
         return self.path / "incoming"

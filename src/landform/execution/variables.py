@@ -4,7 +4,6 @@ TFE lets a workspace's variables win over every `*.auto.tfvars` of the configura
 with `-var-file` does, whatever it is called, and lies outside of what a configuration may pack up.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -61,11 +60,7 @@ def write_tfvars(room: Room, job: PhaseJob) -> Path:
     Raises:
         InvalidError: a name that no variable can have.
     """
-    path = room.given / FILE_NAME
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        file.write(as_tfvars(job.variables))
-    return path
+    return room.give(FILE_NAME, as_tfvars(job.variables))
 
 
 def changes_trust(variables: Iterable[Variable]) -> bool:

@@ -12,17 +12,19 @@ class ActorKind(StrEnum):
     TEAM = "team"
     ORGANIZATION = "organization"
     AGENT_POOL = "agent-pool"
+    RUN = "run"  # the terraform of a plan or apply, while it runs
     SYSTEM = "system"  # the platform itself: schedulers, sweeps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A user, a team or organization token, an agent, or the platform itself.
+    """A user, a team or organization token, an agent, a run, or the platform itself.
 
     Attributes:
-        id: the id of the user, team, organization or pool; `landform` for the platform.
+        id: the id of the user, team, organization, pool or run; `landform` for the platform.
         organization_id: the only organization the actor can reach; None for users.
-        token_id: the API token that was shown; None for a browser session.
+        workspace_id: of a run, the workspace it is in.
+        token_id: the API token that was shown; None for a browser session, and for a run.
     """
 
     kind: ActorKind
@@ -30,6 +32,7 @@ class Actor:
     name: str = ""
     is_site_admin: bool = False
     organization_id: str | None = None
+    workspace_id: str | None = None
     token_id: str | None = None
 
 

@@ -16,6 +16,7 @@ PREFIXES: Final = {
     ActorKind.TEAM: "lft_",
     ActorKind.ORGANIZATION: "lfo_",
     ActorKind.AGENT_POOL: "lfa_",
+    ActorKind.RUN: "lfr_",
 }
 
 

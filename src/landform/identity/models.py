@@ -67,6 +67,26 @@ class ApiToken(Base):
     created_by: Mapped[str]
 
 
+class RunToken(Base):
+    """What the terraform of one attempt at a phase shows; only its SHA-256 is stored.
+
+    The row is there exactly as long as the attempt holds the phase.
+    """
+
+    __tablename__ = "run_tokens"
+
+    phase_id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+    )
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class BrowserSession(Base):
     """A signed-in browser; the cookie holds the secret, the row its SHA-256."""
 

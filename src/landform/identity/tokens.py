@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import column, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.identity import run_tokens
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.credentials import LONGEST, PREFIXES, digest, new_secret
 from landform.identity.events import TokenIssued, TokenRevoked
@@ -126,6 +127,8 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
     Raises:
         UnauthenticatedError: unknown or expired, or its user is suspended.
     """
+    if run_tokens.is_run_token(secret):
+        return await run_tokens.authenticate(session, secret)
     query = (
         select(ApiToken, User, _TEAMS, _ORGANIZATIONS.c.name.label("organization_name"))
         .outerjoin(User, User.id == ApiToken.user_id)

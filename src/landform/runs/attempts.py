@@ -27,6 +27,7 @@ from landform.contract import (
 )
 from landform.dispatch import service as dispatch
 from landform.dispatch.models import Lease
+from landform.identity import run_tokens
 from landform.identity.actor import SYSTEM
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
@@ -92,7 +93,15 @@ async def begin(
             await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
             return None
         await _start(session, workspace, run, phase)
+        token = await run_tokens.mint(
+            session,
+            phase_id=phase_id,
+            run_id=run.id,
+            workspace_id=workspace.id,
+            organization_id=workspace.organization_id,
+        )
         job = await _job(session, platform, workspace, run, phase, lease)
+        job = job.model_copy(update={"token": token})
     return await _with_version(platform, resolve, job)
 
 

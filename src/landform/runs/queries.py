@@ -29,7 +29,9 @@ from landform.workspaces.models import Workspace
 async def get(session: AsyncSession, actor: Actor, run_id: str) -> Run:
     """Return the run; NotFoundError also when `actor` may not know of it."""
     run = await session.get(Run, run_id)
-    if run is None or not await workspaces.may_know(session, actor, run.workspace_id):
+    if run is None or not await workspaces.may_know(
+        session, actor, run.workspace_id, Permission.READ_RUNS
+    ):
         raise NotFoundError(f"There is no run {run_id}.")
     return run
 
@@ -40,7 +42,7 @@ async def get_many(session: AsyncSession, actor: Actor, run_ids: Sequence[str]) 
     seen = {}
     for workspace_id in {run.workspace_id for run in runs}:
         workspace = await session.get_one(Workspace, workspace_id)
-        seen[workspace_id] = await may(session, actor, Permission.READ_WORKSPACE, workspace.place)
+        seen[workspace_id] = await may(session, actor, Permission.READ_RUNS, workspace.place)
     return [run for run in runs if seen[run.workspace_id]]
 
 
@@ -152,7 +154,7 @@ async def list_of(
     session: AsyncSession, actor: Actor, workspace: Workspace, page: Page, wanted: RunFilter
 ) -> Paged[Run]:
     """Return the workspace's runs, newest first."""
-    await require(session, actor, Permission.READ_WORKSPACE, workspace.place)
+    await require(session, actor, Permission.READ_RUNS, workspace.place)
     return await _paged(session, page, Run.workspace_id == workspace.id, *wanted.conditions())
 
 

@@ -59,6 +59,14 @@ class TagsChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RemoteStateConsumersChanged(Event):
+    """The runs of other workspaces may read the workspace's state, or no longer; ids of those."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectCreated(Event):
     """A project was made."""
 

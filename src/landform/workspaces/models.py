@@ -62,6 +62,7 @@ class Workspace(Base):
         current_run_id: the run that has its turn, is next while a lock holds it back, or had it
             last.
         current_state_version_id: the newest finalized state; None before the first.
+        global_remote_state: the runs of every workspace of the organization may read its state.
         lock_holder_kind: None when the workspace is not locked.
     """
 
@@ -120,6 +121,19 @@ Index(
     func.lower(Workspace.name),
     unique=True,
 )
+
+
+class RemoteStateConsumer(Base):
+    """One workspace whose runs may read the state of another, which says so by name."""
+
+    __tablename__ = "remote_state_consumers"
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    consumer_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class TagBinding(Base):

@@ -61,15 +61,18 @@ async def get(session: AsyncSession, actor: Actor, workspace_id: str) -> Workspa
     return await session.get_one(Workspace, workspace_id)
 
 
-async def may_know(session: AsyncSession, actor: Actor, workspace_id: str) -> bool:
-    """Tell whether there is such a workspace for `actor`.
+async def may_know(
+    session: AsyncSession,
+    actor: Actor,
+    workspace_id: str,
+    permission: Permission = Permission.READ_WORKSPACE,
+) -> bool:
+    """Tell whether there is such a workspace for `actor`, who has `permission` there.
 
     For what lies in a workspace, and says that itself is not there.
     """
     workspace = await session.get(Workspace, workspace_id)
-    return workspace is not None and await may(
-        session, actor, Permission.READ_WORKSPACE, workspace.place
-    )
+    return workspace is not None and await may(session, actor, permission, workspace.place)
 
 
 async def by_name(

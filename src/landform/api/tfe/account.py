@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import Depends, Response
@@ -27,6 +27,8 @@ from landform.identity.actor import ActorKind
 from landform.kit.errors import ForbiddenError, UnauthenticatedError
 
 router = new_router()
+
+_KINDS: Final = {ActorKind.TEAM: "teams", ActorKind.RUN: "runs"}
 
 
 class Permissions(Kebab):
@@ -82,7 +84,7 @@ USERS = Resource[Person, Context](
     relationships=[
         ToOne(
             "authenticated_resource",
-            ("users", "teams", "organizations"),
+            ("users", "teams", "organizations", "runs"),
             id="speaks_for",
         )
     ],
@@ -144,8 +146,8 @@ async def _myself(context: Context) -> Person:
     if actor.kind is ActorKind.USER:
         user = await users.get(context.session, actor, actor.id)
         return replace(person(user, actor), speaks_for=Identifier("users", actor.id))
-    kind = "teams" if actor.kind is ActorKind.TEAM else "organizations"
-    named = actor.id if actor.kind is ActorKind.TEAM else actor.name
+    kind = _KINDS.get(actor.kind, "organizations")
+    named = actor.name if kind == "organizations" else actor.id
     return Person(
         id=actor.id, username=actor.name, kind=actor.kind, speaks_for=Identifier(kind, named)
     )

@@ -103,7 +103,7 @@ async def list_of_workspace(
 ) -> Response:
     session = context.session
     workspace = await workspaces.get(session, context.actor, workspace_id)
-    found = await queries.list_of(session, workspace, query.page)
+    found = await queries.list_of(session, context.actor, workspace, query.page)
     return await CONFIGURATION_VERSIONS.many(found.items, query, context, total=found.total)
 
 

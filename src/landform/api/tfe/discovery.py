@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from landform.edge.deps import base_url
+from landform.toolchain import cli_config
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,25 +16,7 @@ PING_HEADERS = {"TFP-API-Version": "2.6", "TFP-AppName": "HCP Terraform"}
 @router.get("/.well-known/terraform.json")
 async def services(request: Request) -> Response:
     """Say where each service is."""
-    base = base_url(request)
-    api = f"{base}/api/v2/"
-    return JSONResponse(
-        {
-            "tfe.v2": api,
-            "tfe.v2.1": api,
-            "tfe.v2.2": api,
-            "state.v2": api,
-            "modules.v1": f"{base}/api/registry/v1/modules/",
-            "providers.v1": f"{base}/api/registry/v1/providers/",
-            "login.v1": {
-                "client": "terraform-cli",
-                "grant_types": ["authz_code"],
-                "authz": f"{base}/oauth/authorize",
-                "token": f"{base}/oauth/token",
-                "ports": [10000, 10010],
-            },
-        }
-    )
+    return JSONResponse(cli_config.services(base_url(request)))
 
 
 @router.get("/api/v2/ping")
