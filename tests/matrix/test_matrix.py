@@ -34,6 +34,7 @@ ODD_QUERIES = (
 TELL_SECRETS = {
     "/api/v2/state-version-outputs/{output_id}",
     "/_signed/sv-down/{object_id}/{expires}/{mac}",
+    "/app/{organization}/{workspace}/states/{state_id}/download",
 }
 each_line = pytest.mark.parametrize("line", LINES, ids=str)
 

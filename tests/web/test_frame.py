@@ -6,8 +6,8 @@ import pytest
 
 from tests.web.pages import Site, text_of
 
-ORGANIZATION = ["/projects", "/runs", "/settings", "/workspaces/new"]
-WORKSPACE = ["", "/runs", "/runs/new"]
+ORGANIZATION = ["/teams", "/projects", "/runs", "/settings", "/workspaces/new"]
+WORKSPACE = ["", "/runs", "/runs/new", "/states", "/variables", "/settings", "/access"]
 
 
 async def pages_of(site: Site) -> list[str]:
@@ -15,7 +15,7 @@ async def pages_of(site: Site) -> list[str]:
     run_id = await site.world.create(message="First run")
     home = f"/organizations/{site.world.organization}"
     return [
-        *("/organizations", "/organizations/new", "/welcome", "/search?q=w"),
+        *("/organizations", "/organizations/new", "/account/tokens", "/welcome", "/search?q=w"),
         f"/app/{site.world.organization}",
         *(home + each for each in ORGANIZATION),
         *(place + each for each in WORKSPACE),

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from landform.web import (
+    access,
+    account,
     health,
     live,
     oauth,
@@ -11,8 +13,11 @@ from landform.web import (
     runs,
     search,
     sign_in,
+    states,
+    variables,
     welcome,
     workspace,
+    workspace_settings,
     workspaces,
 )
 from landform.web.static_files import static
@@ -32,5 +37,10 @@ for each in (
     run_page,
     live,
     workspace,
+    states,
+    variables,
+    workspace_settings,
+    access,
+    account,
 ):
     router.include_router(each.router)

@@ -16,7 +16,7 @@ from landform.kit.errors import (
     TooLargeError,
     UnauthenticatedError,
 )
-from landform.web.pages import CurrentVisitor, SendBackError
+from landform.web.pages import CurrentSession, CurrentVisitor, SendBackError, Visitor
 
 T = TypeVar("T")
 
@@ -54,6 +54,14 @@ class Form:
 
 
 async def _own_form(request: Request, visitor: CurrentVisitor) -> Form:
+    return await _read(request, visitor)
+
+
+async def _own_form_alone(request: Request, visitor: CurrentSession) -> Form:
+    return await _read(request, visitor)
+
+
+async def _read(request: Request, visitor: Visitor) -> Form:
     kind = request.headers.get("content-type", "")
     if not kind.startswith("application/x-www-form-urlencoded"):
         raise MalformedError("Forms are sent as application/x-www-form-urlencoded.")
@@ -68,6 +76,9 @@ async def _own_form(request: Request, visitor: CurrentVisitor) -> Form:
 
 
 OwnForm = Annotated[Form, Depends(_own_form)]
+
+# For what reads or writes the object store, which must not happen inside a transaction.
+FormAlone = Annotated[Form, Depends(_own_form_alone)]
 
 
 @contextmanager

@@ -1,0 +1,198 @@
+"""Teams, their members, and what each team may do on a workspace."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import select
+
+from landform.access import directory, memberships, team_access, teams
+from landform.access.models import Team, WorkspaceGrant
+from landform.access.permissions import (
+    ORGANIZATION_ACCESS,
+    WORKSPACE_LEVELS,
+    Permission,
+    Place,
+)
+from landform.access.service import require
+from landform.access.team_access import Access
+from landform.access.teams import TeamSettings
+from landform.identity import users
+from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.pagination import Page
+from landform.web.forms import OwnForm, refusals_to
+from landform.web.pages import redirect
+from landform.web.visit import Crumb, InOrganization, InWorkspace
+
+router = APIRouter(include_in_schema=False)
+
+_SHOWN: Final = 100
+_SWITCHES: Final = (
+    ("read-workspaces", "See every workspace"),
+    ("read-projects", "See every project"),
+    ("manage-workspaces", "Manage every workspace"),
+    ("manage-projects", "Manage every project and workspace"),
+    ("manage-membership", "Manage members"),
+    ("manage-teams", "Manage teams"),
+    ("manage-organization-access", "Give teams access to the organization"),
+    ("access-secret-teams", "See secret teams"),
+    ("manage-vcs-settings", "Manage VCS connections"),
+)
+Number = Annotated[int, Query(ge=1, le=100_000)]
+
+
+@router.get("/organizations/{organization}/teams")
+async def show_teams(visit: InOrganization) -> Response:
+    """List the teams that the visitor may know of, and the members for who manages them."""
+    first = Page(number=1, size=_SHOWN)
+    found = await directory.list_teams(visit.session, visit.actor, visit.organization.id, first)
+    members = []
+    if visit.may(Permission.MANAGE_MEMBERSHIP):
+        listed = await directory.list_memberships(
+            visit.session, visit.actor, visit.organization.id, first
+        )
+        members = [(row.id, user.username, user.email) for row, user in listed.items]
+    return await visit.page(
+        "organizations/teams.html",
+        section="teams",
+        crumbs=[Crumb("Teams")],
+        teams=found.items,
+        counts=await directory.member_counts(visit.session, found.items),
+        members=members,
+        may_manage=visit.may(Permission.MANAGE_TEAMS),
+        may_invite=visit.may(Permission.MANAGE_MEMBERSHIP),
+    )
+
+
+@router.post("/organizations/{organization}/teams")
+async def create_team(visit: InOrganization, form: OwnForm) -> Response:
+    """Make a team."""
+    settings = TeamSettings(name=form.line("name"), visibility=form.line("visibility", "secret"))
+    with refusals_to(f"{visit.path}/teams"):
+        team = await teams.create_team(visit.session, visit.actor, visit.organization.id, settings)
+    return redirect(f"{visit.path}/teams/{team.id}", say=f"Team {team.name} was created.")
+
+
+@router.post("/organizations/{organization}/members")
+async def change_members(visit: InOrganization, form: OwnForm) -> Response:
+    """Let a user belong to the organization, or no longer."""
+    back = f"{visit.path}/teams"
+    with refusals_to(back):
+        if form.line("deed") == "remove":
+            membership = await directory.get_membership(
+                visit.session, visit.actor, form.line("membership")
+            )
+            await memberships.remove_member(visit.session, visit.actor, membership)
+            return redirect(back, say="The member was removed.")
+        # Before a name is looked up: who is here is not for everybody to find out.
+        place = Place(organization_id=visit.organization.id)
+        await require(visit.session, visit.actor, Permission.MANAGE_MEMBERSHIP, place)
+        user = await users.by_username(visit.session, form.line("username"))
+        if user is None:
+            raise InvalidError(f"There is no user {form.line('username')[:80]}.")
+        await memberships.add_member(visit.session, visit.actor, visit.organization.id, user)
+    return redirect(back, say=f"{user.username} is a member now.")
+
+
+@router.get("/organizations/{organization}/teams/{team_id}")
+async def show_team(visit: InOrganization, team_id: str) -> Response:
+    """Show a team."""
+    team = await _team(visit, team_id)
+    known = await directory.members_of(visit.session, team)
+    return await visit.page(
+        "organizations/team.html",
+        section="teams",
+        crumbs=[Crumb("Teams", f"{visit.path}/teams"), Crumb(team.name)],
+        team=team,
+        members=[(user.id, user.username) for user in known],
+        switches=[s for s in _SWITCHES if s[0] in ORGANIZATION_ACCESS],
+        may_manage=visit.may(Permission.MANAGE_TEAMS) and not team.is_owners,
+        may_switch=visit.may(Permission.MANAGE_ORGANIZATION_ACCESS) and not team.is_owners,
+        may_fill=visit.may(
+            Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
+        ),
+    )
+
+
+@router.post("/organizations/{organization}/teams/{team_id}")
+async def change_team(visit: InOrganization, team_id: str, form: OwnForm) -> Response:
+    """Change a team, its members, or delete it."""
+    team = await _team(visit, team_id)
+    here, deed = f"{visit.path}/teams/{team.id}", form.line("deed")
+    session, actor = visit.session, visit.actor
+    with refusals_to(here):
+        if deed == "delete":
+            await teams.delete_team(session, actor, team)
+            return redirect(f"{visit.path}/teams", say=f"Team {team.name} was deleted.")
+        if deed == "add":
+            user = await users.by_username(session, form.line("username"))
+            user_id = user.id if user else form.line("username")[:80]
+            await teams.add_members(session, actor, team, [user_id])
+        elif deed == "remove":
+            await teams.remove_members(session, actor, team, [form.line("user")])
+        else:
+            settings = TeamSettings(
+                name=form.line("name"),
+                visibility=form.line("visibility"),
+                organization_access=_switched(team, form),
+            )
+            await teams.update_team(session, actor, team, settings)
+    return redirect(here, say="Saved.")
+
+
+def _switched(team: Team, form: OwnForm) -> list[str] | None:
+    """Return the switches that are to be on; those that the page does not show stay."""
+    if not form.flag("switches"):
+        return None
+    shown = {name for name, _ in _SWITCHES}
+    kept = [name for name in team.organization_access if name not in shown]
+    return [*kept, *(name for name in form.all("switch") if name in shown)]
+
+
+async def _team(visit: InOrganization, team_id: str) -> Team:
+    team = await directory.get_team(visit.session, visit.actor, team_id)
+    if team.organization_id != visit.organization.id:
+        raise NotFoundError(f"There is no team {team_id}.")
+    return team
+
+
+@router.get("/app/{organization}/{workspace}/access")
+async def show_access(visit: InWorkspace) -> Response:
+    """Show which teams may do what on the workspace."""
+    grants = await team_access.list_at(visit.session, visit.actor, visit.workspace.place)
+    first = Page(number=1, size=_SHOWN)
+    listed = await directory.list_teams(visit.session, visit.actor, visit.organization.id, first)
+    names = {team.id: team.name for team in listed.items}
+    given = {grant.team_id for grant in grants}
+    return await visit.page(
+        "workspaces/access.html",
+        section="access",
+        crumbs=[Crumb("Access")],
+        grants=[(g.id, names.get(g.team_id, g.team_id), g.level) for g in grants],
+        free=[(t.id, t.name) for t in listed.items if t.id not in given and not t.is_owners],
+        levels=list(WORKSPACE_LEVELS),
+        may_manage=visit.may(Permission.MANAGE_ACCESS),
+    )
+
+
+@router.post("/app/{organization}/{workspace}/access")
+async def change_access(visit: InWorkspace, form: OwnForm) -> Response:
+    """Give a team access to the workspace, another level, or none."""
+    here, deed = f"{visit.path}/access", form.line("deed")
+    session, actor, place = visit.session, visit.actor, visit.workspace.place
+    with refusals_to(here):
+        if deed == "give":
+            team = await directory.get_team(session, actor, form.line("team"))
+            await team_access.grant(session, actor, team, place, Access(level=form.line("level")))
+            return redirect(here, say=f"{team.name} has access now.")
+        query = select(WorkspaceGrant).where(
+            WorkspaceGrant.id == form.line("grant"),
+            WorkspaceGrant.workspace_id == visit.workspace.id,
+        )
+        row = (await session.scalars(query)).one_or_none()
+        if row is None:
+            raise NotFoundError("There is no such access to this workspace.")
+        if deed == "withdraw":
+            await team_access.withdraw(session, actor, row, place)
+        else:
+            await team_access.change(session, actor, row, place, Access(level=form.line("level")))
+    return redirect(here, say="Saved.")

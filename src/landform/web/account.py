@@ -1,0 +1,65 @@
+"""A user's own API tokens."""
+
+from datetime import timedelta
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from landform.identity import tokens
+from landform.identity.actor import ActorKind
+from landform.kit.clock import now
+from landform.kit.errors import InvalidError
+from landform.kit.pagination import Page
+from landform.web.forms import OwnForm, refusals_to
+from landform.web.pages import redirect
+from landform.web.visit import AnyVisit, Crumb
+
+router = APIRouter(include_in_schema=False)
+
+_HERE: Final = "/account/tokens"
+_SHOWN: Final = Page(number=1, size=200)
+_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until withdrawn"}
+
+
+@router.get(_HERE)
+async def show(visit: AnyVisit) -> Response:
+    """List the tokens; none of their secrets can be had again."""
+    return await _page(visit)
+
+
+@router.post(_HERE)
+async def create(visit: AnyVisit, form: OwnForm) -> Response:
+    """Make a token and show its secret, this once."""
+    days = form.line("days")
+    with refusals_to(_HERE):
+        if days not in _LIVES:
+            raise InvalidError("A token lives 30, 90 or 365 days, or until it is withdrawn.")
+        _, secret = await tokens.issue(
+            visit.session,
+            visit.actor,
+            owner_kind=ActorKind.USER,
+            owner_id=visit.actor.id,
+            description=form.line("description"),
+            expires_at=now() + timedelta(days=int(days)) if days else None,
+        )
+    return await _page(visit, secret)
+
+
+@router.post(f"{_HERE}/{{token_id}}/delete")
+async def withdraw(visit: AnyVisit, token_id: str, form: OwnForm) -> Response:
+    """Withdraw a token; it stops working at once."""
+    token = await tokens.get(visit.session, visit.actor, token_id)
+    await tokens.revoke(visit.session, visit.actor, token)
+    return redirect(_HERE, say="The token was withdrawn.")
+
+
+async def _page(visit: AnyVisit, secret: str = "") -> Response:
+    found = await tokens.list_(visit.session, visit.actor, visit.actor.id, _SHOWN)
+    return await visit.page(
+        "account/tokens.html",
+        section="tokens",
+        crumbs=[Crumb("API tokens")],
+        tokens=found.items,
+        secret=secret,
+        lives=list(_LIVES.items()),
+    )

@@ -1,0 +1,180 @@
+"""The states of a workspace: versions, what differs between two, download, and going back."""
+
+import asyncio
+from typing import Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.edge.deps import CurrentProcess
+from landform.edge.process import Process
+from landform.identity import users
+from landform.kit.db import transaction
+from landform.kit.errors import MalformedError, NotFoundError
+from landform.kit.pagination import Page
+from landform.runs import locks
+from landform.states import queries, service
+from landform.states.models import StateStatus, StateVersion
+from landform.web.forms import FormAlone, refusals_to
+from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, page, redirect
+from landform.web.present import states as present
+from landform.web.present.pages import Pages
+from landform.web.present.plan import SIGNS, WORDS, Change
+from landform.web.present.state_diff import differences
+from landform.web.present.text import as_json
+from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
+
+router = APIRouter(include_in_schema=False)
+
+_SIZE: Final = 30
+_HERE: Final = "/app/{organization}/{workspace}/states"
+Number = Annotated[int, Query(ge=1, le=100_000)]
+Text = Annotated[str, Query(max_length=100)]
+
+
+@router.get(_HERE)
+async def show_all(visit: InWorkspace, page: Number = 1) -> Response:
+    """List the versions, newest first."""
+    wanted = Page(number=page, size=_SIZE)
+    found = await queries.list_of(visit.session, visit.actor, visit.workspace, wanted)
+    names = await users.names_of(visit.session, (each.created_by for each in found.items))
+    return await visit.page(
+        "states/list.html",
+        section="states",
+        crumbs=[Crumb("States")],
+        states=[(each, names.get(each.created_by, each.created_by)) for each in found.items],
+        current_id=visit.workspace.current_state_version_id,
+        pages=Pages(f"{visit.path}/states", {}, wanted, found.total),
+    )
+
+
+@router.get(f"{_HERE}/diff")
+async def show_diff(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    old: Annotated[str, Query(max_length=100)],
+    new: Annotated[str, Query(max_length=100)],
+) -> Response:
+    """Show what two versions differ in; sensitive values are not shown."""
+    async with transaction(process.platform.sessions) as session:
+        visit = await _located(request, session, visitor)
+        pair = [await _state(session, visit, each) for each in (old, new)]
+        shell = await visit.shell(
+            "states", (Crumb("States", f"{visit.path}/states"), Crumb("Diff"))
+        )
+    raws = [await _raw(process, each) for each in pair]
+    found, more = await asyncio.to_thread(_compared, *raws)
+    return page(
+        request,
+        "states/diff.html",
+        visitor=visitor,
+        shell=shell,
+        old=pair[0],
+        new=pair[1],
+        changes=found,
+        more=more,
+        signs=SIGNS,
+        words=WORDS,
+    )
+
+
+@router.get(f"{_HERE}/{{state_id}}")
+async def show(visit: InWorkspace, state_id: str) -> Response:
+    """Show one version: resources and outputs."""
+    state = await _state(visit.session, visit, state_id)
+    rows = await queries.outputs_of(visit.session, state)
+    keyring = visit.process.platform.keyring
+    names = await users.names_of(visit.session, [state.created_by])
+    return await visit.page(
+        "states/state.html",
+        section="states",
+        crumbs=[Crumb("States", f"{visit.path}/states"), Crumb(f"Serial {state.serial}")],
+        state=state,
+        author=names.get(state.created_by, state.created_by),
+        resources=present.resources_of(state.resources),
+        outputs=present.outputs_of(keyring, rows, as_json),
+        is_current=state.id == visit.workspace.current_state_version_id,
+        current_id=visit.workspace.current_state_version_id,
+        may_roll_back=visit.may(Permission.WRITE_STATE) and visit.may(Permission.LOCK_WORKSPACE),
+    )
+
+
+@router.get(f"{_HERE}/{{state_id}}/download")
+async def download(
+    request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
+) -> Response:
+    """Give a version as terraform wrote it."""
+    async with transaction(process.platform.sessions) as session:
+        visit = await _located(request, session, visitor)
+        state = await _state(session, visit, state_id)
+    name = f"{visit.workspace.name}-{state.serial}.tfstate"
+    headers = {**SECURITY_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(
+        await process.platform.store.get(state.path), media_type="application/json", headers=headers
+    )
+
+
+@router.post(f"{_HERE}/{{state_id}}/rollback")
+async def roll_back(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    form: FormAlone,
+    state_id: str,
+) -> Response:
+    """Make an older version the newest again; the workspace is locked meanwhile."""
+    sessions = process.platform.sessions
+    async with transaction(sessions) as session:
+        visit = await _located(request, session, visitor)
+        state = await _state(session, visit, state_id)
+        back = f"{visit.path}/states"
+        actor = visit.actor
+        workspace = visit.workspace
+        is_held = workspace.lock_holder_id == actor.id
+        if not is_held:
+            with refusals_to(f"{back}/{state.id}"):
+                reason = f"Going back to serial {state.serial}"
+                workspace = await locks.lock(session, actor, workspace, reason=reason)
+    try:
+        with refusals_to(f"{back}/{state.id}"):
+            made = await service.roll_back(
+                sessions,
+                process.platform.store,
+                process.platform.keyring,
+                actor,
+                workspace,
+                to=state,
+            )
+    finally:
+        if not is_held:
+            async with transaction(sessions) as session:
+                await locks.unlock(session, actor, workspace)
+    return redirect(f"{back}/{made}", say=f"Serial {state.serial} is the newest state again.")
+
+
+async def _located(request: Request, session: AsyncSession, visitor: Visitor) -> WorkspaceVisit:
+    names = request.path_params
+    visit = Visit(request, session, visitor)
+    return await locate(visit, names["organization"], names["workspace"])
+
+
+async def _state(session: AsyncSession, visit: WorkspaceVisit, state_id: str) -> StateVersion:
+    state = await queries.get(session, visit.actor, state_id)
+    shown = state.status in (StateStatus.FINALIZED, StateStatus.OFFERED)
+    if state.workspace_id != visit.workspace.id or not shown:
+        raise NotFoundError(f"There is no state version {state_id}.")
+    return state
+
+
+async def _raw(process: Process, state: StateVersion) -> bytes:
+    return await process.platform.store.get(state.path)
+
+
+def _compared(old: bytes, new: bytes) -> tuple[list[Change], int]:
+    try:
+        return differences(old, new)
+    except msgspec.DecodeError:
+        raise MalformedError("One of the two is no state that can be read.") from None

@@ -1,0 +1,138 @@
+"""The settings of a workspace, its lock, its tags, and its end."""
+
+import re
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from landform.access.permissions import Permission
+from landform.identity import users
+from landform.kit.errors import InvalidError
+from landform.kit.pagination import Page
+from landform.runs import creation, deletion, locks
+from landform.runs.creation import NewRun
+from landform.toolchain.versions import Tool
+from landform.web.forms import OwnForm, refusals_to
+from landform.web.pages import SendBackError, redirect
+from landform.web.visit import Crumb, InWorkspace
+from landform.workspaces import projects, service, tags
+from landform.workspaces.settings import WorkspaceSettings
+from landform.workspaces.tags import Tag
+
+router = APIRouter(include_in_schema=False)
+
+_HERE: Final = "/app/{organization}/{workspace}/settings"
+_PROJECTS: Final = Page(number=1, size=200)
+
+
+@router.get(_HERE)
+async def show(visit: InWorkspace) -> Response:
+    """Show what can be set."""
+    workspace = visit.workspace
+    shelves = await projects.list_projects(
+        visit.session, visit.actor, visit.organization, page=_PROJECTS
+    )
+    names = await users.names_of(visit.session, [workspace.lock_holder_id or ""])
+    bound = await tags.bindings_of(visit.session, visit.actor, workspace)
+    return await visit.page(
+        "workspaces/settings.html",
+        section="settings",
+        crumbs=[Crumb("Settings")],
+        workspace=workspace,
+        projects=[(each.id, each.name) for each in shelves.items],
+        tools=[(tool.value, {"tofu": "OpenTofu"}.get(tool, "Terraform")) for tool in Tool],
+        tags=" ".join(f"{each.key}={each.value}" if each.value else each.key for each in bound),
+        lock_holder=names.get(workspace.lock_holder_id or "", workspace.lock_holder_id),
+        is_own_lock=workspace.lock_holder_id == visit.actor.id,
+        may={
+            "update": visit.may(Permission.UPDATE_WORKSPACE),
+            "lock": visit.may(Permission.LOCK_WORKSPACE),
+            "force": visit.may(Permission.FORCE_UNLOCK),
+            "destroy": visit.may(Permission.QUEUE_APPLY) and workspace.allow_destroy_plan,
+            "delete": visit.may(Permission.DELETE_WORKSPACE),
+            "tag": visit.may(Permission.UPDATE_WORKSPACE) or visit.may(Permission.QUEUE_PLAN),
+        },
+    )
+
+
+@router.post(_HERE)
+async def update(visit: InWorkspace, form: OwnForm) -> Response:
+    """Change what is given."""
+    settings = WorkspaceSettings(
+        name=form.line("name"),
+        description=form.line("description"),
+        tool=Tool(form.line("tool")) if form.line("tool") in set(Tool) else None,
+        tool_version=form.line("tool_version"),
+        working_directory=form.line("working_directory"),
+        execution_mode=form.line("execution_mode") or None,
+        auto_apply=form.flag("auto_apply"),
+        allow_destroy_plan=form.flag("allow_destroy_plan"),
+        global_remote_state=form.flag("global_remote_state"),
+    )
+    with refusals_to(f"{visit.path}/settings"):
+        project = None
+        if form.line("project"):
+            project = await projects.get_project(visit.session, visit.actor, form.line("project"))
+        changed = await service.update_workspace(
+            visit.session, visit.actor, visit.workspace, settings, project=project
+        )
+    return redirect(f"/app/{visit.organization.name}/{changed.name}/settings", say="Saved.")
+
+
+@router.post(f"{_HERE}/tags")
+async def set_tags(visit: InWorkspace, form: OwnForm) -> Response:
+    """Replace the workspace's own tags."""
+    words = [word.partition("=") for word in re.split(r"[\s,]+", form.line("tags")) if word]
+    wanted = [Tag(key, value) for key, _, value in words]
+    with refusals_to(f"{visit.path}/settings"):
+        await tags.replace_bindings(visit.session, visit.actor, visit.workspace, wanted)
+    return redirect(f"{visit.path}/settings", say="Saved.")
+
+
+@router.post(f"{_HERE}/lock")
+async def lock(visit: InWorkspace, form: OwnForm) -> Response:
+    """Lock the workspace, unlock it, or break somebody else's lock."""
+    deed = form.line("deed")
+    session, actor, workspace = visit.session, visit.actor, visit.workspace
+    with refusals_to(f"{visit.path}/settings"):
+        if deed == "lock":
+            await locks.lock(session, actor, workspace, reason=form.line("reason"))
+        elif deed == "unlock":
+            await locks.unlock(session, actor, workspace)
+        elif deed == "force":
+            await locks.force_unlock(session, actor, workspace)
+        else:
+            raise InvalidError("A workspace can be locked, unlocked or forced open.")
+    return redirect(
+        f"{visit.path}/settings", say="Locked." if deed == "lock" else "The lock is open."
+    )
+
+
+@router.post(f"{_HERE}/destroy")
+async def destroy(visit: InWorkspace, form: OwnForm) -> Response:
+    """Plan to destroy everything; nothing happens before that plan is confirmed."""
+    _require_name(visit, form)
+    new = NewRun(message="Destroy everything", source="tfe-ui", is_destroy=True)
+    with refusals_to(f"{visit.path}/settings"):
+        run = await creation.create_run(
+            visit.session, visit.process.platform.keyring, visit.actor, visit.workspace, new
+        )
+    return redirect(f"{visit.path}/runs/{run.id}")
+
+
+@router.post(f"{_HERE}/delete")
+async def delete(visit: InWorkspace, form: OwnForm) -> Response:
+    """Delete the workspace; by force also one that still manages resources."""
+    _require_name(visit, form)
+    with refusals_to(f"{visit.path}/settings"):
+        await deletion.delete_workspace(
+            visit.session, visit.actor, visit.workspace, force=form.flag("force")
+        )
+    return redirect(
+        f"/app/{visit.organization.name}", say=f"Workspace {visit.workspace.name} was deleted."
+    )
+
+
+def _require_name(visit: InWorkspace, form: OwnForm) -> None:
+    if form.line("name") != visit.workspace.name:
+        raise SendBackError(f"{visit.path}/settings", "Type the workspace's name to do that.")
