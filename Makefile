@@ -89,6 +89,9 @@ system-packages:
 	@missing=""; \
 	command -v git >/dev/null || missing="git"; \
 	if [ "$$(uname)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \
+	if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then missing="$$missing chromium"; \
+	else echo "There is no chromium: the tests in a browser will be SKIPPED." >&2; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing $$missing ..."; \

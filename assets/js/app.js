@@ -1,4 +1,4 @@
-import "htmx.org/dist/htmx.min.js";
+import "./htmx.js";
 import "htmx.org/dist/ext/hx-sse.min.js";
 import { startTimes } from "./times.js";
 import { startForms } from "./forms.js";

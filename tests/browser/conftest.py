@@ -1,0 +1,72 @@
+"""A real browser on a real server; skipped, loudly, where there is no Chromium."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from pydantic import SecretStr
+
+from landform.app import make_process
+from landform.identity import sessions
+from landform.identity.actor import Actor
+from landform.identity.models import User
+from landform.kit.db import transaction
+from landform.settings import Settings
+from landform.web.pages import COOKIE
+from tests.world import World
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A browser in front of a server on one world."""
+
+    url: str
+    world: World
+    browser: Browser
+
+    async def sit(self, actor: Actor | None = None, **options: object) -> Page:
+        """Open a window in which `actor`, the owner unless told, is signed in."""
+        async with transaction(self.world.platform.sessions) as session:
+            user = await session.get_one(User, (actor or self.world.owner).id)
+            secret = await sessions.open_session(session, user)
+        context: BrowserContext = await self.browser.new_context(base_url=self.url, **options)  # type: ignore[arg-type] # its many options
+        await context.add_cookies([{"name": COOKIE, "value": secret, "url": self.url}])
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        return page
+
+    async def place(self) -> str:
+        """Return the address of the world's workspace."""
+        return f"/app/{self.world.organization}/{(await self.world.workspace()).name}"
+
+
+@pytest.fixture
+async def desk(app: FastAPI, world: World, database_url: str) -> AsyncIterator[Desk]:
+    if CHROMIUM is None:
+        pytest.skip("NO BROWSER TESTS: there is no chromium (apt-get install chromium)")
+    process = make_process(Settings(database_url=SecretStr(database_url)), world.platform)
+    app.state.process = process
+    await process.listener.start()
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    serving = asyncio.create_task(server.serve([listening]))
+    try:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"]
+            )
+            yield Desk(f"http://127.0.0.1:{port}", world, browser)
+            await browser.close()
+    finally:
+        server.should_exit = True
+        await serving
+        await process.listener.stop()
