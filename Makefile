@@ -10,7 +10,7 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test system-packages check bench ui lock clean
+.PHONY: help install dev demo test system-packages check bench ui screenshots lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engin
 
 ui:  ## build the CSS and JavaScript of the pages; needs npm
 	@cd assets && npm ci --no-audit --no-fund --silent && node build.mjs
+
+screenshots: $(VENV)/.installed-dev system-packages  ## pictures of the pages, into docs/images
+	@LANDFORM_SCREENSHOTS=1 $(BIN)/python -m pytest -n0 tests/browser/test_screenshots.py
 
 lock:  ## pin what requirements/*.in ask for; needs uv
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt

@@ -33,6 +33,7 @@ function refresh() {
 }
 
 export function startTimes() {
+  refresh();
   setInterval(() => {
     if (!document.hidden) refresh();
   }, 1000);

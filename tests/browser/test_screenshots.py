@@ -1,0 +1,123 @@
+"""Pictures of the pages for the documents; `make screenshots` writes them into docs/images."""
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from landform.contract import Artefact, Counts, Phase
+from landform.identity.models import User
+from landform.kit.db import transaction
+from landform.organizations.models import Organization
+from landform.runs import attempts
+from landform.workspaces.models import Workspace
+from tests import factories
+from tests.browser.conftest import Desk
+from tests.files import make_state, output, resource
+from tests.web.test_runs import PLAN
+
+IMAGES = Path(__file__).parents[2] / "docs/images"
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
+ROUTES = [
+    {
+        "address": f"module.net.aws_route.private[{number}]",
+        "module_address": "module.net",
+        "type": "aws_route",
+        "change": {
+            "actions": ["create"],
+            "before": None,
+            "after": {"destination": f"10.0.{number}.0/24"},
+            "after_unknown": {"id": True},
+        },
+    }
+    for number in range(4)
+]
+SERVER = {
+    "address": "aws_instance.web",
+    "type": "aws_instance",
+    "change": {
+        "actions": ["update"],
+        "before": {"instance_type": "t3.small", "policy": json.dumps({"a": 1, "b": 2})},
+        "after": {"instance_type": "t3.large", "policy": json.dumps({"a": 1, "b": 3})},
+    },
+}
+LOG = (
+    b"Terraform used the selected providers to generate the following execution plan.\n"
+    b"  \x1b[32m+\x1b[0m create\n  \x1b[33m~\x1b[0m update in-place\n  \x1b[31m-\x1b[0m destroy\n"
+    b"\x1b[1mPlan:\x1b[0m 5 to add, 1 to change, 2 to destroy.\n"
+)
+
+pytestmark = pytest.mark.skipif(
+    "LANDFORM_SCREENSHOTS" not in os.environ, reason="pictures are taken by `make screenshots`"
+)
+
+
+async def furnish(desk: Desk) -> str:
+    """Give the world names and things that look like somebody's; return the run to show."""
+    world = desk.world
+    async with transaction(world.platform.sessions) as session:
+        organization = await session.get_one(Organization, world.organization_id)
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        user = await session.get_one(User, world.owner.id)
+        organization.name, workspace.name, user.username = "acme", "network-prod", "ada"
+        workspace.description = "VPC, subnets and routes of production"
+        for name, tags in (
+            ("billing-dev", {"env": "dev"}),
+            ("billing-prod", {"env": "prod", "team": "billing"}),
+            ("dns", {}),
+            ("observability", {"team": "sre"}),
+        ):
+            await factories.make_workspace(session, organization, name, tags=tags)
+        await factories.make_team(session, organization, "platform", members=[user])
+    world.organization = "acme"
+    await world.confirm(first := await plan(desk, "Build the network"))
+    job = await world.must_begin(first, Phase.APPLY)
+    outputs = {"vpc_id": output("vpc-0a1b2c"), "password": output("x", sensitive=True)}
+    state = make_state(1, outputs=outputs, resources=[resource(instances=3)])
+    await attempts.put_state(world.platform, job, state, final=True)
+    await world.finish(job, counts=Counts(additions=3))
+    return await plan(desk, "Widen the subnets of production")
+
+
+async def plan(desk: Desk, message: str) -> str:
+    world = desk.world
+    run_id = await world.create(message=message)
+    job = await world.must_begin(run_id)
+    changes = [*PLAN["resource_changes"], SERVER, *ROUTES]
+    document = msgspec.json.encode({**PLAN, "resource_changes": changes})
+    await attempts.put(world.platform, job, Artefact.PLAN_JSON_REDACTED, document)
+    await world.append(job, 0, LOG)
+    await world.finish(job, counts=Counts(additions=5, changes=1, destructions=2))
+    return run_id
+
+
+async def test_pictures_of_every_page(desk: Desk) -> None:
+    run_id = await furnish(desk)
+    place, home = await desk.place(), "/organizations/acme"
+    pages = {
+        "workspaces": "/app/acme",
+        "workspace": place,
+        "run": f"{place}/runs/{run_id}",
+        "confirm": f"{place}/runs/{run_id}?ask=confirm",
+        "log": f"{place}/runs/{run_id}/log/plan",
+        "runs": f"{place}/runs",
+        "variables": f"{place}/variables",
+        "states": f"{place}/states",
+        "settings": f"{place}/settings",
+        "access": f"{place}/access",
+        "projects": f"{home}/projects",
+        "teams": f"{home}/teams",
+        "new-workspace": f"{home}/workspaces/new",
+        "tokens": "/account/tokens",
+        "first-steps": "/welcome",
+        "not-found": "/app/nowhere",
+    }
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    looks = (("light", WIDE, ""), ("dark", WIDE, "-dark"), ("light", PHONE, "-phone"))
+    for scheme, size, suffix in looks:
+        window = await desk.sit(color_scheme=scheme, viewport=size)
+        for name, path in pages.items():
+            await window.goto(path)
+            await window.screenshot(path=IMAGES / f"{name}{suffix}.png", animations="disabled")
