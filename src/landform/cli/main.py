@@ -120,7 +120,7 @@ def worker(home: Home = None, log_format: LogFormat = None, worker_slots: Slots 
     from landform.cli.arguments import read_settings
     from landform.cli.worker import work
 
-    _run(work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots)))
+    work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots))
 
 
 @database.command("migrate")

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from uvicorn.loops.auto import auto_loop_factory
+
 from landform.cli.database import require_current_schema
 from landform.execution.host import Host
 from landform.execution.sandbox import SandboxMode, detect
@@ -20,7 +22,7 @@ from landform.worker import Worker
 _MB = 2**20
 
 
-async def work(settings: Settings) -> None:
+def work(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; what runs then gets `cancel_grace_s` to end by itself.
 
     Raises:
@@ -30,6 +32,11 @@ async def work(settings: Settings) -> None:
         UnavailableError: the database does not answer, or there is no sandbox where one is
             required.
     """
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
     redactor = configure_logs(settings, process="worker")
     await require_current_schema(settings)
     toolchain = make_toolchain(settings)

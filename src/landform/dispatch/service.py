@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, select, text
+from sqlalchemy import ColumnElement, Update, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import LostLeaseError, Orders, Phase, Stop
@@ -35,14 +35,17 @@ async def lease(
     session: AsyncSession, *, phase_id: str, worker_id: str, lease_s: float
 ) -> Lease | None:
     """Take the phase for a fresh attempt; None when it is not to be had (taken, ended, unknown)."""
-    row = await _locked(session, phase_id)
-    if row is None or row.state is not LeaseState.QUEUED:
-        return None
-    row.state = LeaseState.LEASED
-    row.epoch += 1
-    row.worker_id = worker_id
-    row.leased_until = await database_now(session) + timedelta(seconds=lease_s)
-    return row
+    taken = (
+        update(Lease)
+        .where(Lease.phase_id == phase_id, Lease.state == LeaseState.QUEUED)
+        .values(
+            state=LeaseState.LEASED,
+            epoch=Lease.epoch + 1,
+            worker_id=worker_id,
+            leased_until=func.clock_timestamp() + timedelta(seconds=lease_s),
+        )
+    )
+    return await _changed(session, taken)
 
 
 async def renew(session: AsyncSession, *, phase_id: str, epoch: int, lease_s: float) -> Orders:
@@ -51,8 +54,11 @@ async def renew(session: AsyncSession, *, phase_id: str, epoch: int, lease_s: fl
     Raises:
         LostLeaseError: another attempt began or the phase ended.
     """
-    row = await guard(session, phase_id=phase_id, epoch=epoch)
-    row.leased_until = await database_now(session) + timedelta(seconds=lease_s)
+    until = func.clock_timestamp() + timedelta(seconds=lease_s)
+    kept = update(Lease).where(*_held_by(phase_id, epoch)).values(leased_until=until)
+    row = await _changed(session, kept)
+    if row is None:
+        raise _lost(phase_id, epoch)
     return Orders(stop=row.stop)
 
 
@@ -67,8 +73,19 @@ async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
     """
     row = await _locked(session, phase_id)
     if row is None or row.state is not LeaseState.LEASED or row.epoch != epoch:
-        raise LostLeaseError(f"Attempt {epoch} at {phase_id} is over.")
+        raise _lost(phase_id, epoch)
     return row
+
+
+async def look(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
+    """Ask as `guard` does, but lock nothing: for a read, or before a write that asks again.
+
+    Raises:
+        LostLeaseError: the attempt does not hold the lease.
+    """
+    query = select(Lease.phase_id).where(*_held_by(phase_id, epoch))
+    if await session.scalar(query) is None:
+        raise _lost(phase_id, epoch)
 
 
 async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> Lease | None:
@@ -79,14 +96,17 @@ async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None)
     Raises:
         LostLeaseError: the attempt does not hold the phase.
     """
-    if epoch is not None:
-        row: Lease | None = await guard(session, phase_id=phase_id, epoch=epoch)
-    elif (row := await _locked(session, phase_id)) is not None:
-        row.epoch += 1
+    ended = update(Lease).values(state=LeaseState.ENDED)
+    if epoch is None:
+        ended = ended.where(Lease.phase_id == phase_id).values(epoch=Lease.epoch + 1)
+    else:
+        ended = ended.where(*_held_by(phase_id, epoch))
+    row = await _changed(session, ended)
     if row is not None:
-        row.state = LeaseState.ENDED
         await run_tokens.revoke(session, phase_id)
         await notify(session, ORDERS_CHANNEL, phase_id)
+    elif epoch is not None:
+        raise _lost(phase_id, epoch)
     return row
 
 
@@ -197,3 +217,18 @@ async def _locked(session: AsyncSession, phase_id: str) -> Lease | None:
         .execution_options(populate_existing=True)
     )
     return (await session.scalars(query)).one_or_none()
+
+
+def _held_by(phase_id: str, epoch: int) -> Sequence[ColumnElement[bool]]:
+    return Lease.phase_id == phase_id, Lease.epoch == epoch, Lease.state == LeaseState.LEASED
+
+
+async def _changed(session: AsyncSession, change: Update) -> Lease | None:
+    """Make the change and return the row as it is then; None when there was none to change."""
+    options = {"synchronize_session": False, "populate_existing": True}
+    rows = await session.scalars(change.returning(Lease), execution_options=options)
+    return rows.one_or_none()
+
+
+def _lost(phase_id: str, epoch: int) -> LostLeaseError:
+    return LostLeaseError(f"Attempt {epoch} at {phase_id} is over.")

@@ -34,7 +34,7 @@ _OVERRIDING: Final = re.compile(r"(?:(?P<stem>.*)_)?override\.(?:tf|tofu)(?:\.js
 _BACKEND: Final = 'terraform {\n  backend "http" {}\n}\n'
 # State that a directory was applied with before: init would ask whether to take it over.
 _LEFTOVERS: Final = ("errored.tfstate", "terraform.tfstate", "terraform.tfstate.d")
-_CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
+CONFIGURATION_SUFFIXES: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _JSON_INIT: Final = {Tool.TERRAFORM: (1, 9), Tool.TOFU: (1, 7)}
 
 
@@ -75,8 +75,8 @@ class Desk:
         """Keep an output."""
         await self.ask(lambda: self.plane.put(self.job, artefact, data))
 
-    async def run(self, argv: Sequence[str], *, out: Sink) -> int:
-        """Run the tool with `argv`; its output goes to `out`, its errors to the log.
+    async def run(self, argv: Sequence[str], *, out: Sink, err: Sink | None = None) -> int:
+        """Run the tool with `argv`; its output goes to `out`, its errors to `err` or the log.
 
         Raises:
             HaltedError: the phase is being stopped.
@@ -86,7 +86,7 @@ class Desk:
             raise InvalidError("An option of the run holds a NUL. Remove it.")
         child = start(self.host.sandbox, self.room, self._command(argv))
         with self.halt.over(child):
-            return await stream(child, out=out, err=self.hear_text)
+            return await stream(child, out=out, err=err or self.hear_text)
 
     async def show(self, argv: Sequence[str]) -> bytes | None:
         """Run the tool and return its whole output, or None when it fails."""
@@ -145,7 +145,9 @@ class Desk:
                 " workspace's working directory, or upload a configuration that has it."
             )
         may_be_empty = self.job.phase is Phase.APPLY or self.job.options.is_destroy
-        if not may_be_empty and not any(p.name.endswith(_CONFIGURATION) for p in cwd.iterdir()):
+        if not may_be_empty and not any(
+            p.name.endswith(CONFIGURATION_SUFFIXES) for p in cwd.iterdir()
+        ):
             raise InvalidError(
                 "No configuration files: terraform would plan to destroy all there is. Upload"
                 " some, or set the workspace's working directory to where they are."

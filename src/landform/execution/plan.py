@@ -13,6 +13,7 @@ from landform.execution.redaction import Redactor
 from landform.execution.schemas import schemas_for
 from landform.execution.state_server import StateServer
 from landform.execution.together import together
+from landform.execution.trial import keep_record, plan_at_once
 from landform.execution.variables import changes_trust, environment, write_tfvars
 from landform.kit.errors import UnavailableError
 
@@ -40,19 +41,29 @@ async def _plan(desk: Desk, redactor: Redactor) -> PhaseResult:
     desk.write_settings(desk.lock_file())
     argv = ["plan", "-input=false", "-json", f"-out={desk.room.inside(desk.room.plan_file)}"]
     argv += [f"-var-file={desk.room.inside(write_tfvars(desk.room, desk.job))}", *_flags(desk)]
-    if await desk.init() != 0:
-        return _failed(desk, "The configuration could not be initialized; the log says why.")
-    if not changes_trust(desk.job.variables):
-        await asyncio.to_thread(providers.keep_new, desk.room)
     desk.alone = not providers.locked(desk.lock_file())
+    code = await plan_at_once(desk, argv, out=desk.hear_plan)
+    if code is None:
+        if await desk.init() != 0:
+            return _failed(desk, "The configuration could not be initialized; the log says why.")
+        await asyncio.to_thread(_keep_fetched, desk)
+        desk.alone = not providers.locked(desk.lock_file())
     schemas = asyncio.create_task(schemas_for(desk))
     try:
-        if await desk.run(argv, out=desk.hear_plan) != 0:
+        if code is None:
+            code = await desk.run(argv, out=desk.hear_plan)
+        if code != 0:
             return _failed(desk, "The plan failed; the log says why.")
         return await _keep(desk, schemas, redactor)
     finally:
         schemas.cancel()
         await asyncio.gather(schemas, return_exceptions=True)
+
+
+def _keep_fetched(desk: Desk) -> None:
+    keep_record(desk)
+    if not changes_trust(desk.job.variables):
+        providers.keep_new(desk.room)
 
 
 def _flags(desk: Desk) -> list[str]:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import cast, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.configurations.models import ConfigurationVersion
@@ -16,6 +18,7 @@ from landform.contract import (
     Category,
     Counts,
     Created,
+    LostLeaseError,
     Orders,
     Outcome,
     Phase,
@@ -78,10 +81,12 @@ async def begin(
 
     A version that cannot be had, or a plan that went stale while it waited, ends the run here.
     """
+    asked = await _asked_version(platform, phase_id)
+    if asked is None:
+        return None
+    version, failure = await _resolved(resolve, *asked)
     async with transaction(platform.sessions) as session:
-        phase = await session.get(RunPhase, phase_id)
-        if phase is None:
-            return None
+        phase = await session.get_one(RunPhase, phase_id)
         workspace, run = await rows.locked(session, phase.run_id)
         lease = await dispatch.lease(
             session, phase_id=phase_id, worker_id=worker_id, lease_s=platform.limits.lease_s
@@ -92,6 +97,7 @@ async def begin(
             reason = f"The state of workspace {workspace.name} changed after the plan was made."
             await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
             return None
+        run.tool_version = version
         await _start(session, workspace, run, phase)
         token = await run_tokens.mint(
             session,
@@ -102,7 +108,11 @@ async def begin(
         )
         job = await _job(session, platform, workspace, run, phase, lease)
         job = job.model_copy(update={"token": token})
-    return await _with_version(platform, resolve, job)
+    if failure is None:
+        return job
+    await say(platform, job, f"Error: {failure}")
+    await finish(platform, job, PhaseResult(outcome=Outcome.ERRORED, error=str(failure)))
+    return None
 
 
 async def renew(platform: Platform, job: PhaseJob) -> Orders:
@@ -116,7 +126,7 @@ async def renew(platform: Platform, job: PhaseJob) -> Orders:
 async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes | None:
     """Read an input of the phase; None when there is none."""
     async with transaction(platform.sessions) as session:
-        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch)
         path = await _input_path(session, job, artefact)
     if path is None:
         return None
@@ -127,12 +137,15 @@ async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes
     """Keep an output of the phase; the write of the attempt that ends it is the one that counts."""
     # Once before the write as well: what an attempt left that ended its phase must stay.
     async with transaction(platform.sessions) as session:
-        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch)
     await platform.store.put(artefact_path(job.phase_id, artefact, job.epoch), data)
     async with transaction(platform.sessions) as session:
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
-        phase = await session.get_one(RunPhase, job.phase_id, with_for_update=True)
-        phase.artefacts = {**phase.artefacts, artefact.value: job.epoch}
+        kept = RunPhase.artefacts.concat(cast({artefact.value: job.epoch}, JSONB))
+        await session.execute(
+            update(RunPhase).where(RunPhase.id == job.phase_id).values(artefacts=kept),
+            execution_options={"synchronize_session": False},
+        )
 
 
 async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: bool) -> None:
@@ -173,9 +186,12 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
     """End the phase and move the run on, in one transaction: what a client sees next is final."""
     async with transaction(platform.sessions) as session:
         workspace, run = await rows.locked(session, job.run_id)
-        if await dispatch.was_ended_by(session, phase_id=job.phase_id, epoch=job.epoch):
-            return
-        lease = await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
+        try:
+            lease = await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
+        except LostLeaseError:
+            if await dispatch.was_ended_by(session, phase_id=job.phase_id, epoch=job.epoch):
+                return
+            raise
         phase = await session.get_one(RunPhase, job.phase_id)
         _count(phase, result.counts)
         phase.has_changes = result.has_changes
@@ -223,8 +239,12 @@ async def _job(
     phase: RunPhase,
     lease: Lease,
 ) -> PhaseJob:
-    organization = await session.get_one(Organization, workspace.organization_id)
-    project = await session.get_one(Project, workspace.project_id)
+    names = (
+        select(Organization.name, Project.name)
+        .join(Project, Project.organization_id == Organization.id)
+        .where(Project.id == workspace.project_id)
+    )
+    organization, project = (await session.execute(names)).one()
     configured = await variables.for_run(session, platform.keyring, workspace.id)
     own = creation.open_variables(platform.keyring, run)
     overridden = {variable.key for variable in own}
@@ -260,28 +280,30 @@ async def _job(
         timeout_s=platform.limits.timeout_s,
         grace_s=platform.limits.grace_s,
         context={
-            "organization": organization.name,
-            "project": project.name,
+            "organization": organization,
+            "project": project,
             "workspace": workspace.name,
         },
     )
 
 
-async def _with_version(platform: Platform, resolve: Resolve, job: PhaseJob) -> PhaseJob | None:
-    """Resolve what was asked for to one version, once: the apply uses what the plan did."""
+async def _asked_version(platform: Platform, phase_id: str) -> tuple[Tool, str] | None:
+    query = (
+        select(Run.tool, Run.tool_version)
+        .join(RunPhase, RunPhase.run_id == Run.id)
+        .where(RunPhase.id == phase_id)
+    )
+    async with transaction(platform.sessions) as session:
+        row = (await session.execute(query)).one_or_none()
+    return None if row is None else (row.tool, row.tool_version)
+
+
+async def _resolved(resolve: Resolve, tool: Tool, asked: str) -> tuple[str, LandformError | None]:
+    """Resolve what was asked for to one version, before a lease runs; the apply uses the same."""
     try:
-        version = await resolve(job.tool, job.version)
+        return await resolve(tool, asked), None
     except LandformError as failure:
-        result = PhaseResult(outcome=Outcome.ERRORED, error=str(failure))
-        await say(platform, job, f"Error: {failure}")
-        await finish(platform, job, result)
-        return None
-    if version != job.version:
-        async with transaction(platform.sessions) as session:
-            _, run = await rows.locked(session, job.run_id)
-            await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
-            run.tool_version = version
-    return job.model_copy(update={"version": version})
+        return asked, failure
 
 
 async def say(platform: Platform, job: PhaseJob, line: str) -> None:
@@ -292,16 +314,17 @@ async def say(platform: Platform, job: PhaseJob, line: str) -> None:
 
 
 async def _input_path(session: AsyncSession, job: PhaseJob, artefact: Artefact) -> str | None:
-    run = await session.get_one(Run, job.run_id)
     if artefact is Artefact.CONFIGURATION:
-        row = await session.get_one(ConfigurationVersion, run.configuration_version_id)
-        return row.path
+        of_run = ConfigurationVersion.id == Run.configuration_version_id
+        used = select(ConfigurationVersion).join(Run, of_run).where(Run.id == job.run_id)
+        return (await session.scalars(used)).one().path
     if artefact is Artefact.STATE:
-        if run.state_version_id is None:
-            return None
-        return (await session.get_one(StateVersion, run.state_version_id)).path
+        of_run = StateVersion.id == Run.state_version_id
+        seen = select(StateVersion).join(Run, of_run).where(Run.id == job.run_id)
+        state = (await session.scalars(seen)).one_or_none()
+        return None if state is None else state.path
     if job.phase is Phase.APPLY and artefact in _INPUTS_OF_APPLY:
-        plan = await phase_of(session, run, Phase.PLAN)
+        plan = await phase_of(session, await session.get_one(Run, job.run_id), Phase.PLAN)
         epoch = plan.artefacts.get(artefact.value)
         return None if epoch is None else artefact_path(plan.id, artefact, epoch)
     raise NotFoundError(f"{artefact} is not an input of a {job.phase}.")

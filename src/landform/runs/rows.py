@@ -16,10 +16,10 @@ async def locked(session: AsyncSession, run_id: str) -> tuple[Workspace, Run]:
     Raises:
         NotFoundError: there is no such run.
     """
-    workspace_id = await session.scalar(select(Run.workspace_id).where(Run.id == run_id))
-    if workspace_id is None:
+    its = select(Run.workspace_id).where(Run.id == run_id).scalar_subquery()
+    workspace = await workspaces.locked_if_any(session, Workspace.id == its)
+    if workspace is None:
         raise NotFoundError(f"There is no run {run_id}.")
-    workspace = await workspaces.locked(session, workspace_id)
     run = await session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
     return workspace, run
 

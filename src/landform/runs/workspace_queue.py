@@ -1,6 +1,6 @@
 """Which run of a workspace may go next. The caller holds the workspace's row."""
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
@@ -55,17 +55,18 @@ async def enqueue(session: AsyncSession, run: Run, phase: Phase) -> None:
 
 
 async def _next(session: AsyncSession, workspace: Workspace) -> Run | None:
-    waiting = select(Run).where(Run.workspace_id == workspace.id).order_by(Run.number).limit(1)
-    confirmed = waiting.where(Run.status == RunStatus.CONFIRMED)
-    run = (await session.scalars(confirmed)).one_or_none()
-    if run is not None:
-        return run
-    pending = waiting.join(
-        ConfigurationVersion, ConfigurationVersion.id == Run.configuration_version_id
-    ).where(
+    is_confirmed = Run.status == RunStatus.CONFIRMED
+    is_ready = and_(
         Run.status == RunStatus.PENDING,
         Run.plan_only.is_(False),
         Run.save_plan.is_(False),
         ConfigurationVersion.status == ConfigurationStatus.UPLOADED,
     )
-    return (await session.scalars(pending)).one_or_none()
+    query = (
+        select(Run)
+        .join(ConfigurationVersion, ConfigurationVersion.id == Run.configuration_version_id)
+        .where(Run.workspace_id == workspace.id, or_(is_confirmed, is_ready))
+        .order_by(is_confirmed.desc(), Run.number)
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as render_metrics
 from sqlalchemy import func, select
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from landform.dispatch.models import Lease, LeaseState
 from landform.edge.deps import process_of
@@ -58,14 +58,24 @@ async def metrics(request: Request) -> Response:
     return Response(render_metrics(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
-class Measure(BaseHTTPMiddleware):
+class Measure:
     """Counts and times requests by route, never by path: paths would be without end."""
 
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Measure one request."""
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measure one request, until its response begins."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         began = time.perf_counter()
-        response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "unknown")
-        _seconds.labels(request.method, route).observe(time.perf_counter() - began)
-        _requests.labels(request.method, route, response.status_code).inc()
-        return response
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unknown")
+                _seconds.labels(scope["method"], route).observe(time.perf_counter() - began)
+                _requests.labels(scope["method"], route, message["status"]).inc()
+            await send(message)
+
+        await self._app(scope, receive, answer)

@@ -56,9 +56,10 @@ async def get(session: AsyncSession, actor: Actor, workspace_id: str) -> Workspa
     Raises:
         NotFoundError: there is none, or `actor` may not know of it.
     """
-    if not await may_know(session, actor, workspace_id):
+    workspace = await _known(session, actor, workspace_id)
+    if workspace is None:
         raise NotFoundError(f"There is no workspace {workspace_id}.")
-    return await session.get_one(Workspace, workspace_id)
+    return workspace
 
 
 async def may_know(
@@ -71,8 +72,19 @@ async def may_know(
 
     For what lies in a workspace, and says that itself is not there.
     """
+    return await _known(session, actor, workspace_id, permission) is not None
+
+
+async def _known(
+    session: AsyncSession,
+    actor: Actor,
+    workspace_id: str,
+    permission: Permission = Permission.READ_WORKSPACE,
+) -> Workspace | None:
     workspace = await session.get(Workspace, workspace_id)
-    return workspace is not None and await may(session, actor, permission, workspace.place)
+    if workspace is None or not await may(session, actor, permission, workspace.place):
+        return None
+    return workspace
 
 
 async def by_name(

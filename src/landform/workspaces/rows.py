@@ -1,6 +1,6 @@
 """The row of a workspace, locked: whoever changes its queue, lock or state takes it first."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.kit.errors import NotFoundError
@@ -13,16 +13,21 @@ async def locked(session: AsyncSession, workspace_id: str) -> Workspace:
     Raises:
         NotFoundError: it was deleted.
     """
-    query = (
-        select(Workspace)
-        .where(Workspace.id == workspace_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    workspace = (await session.scalars(query)).one_or_none()
+    workspace = await locked_if_any(session, Workspace.id == workspace_id)
     if workspace is None:
         raise NotFoundError(f"There is no workspace {workspace_id}.")
     return workspace
+
+
+async def locked_if_any(session: AsyncSession, condition: ColumnElement[bool]) -> Workspace | None:
+    """Return the one workspace that `condition` holds for, as `locked` does; else None."""
+    query = (
+        select(Workspace)
+        .where(condition)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one_or_none()
 
 
 async def locked_project(session: AsyncSession, project_id: str) -> Project:
