@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from landform import tables
 from landform.app import build, make_process
-from landform.kit import tasks
+from landform.kit import db, tasks
 from landform.kit.crypto import KEY_BYTES, Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions, sqlalchemy_url
 from landform.kit.postgres import EmbeddedPostgres
@@ -30,6 +30,14 @@ from tests.world import World
 _TEMPLATE = "landform"
 _SHARED = "shared"
 _NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_database() -> Iterator[None]:
+    """Let a busy machine leave a test alone in the middle of a transaction for longer than ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "_IDLE_IN_TRANSACTION_MS", 60_000)
+        yield
 
 
 @pytest.fixture(scope="session")
