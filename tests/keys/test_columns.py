@@ -14,6 +14,7 @@ NO_SECRET = {
     "events.digest",
     "login_codes.code_hash",
     "log_blocks.inline",  # the platform's own few words
+    "password_attempts.key",
     "run_tokens.token_hash",
     "vcs_authorizations.state_hash",
 }

@@ -53,6 +53,11 @@ CurrentActor = Annotated[Actor, Depends(authenticated)]
 CurrentProcess = Annotated[Process, Depends(process_of)]
 
 
+def address_of(request: Request) -> str:
+    """Return where the request comes from, as far as proxies that are believed tell."""
+    return request.client.host if request.client else ""
+
+
 def base_url(request: Request) -> str:
     """Return how this client reaches us: `https://host[:port]`."""
     configured = process_of(request).public_url

@@ -12,6 +12,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     errors.ConflictError: 409,
     errors.TooLargeError: 413,
     errors.InvalidError: 422,
+    errors.TooManyError: 429,
     errors.UnavailableError: 503,
 }
 

@@ -36,6 +36,14 @@ class SignedIn(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PasswordRefused(Event):
+    """Somebody gave a wrong password; the subject is the user, empty when nobody has the name.
+
+    What was typed, be it as a name, is not told: it may be a password of somebody's.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedOut(Event):
     """A browser session was ended by its user."""
 

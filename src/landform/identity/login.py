@@ -41,12 +41,14 @@ async def create_code(
         challenge: base64url of the SHA-256 of the secret the command line keeps (S256).
 
     Raises:
-        ForbiddenError: `actor` is not a user in a browser.
+        ForbiddenError: `actor` is not a user in a browser, or must set a password first.
         InvalidError: the redirect leads elsewhere than to a command line on the same machine,
             or the challenge is not one of S256.
     """
     if actor.kind is not ActorKind.USER or actor.token_id is not None:
         raise ForbiddenError("Only a user who signed in with a browser can approve a login.")
+    if (await session.get_one(User, actor.id)).must_change_password:
+        raise ForbiddenError("Set a password of your own first, then log in.")
     check_redirect(redirect_uri)
     if _CHALLENGE.fullmatch(challenge) is None:
         raise InvalidError("The code challenge must be one of method S256.", pointer="challenge")

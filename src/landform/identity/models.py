@@ -99,6 +99,22 @@ class BrowserSession(Base):
     expires_at: Mapped[datetime]
 
 
+class PasswordAttempts(Base):
+    """How often a password was tried and failed, for one account or from one address.
+
+    Attributes:
+        key: a hash of what it counts for.
+        wait_until: by the database's clock; no attempt is looked at before.
+    """
+
+    __tablename__ = "password_attempts"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    wait_until: Mapped[datetime]
+
+
 class LoginCode(Base):
     """An authorization code of `terraform login`, good for one exchange within minutes."""
 

@@ -58,14 +58,17 @@ async def issue(
     are made by `landform.access.tokens`, which knows who may.
 
     Raises:
-        ForbiddenError: it is not `actor`'s to make.
+        ForbiddenError: it is not `actor`'s to make, or they must set a password first.
         NotFoundError: there is no such user.
         InvalidError: the description is too long or the expiry has passed.
     """
     if owner_kind is ActorKind.USER:
         _require_own(actor, owner_id)
-        if await session.get(User, owner_id) is None:
+        owner = await session.get(User, owner_id)
+        if owner is None:
             raise NotFoundError(f"There is no user {owner_id}.")
+        if owner.must_change_password and actor.id == owner.id and actor.token_id is None:
+            raise ForbiddenError("Set a password of your own first, then make tokens.")
     elif actor.kind is not ActorKind.SYSTEM:
         raise ForbiddenError(f"A token of {owner_kind} {owner_id} is not yours to make.")
     return await mint(

@@ -38,6 +38,18 @@ class TooLargeError(LandformError):
     """The input is past a stated limit."""
 
 
+class TooManyError(LandformError):
+    """Too much in too little time.
+
+    Attributes:
+        retry_after_s: seconds after which it may be tried again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class UnauthenticatedError(LandformError):
     """No actor, or credentials that no longer hold."""
 

@@ -20,6 +20,7 @@ from landform.edge.deps import Session, process_of
 from landform.edge.statuses import status_of
 from landform.identity import sessions
 from landform.identity.actor import Actor
+from landform.identity.models import User
 from landform.kit.db import transaction
 from landform.kit.errors import ForbiddenError, LandformError, UnauthenticatedError
 from landform.web import flash
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 COOKIE: Final = "landform_session"
 THEME_COOKIE: Final = "landform_theme"
 THEMES: Final = ("auto", "light", "dark")
+_BEFORE_OWN_PASSWORD: Final = ("/password", "/logout")
 _HERE: Final = Path(__file__).parent
 
 _templates = Jinja2Templates(
@@ -68,6 +70,14 @@ class SignInFirstError(UnauthenticatedError):
         self.then = then
 
 
+class OwnPasswordFirstError(ForbiddenError):
+    """The password was set by somebody else; nothing can be done with it but to set another."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__("Set a password of your own first.")
+        self.then = then
+
+
 class Visitor:
     """Whoever is signed in in this browser."""
 
@@ -98,12 +108,16 @@ async def _visitor_alone(request: Request) -> Visitor:
 
 async def _signed_in(request: Request, session: AsyncSession) -> Visitor:
     secret = request.cookies.get(COOKIE, "")
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    then = asked if request.method == "GET" else "/"
     try:
         actor, _ = await sessions.session_actor(session, secret)
     except UnauthenticatedError:
-        then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        raise SignInFirstError(then if request.method == "GET" else "/") from None
+        raise SignInFirstError(then) from None
     request.state.actor = actor  # for whoever tells of a refusal
+    user = await session.get_one(User, actor.id)
+    if user.must_change_password and request.url.path not in _BEFORE_OWN_PASSWORD:
+        raise OwnPasswordFirstError(then)
     return Visitor(actor, secret)
 
 
@@ -175,6 +189,8 @@ async def failure_page(request: Request, failure: Exception) -> Response:
         return redirect(f"/login?{urlencode({'then': failure.then})}")
     if isinstance(failure, SendBackError):
         return redirect(failure.to, say=str(failure), failed=True)
+    if isinstance(failure, OwnPasswordFirstError):
+        return redirect(f"/password?{urlencode({'then': failure.then})}")
     if isinstance(failure, HTTPException):
         status, detail = failure.status_code, str(failure.detail)
     elif isinstance(failure, RequestValidationError):

@@ -1,13 +1,16 @@
 """Signing in and out, and setting a password of one's own."""
 
+import math
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 
-from landform.edge.deps import Session
+from landform.edge.deps import CurrentProcess, Session, address_of, process_of
+from landform.edge.statuses import status_of
 from landform.identity import sessions, users
-from landform.kit.errors import InvalidError, UnauthenticatedError
+from landform.identity import sign_in as door
+from landform.kit.errors import InvalidError, LandformError, TooManyError, UnauthenticatedError
 from landform.web.pages import COOKIE, CurrentVisitor, page, redirect, set_cookie
 
 router = APIRouter(include_in_schema=False)
@@ -23,15 +26,17 @@ async def show(request: Request, then: str = "/") -> Response:
 
 @router.post("/login")
 async def sign_in(
-    request: Request, session: Session, username: Text, password: Text, then: Text = "/"
+    request: Request, process: CurrentProcess, username: Text, password: Text, then: Text = "/"
 ) -> Response:
-    """Open a session, or say that the two do not go together."""
+    """Open a session, or say that the two do not go together, or that it must wait."""
+    stores = process.platform.sessions
     try:
-        user = await users.sign_in(session, username, password)
-    except UnauthenticatedError as failure:
+        user, secret = await door.sign_in(stores, username, password, address=address_of(request))
+    except (UnauthenticatedError, TooManyError) as failure:
         values = {"then": then, "failure": str(failure), "username": username}
-        return page(request, "sign_in/sign_in.html", status=401, **values)
-    secret = await sessions.open_session(session, user)
+        return _refused(
+            page(request, "sign_in/sign_in.html", status=status_of(failure), **values), failure
+        )
     first = f"/password?{urlencode({'then': then})}"
     answer = redirect(first if user.must_change_password else then)
     set_cookie(request, answer, secret)
@@ -72,12 +77,24 @@ async def set_password(
     failure = "" if password == again else "The two passwords are not the same."
     if not failure:
         try:
+            await door.check_own_password(
+                process_of(request).platform.sessions,
+                visitor.actor,
+                old,
+                address=address_of(request),
+            )
             user = await users.change_password(session, visitor.actor, old=old, new=password)
-        except (InvalidError, UnauthenticatedError) as refused:
+        except (InvalidError, UnauthenticatedError, TooManyError) as refused:
             failure = str(refused)
     if failure:
         values = {"visitor": visitor, "then": then, "failure": failure}
         return page(request, "sign_in/password.html", status=422, **values)
     answer = redirect(then)
     set_cookie(request, answer, await sessions.open_session(session, user))
+    return answer
+
+
+def _refused(answer: Response, failure: LandformError) -> Response:
+    if isinstance(failure, TooManyError):
+        answer.headers["Retry-After"] = str(math.ceil(failure.retry_after_s))
     return answer

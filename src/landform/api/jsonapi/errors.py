@@ -6,6 +6,7 @@ LandformError
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from starlette.responses import Response
 
 from landform.api.jsonapi.naming import kebab
 from landform.edge.statuses import status_of
-from landform.kit.errors import InvalidError, LandformError, MalformedError
+from landform.kit.errors import InvalidError, LandformError, MalformedError, TooManyError
 from landform.kit.ids import new_id
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
@@ -132,11 +133,13 @@ def _of_kind(failure: LandformError, wire: Callable[[str], str]) -> Response:
     if pointer and not pointer.startswith("/"):
         pointer = f"/data/attributes/{wire(pointer)}"
     status = status_of(failure)
-    return error_document(
-        status,
-        [Fault(detail=str(failure), source={"pointer": pointer} if pointer else {})],
-        {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None,
-    )
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(failure, TooManyError):
+        headers["Retry-After"] = str(math.ceil(failure.retry_after_s))
+    source = {"pointer": pointer} if pointer else {}
+    return error_document(status, [Fault(detail=str(failure), source=source)], headers)
 
 
 def _of_validation(failure: RequestValidationError) -> Response:

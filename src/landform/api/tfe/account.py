@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Final
 
 import msgspec
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 from msgspec import UNSET, UnsetType
 
 from landform.api.jsonapi import (
@@ -22,7 +22,8 @@ from landform.api.jsonapi import (
 )
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.api.tfe.people import Person, person, users_by_id
-from landform.identity import users
+from landform.edge.deps import address_of
+from landform.identity import sign_in, users
 from landform.identity.actor import ActorKind
 from landform.kit.errors import ForbiddenError, UnauthenticatedError
 
@@ -112,6 +113,7 @@ async def details(query: UserQuery, context: CurrentContext) -> Response:
 
 @router.patch("/account/password")
 async def change_password(
+    request: Request,
     body: Annotated[Body[NewPassword], Depends(PASSWORD)],
     query: UserQuery,
     context: CurrentContext,
@@ -125,9 +127,15 @@ async def change_password(
             "/data/attributes/password_confirmation", "The two new passwords are not the same."
         )
     try:
-        user = await users.sign_in(session, actor.name, sent.current_password)
+        await sign_in.check_own_password(
+            context.process.platform.sessions,
+            actor,
+            sent.current_password,
+            address=address_of(request),
+        )
     except UnauthenticatedError:
         raise wrong("/data/attributes/current_password", "The present password is wrong.") from None
+    user = await users.get(session, actor, actor.id)
     await users.change_password(
         session, users.actor_of(user), old=sent.current_password, new=sent.password
     )

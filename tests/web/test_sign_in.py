@@ -1,0 +1,113 @@
+"""The door as a browser sees it: failures slow down, and a password of one's own comes first."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from landform.identity import login, sessions, tokens, users
+from landform.identity.actor import ActorKind
+from landform.identity.passwords import hash_password
+from landform.identity.throttle import ACCOUNT
+from landform.kit.db import transaction
+from landform.kit.errors import ForbiddenError
+from tests import factories
+from tests.api.tfe.server import Server, open_server
+from tests.matrix.table import routes_of
+from tests.world import World
+
+FIRST = "printed at the start"
+OWN = "a password of my own"
+FORM = {"username": "alice", "password": FIRST}
+
+
+@pytest.fixture
+async def server(app: FastAPI, world: World, database_url: str) -> AsyncIterator[Server]:
+    async with open_server(app, world, database_url) as opened:
+        async with transaction(world.platform.sessions) as session:
+            user = await factories.make_user(
+                session, "alice", is_site_admin=True, password_hash=await hash_password(FIRST)
+            )
+            user.must_change_password = True
+        yield opened
+
+
+async def test_a_browser_that_fails_too_often_is_told_how_long_to_wait(server: Server) -> None:
+    for _ in range(ACCOUNT.free + 1):
+        answer = await server.http.post("/login", data={**FORM, "password": "wrong"})
+        assert answer.status_code == 401
+    async with transaction(server.world.platform.sessions) as session:
+        await session.execute(
+            text("UPDATE password_attempts SET wait_until = clock_timestamp() + interval '50 s'")
+        )
+    answer = await server.http.post("/login", data=FORM)
+    assert answer.status_code == 429
+    assert 40 < int(answer.headers["Retry-After"]) <= 50
+    assert "Too many failed attempts" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_token_is_not_enough_to_try_passwords_by(server: Server) -> None:
+    body = {
+        "data": {
+            "type": "users",
+            "attributes": {
+                "current_password": "wrong",
+                "password": OWN,
+                "password_confirmation": OWN,
+            },
+        }
+    }
+    headers = {"Authorization": f"Bearer {server.owner.token}"}
+    for _ in range(ACCOUNT.free + 1):
+        answer = await server.http.patch("/api/v2/account/password", json=body, headers=headers)
+        assert answer.status_code == 422
+    async with transaction(server.world.platform.sessions) as session:
+        await session.execute(
+            text("UPDATE password_attempts SET wait_until = clock_timestamp() + interval '50 s'")
+        )
+    answer = await server.http.patch("/api/v2/account/password", json=body, headers=headers)
+    assert answer.status_code == 429
+    assert 40 < int(answer.headers["Retry-After"]) <= 50
+
+
+async def test_nothing_is_shown_before_a_password_of_ones_own_is_set(server: Server) -> None:
+    answer = await server.http.post("/login", data=FORM)
+    assert answer.headers["location"].startswith("/password?")
+    shown = []
+    for method, path in routes_of(server.app):
+        if path.startswith(("/api/", "/_signed", "/.well-known", "/static", "/openapi")):
+            continue
+        address = path.replace("{", "").replace("}", "")
+        query = "?redirect_uri=http://localhost:10000/login&code_challenge=x"
+        page = await server.http.request(method, address + query)
+        to = page.headers.get("location", "")
+        if not (page.status_code == 303 and to.startswith("/password?")):
+            shown.append(path)
+    assert set(shown) <= {
+        *("/login", "/logout", "/password", "/oauth/token"),
+        *("/healthz", "/readyz", "/metrics"),
+    }
+    page = await server.http.get("/password")
+    token = page.text.partition('name="form_token" value="')[2].partition('"')[0]
+    form = {"form_token": token, "old": FIRST, "password": OWN, "again": OWN, "then": "/"}
+    answer = await server.http.post("/password", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    home = await server.http.get("/", follow_redirects=True)
+    assert (home.status_code, home.url.path != "/password") == (200, True)
+
+
+async def test_no_token_is_made_before_a_password_of_ones_own_is_set(server: Server) -> None:
+    async with transaction(server.world.platform.sessions) as session:
+        user = await users.sign_in(session, "alice", FIRST)
+        actor, _ = await sessions.session_actor(session, await sessions.open_session(session, user))
+        with pytest.raises(ForbiddenError, match="password of your own first"):
+            await tokens.issue(session, actor, owner_kind=ActorKind.USER, owner_id=user.id)
+        with pytest.raises(ForbiddenError, match="password of your own first"):
+            await login.create_code(
+                session, actor, "terraform-cli", "http://localhost:10000/login", "c" * 43
+            )
+        by_token = replace(actor, token_id="at-1")
+        await tokens.issue(session, by_token, owner_kind=ActorKind.USER, owner_id=user.id)
