@@ -49,7 +49,14 @@ def build(process: Process) -> FastAPI:
         keyring = process.platform.keyring
         beat = Beat(Kind.SERVER, process.sweep_s)
         chores = [
-            asyncio.create_task(sweep_forever(sessions, store, every_s=process.sweep_s)),
+            asyncio.create_task(
+                sweep_forever(
+                    sessions,
+                    store,
+                    every_s=process.sweep_s,
+                    lease_s=process.platform.limits.lease_s,
+                )
+            ),
             asyncio.create_task(keep_present(sessions, keyring, beat)),
             asyncio.create_task(keep_forever(sessions, keyring, process.upkeep)),
         ]

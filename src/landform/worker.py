@@ -121,7 +121,12 @@ class Worker:
         await recover_spool(self._host, self._plane)
         await self._listener.start()
         sweeper = asyncio.create_task(
-            sweep_forever(self._platform.sessions, self._platform.store, every_s=self._sweep_s)
+            sweep_forever(
+                self._platform.sessions,
+                self._platform.store,
+                every_s=self._sweep_s,
+                lease_s=self._platform.limits.lease_s,
+            )
         )
         present = asyncio.create_task(
             keep_present(self._platform.sessions, self._platform.keyring, self._beat)

@@ -205,11 +205,11 @@ async def test_an_apply_whose_lease_is_lost_dies_and_tells_nobody(
     assert plane.states == []
 
 
-async def test_an_apply_that_hears_nothing_stops_before_its_lease_is_over(
+async def test_an_apply_that_hears_nothing_for_too_long_stops(
     plane: Recorder, host: Host, configure: Configure, mark: str
 ) -> None:
     configure(SLOW.replace("MARK", mark))
-    host = make_host(host.root, host.sandbox)
+    host = make_host(host.root, host.sandbox, clock=type(host.clock)(unheard_s=1.8))
     async with applying(plane, host, lease_s=3) as task:
         plane.down = True
         await gone(mark, within_s=2.6)
@@ -222,6 +222,23 @@ async def test_an_apply_that_hears_nothing_stops_before_its_lease_is_over(
         "terraform_data.first",
         "terraform_data.second",
     ]
+
+
+async def test_an_apply_goes_on_past_its_lease_while_nobody_answers(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(
+        'resource "terraform_data" "x" {\n provisioner "local-exec" {\n'
+        '  command = "echo begun; sleep 2; echo went on"\n }\n}'
+    )
+    async with applying(plane, host, lease_s=1) as task:
+        plane.down = True
+        await asyncio.sleep(1.5)
+        plane.down = False
+        result = await asyncio.wait_for(task, 20)
+    assert result.outcome is Outcome.FINISHED, result
+    assert "went on" in plane.text(apply_job())
+    assert len(plane.states) == 1
 
 
 async def test_a_plan_that_hears_nothing_is_left_to_be_tried_again(
@@ -277,6 +294,7 @@ async def test_a_platform_whose_renewals_fail_for_good_is_not_heard_and_the_chil
     plane: Recorder, host: Host, configure: Configure, mark: str
 ) -> None:
     configure(SLOW.replace("MARK", mark))
+    host = make_host(host.root, host.sandbox, clock=type(host.clock)(unheard_s=0.9))
     async with applying(plane, host, lease_s=1.5) as task:
         plane.fails_at = "renew"
         await gone(mark, within_s=1.5)

@@ -1,14 +1,17 @@
 """A small client of the TFE v2 API: what the tests ask of a platform, and nothing else."""
 
+import hashlib
+import json
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import httpx2
 
 FINAL = frozenset({"planned_and_finished", "applied", "discarded", "errored", "canceled"})
 _COMMAND_LINE = {"X-Terraform-Integration": "cloud", "Terraform-Version": "1.11.4"}
 _LOOK_S = 0.03
+T = TypeVar("T")
 
 
 class Client:
@@ -49,16 +52,22 @@ class Client:
         made = _data(self.post(path, _document("workspaces", {"name": name, **attributes})))
         return str(made["id"])
 
-    def upload(self, workspace_id: str, archive: bytes, **attributes: object) -> str:
-        """Make a configuration version, upload it and return its id."""
+    def announce(self, workspace_id: str, **attributes: object) -> str:
+        """Make a configuration version and return its id."""
         path = f"/workspaces/{workspace_id}/configuration-versions"
         given = {"auto-queue-runs": False, **attributes}
-        made = _data(self.post(path, _document("configuration-versions", given)))
-        address = made["attributes"]["upload-url"]
-        # As go-tfe does: the address is the permission.
-        answer = httpx2.put(address, content=archive, trust_env=False, timeout=30.0)
-        answer.raise_for_status()
-        return str(made["id"])
+        return str(_data(self.post(path, _document("configuration-versions", given)))["id"])
+
+    def upload_address(self, configuration_id: str) -> str:
+        """Return where a configuration is uploaded to; as go-tfe has it, this is the permission."""
+        found = self.get(f"/configuration-versions/{configuration_id}")["attributes"]
+        return str(found["upload-url"])
+
+    def upload(self, workspace_id: str, archive: bytes, **attributes: object) -> str:
+        """Make a configuration version, upload it and return its id."""
+        configuration_id = self.announce(workspace_id, **attributes)
+        put(self.upload_address(configuration_id), archive).raise_for_status()
+        return configuration_id
 
     def start(self, workspace_id: str, configuration_id: str, **attributes: object) -> str:
         """Create a run and return its id."""
@@ -129,14 +138,35 @@ class Client:
         answer.raise_for_status()
         return answer.content
 
+    def text_log_of(self, run_id: str, phase: str) -> bytes:
+        """Return the whole log for people of the run's `plan` or `apply`, without its frame."""
+        attributes = self.plan(run_id) if phase == "plan" else self.apply(run_id)
+        return self._whole_log(attributes["log-read-url"])
+
     def json_log(self, phase_id: str) -> bytes:
         """Return the log that a command line of today would render, without its frame."""
         kind = "plans" if phase_id.startswith("plan-") else "applies"
         phase = self.get(f"/{kind}/{phase_id}", headers=_COMMAND_LINE)
+        return self._whole_log(phase["attributes"]["log-read-url"])
+
+    def _whole_log(self, address: str) -> bytes:
         log = bytearray()
-        while piece := self.read_log(phase["attributes"]["log-read-url"], len(log), 1 << 20):
+        while piece := self.read_log(address, len(log), 1 << 20):
             log += piece
         return bytes(log).strip(b"\2\3")
+
+    def push_state(self, workspace_id: str, raw: bytes) -> None:
+        """Announce a state and upload it, as the command line does; the lock must be ours."""
+        put(self.announce_state(workspace_id, raw), raw).raise_for_status()
+
+    def announce_state(self, workspace_id: str, raw: bytes) -> str:
+        """Announce a state; return where it is to be uploaded."""
+        state = json.loads(raw)
+        md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        attributes = {"serial": state["serial"], "lineage": state["lineage"], "md5": md5}
+        path = f"/workspaces/{workspace_id}/state-versions"
+        made = _data(self.post(path, _document("state-versions", attributes)))
+        return str(made["attributes"]["hosted-state-upload-url"])
 
     def state_version(self, state_id: str) -> dict[str, Any]:
         """Return a raw state."""
@@ -165,6 +195,68 @@ class Client:
         return organization, workspace["attributes"]["name"]
 
 
+class StubbornClient(Client):
+    """Goes on when an answer does not come: asks again, and does nothing that was done before."""
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Any:
+        """Return the `data` of a document."""
+        return insist(lambda: super(StubbornClient, self).get(path, headers))
+
+    def announce(self, workspace_id: str, **attributes: object) -> str:
+        """Make a configuration version and return its id."""
+        return insist(lambda: super(StubbornClient, self).announce(workspace_id, **attributes))
+
+    def send(self, configuration_id: str, archive: bytes) -> None:
+        """Upload the archive, as often as it takes."""
+        address = self.upload_address(configuration_id)
+        insist(lambda: put(address, archive).raise_for_status())
+
+    def start(self, workspace_id: str, configuration_id: str, **attributes: object) -> str:
+        """Create a run, unless there is one already; return its id."""
+
+        def start() -> str:
+            runs = Client.get(self, f"/workspaces/{workspace_id}/runs")
+            if runs:
+                return str(runs[0]["id"])
+            return Client.start(self, workspace_id, configuration_id, **attributes)
+
+        return insist(start)
+
+    def act(self, run_id: str, action: str) -> int:
+        """Ask for an action; that it was taken already says 409."""
+        return insist(lambda: super(StubbornClient, self).act(run_id, action))
+
+    def read_log(self, address: str, offset: int, limit: int = 65536) -> bytes:
+        """Return a stretch of a framed log."""
+        return insist(lambda: super(StubbornClient, self).read_log(address, offset, limit))
+
+
+def put(address: str, content: bytes) -> httpx2.Response:
+    """Upload to a signed address."""
+    return httpx2.put(address, content=content, trust_env=False, timeout=30.0)
+
+
+def insist(call: Callable[[], T], *, within_s: float = 30.0) -> T:
+    """Return what `call` returns, calling again while nobody answers it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return call()
+        except (httpx2.TransportError, ServerFailedError):
+            assert time.monotonic() < deadline, "no server answered in time"
+        time.sleep(_LOOK_S)
+
+
+class ServerFailedError(Exception):
+    """The server says that it is its own fault, and so that asking again may help."""
+
+
+def new_state(lineage: str) -> bytes:
+    """Return an empty state, the first of its lineage."""
+    state = {"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": lineage}
+    return json.dumps({**state, "outputs": {}, "resources": []}).encode()
+
+
 def addresses(state: dict[str, Any] | None) -> set[str]:
     """Return the addresses of the objects in a raw state, as far as our configurations go."""
     return {
@@ -183,5 +275,7 @@ def _document(kind: str, attributes: object) -> dict[str, Any]:
 
 
 def _data(answer: httpx2.Response) -> Any:
+    if answer.is_server_error:
+        raise ServerFailedError(answer.text)
     assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.text}"
     return answer.json()["data"]

@@ -42,13 +42,29 @@ def gated(
         lines: written to the log by each object, before it asks.
         markers: a file to which each object adds its name; only without a sandbox it can.
     """
-    parts = [_READ.replace("ADDRESS", f"http://127.0.0.1:{gate.port}/plan/{name}")]
-    before = "data.terraform_remote_state.outside"
+    read = _READ.replace("ADDRESS", f"http://127.0.0.1:{gate.port}/plan/{name}")
+    after = "data.terraform_remote_state.outside"
+    made = gated_objects(gate, name, objects, after=after, lines=lines, markers=markers)
+    return pack({"main.tf": f"{read}\n{made}"})
+
+
+def gated_objects(
+    gate: Gate,
+    name: str,
+    objects: Sequence[str],
+    *,
+    after: str = "",
+    lines: int = 0,
+    markers: Path | None = None,
+) -> str:
+    """Return the text of objects that ask at `apply/NAME/OBJECT`, each after the one before it."""
+    parts = []
+    before = after
     for each in objects:
         mark = f"echo {each} >> {markers};" if markers else ""
         parts.append(_object(gate, name, each, before, lines, mark))
         before = f"terraform_data.{each}"
-    return pack({"main.tf": "\n".join(parts)})
+    return "\n".join(parts)
 
 
 def _object(gate: Gate, name: str, each: str, before: str, lines: int, mark: str) -> str:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,39 @@ from tests.faults.gate import Gate
 from tests.faults.platform import Platform
 
 ORGANIZATION = "faults"
+MEASURED: dict[str, list[float]] = {}
+_HERE = Path(__file__).parent
 _NUMBERS = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here take real processes and their deaths, so they run by `make test-faults`."""
+    for item in items:
+        if item.path.parent == _HERE:
+            item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what another process of the tests has measured."""
+    for what, seconds in getattr(node, "workeroutput", {}).get("recoveries", {}).items():
+        MEASURED.setdefault(what, []).extend(seconds)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was measured to the process that started this one."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["recoveries"] = MEASURED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long recoveries took."""
+    if MEASURED:
+        terminalreporter.section("recovery times")
+    for what, seconds in sorted(MEASURED.items()):
+        shown = ", ".join(f"{each:.1f}" for each in sorted(seconds))
+        terminalreporter.write_line(f"{what}: {shown} s")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +68,7 @@ def whole_platform() -> Iterator[Platform]:
         client.make_organization(ORGANIZATION)
         client.close()
         yield platform
+        MEASURED.update(platform.recoveries)
 
 
 @pytest.fixture

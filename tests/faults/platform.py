@@ -1,7 +1,8 @@
 """A real platform out of separate processes, and the ways to break them.
 
 PostgreSQL, servers and workers are started as an operator would start them apart: on
-LANDFORM_DATABASE_URL, with nothing shared but the database, the store and the key.
+LANDFORM_DATABASE_URL, with nothing shared but the database, the store and the key. Clients reach
+the servers, and all of them the database, through proxies that can lose what passes.
 """
 
 import asyncio
@@ -12,10 +13,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
 import psycopg
@@ -24,16 +26,21 @@ from psycopg.rows import dict_row
 from landform import schema
 from landform.identity import tokens, users
 from landform.identity.actor import SYSTEM, ActorKind
+from landform.kit import failpoints
 from landform.kit.db import make_engine, make_sessions, transaction
+from landform.kit.failpoints import FailPoint
 from landform.kit.postgres import EmbeddedPostgres
 from landform.kit.supervise import SUPERVISOR_VARIABLE
 from landform.wiring import METADATA, create_home
 from tests.cli.command import environment, eventually, landform_command
+from tests.faults.proxy import Proxy
 
 LEASE_S = 3.0
 GRACE_S = 3.0
 RECOVERY_S = 15.0
 """An attempt that died must be seen within this; with this lease it takes a third of it."""
+
+SERVERS = 2
 
 _START_S = 60.0
 _END_S = 30.0
@@ -46,6 +53,7 @@ class Part:
     name: str
     popen: subprocess.Popen[bytes]
     output: Path
+    address: tuple[str, int] | None = None
 
     @property
     def pid(self) -> int:
@@ -96,18 +104,24 @@ class Platform:
     Attributes:
         settings: more environment for each process started from now on.
         settled: workspaces whose tests are over.
+        url: of the proxy before the servers, which takes clients to one that lives.
+        database_url: of the database itself, whatever happens to the proxy before it.
+        recoveries: what was measured: how long what took, in seconds.
     """
 
     directory: Path
     worker_count: int = 2
     settings: dict[str, str] = field(default_factory=dict)
+    servers: list[Part] = field(default_factory=list)
     workers: list[Part] = field(default_factory=list)
+    recoveries: dict[str, list[float]] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     url: str = ""
     token: str = ""
     database_url: str = ""
-    _server: Part | None = None
-    _port: int = 0
+    postgres: EmbeddedPostgres = field(init=False)
+    database: Proxy = field(init=False)
+    balancer: Proxy = field(init=False)
     _started: int = 0
 
     @property
@@ -116,35 +130,75 @@ class Platform:
         return self.directory / "home"
 
     @property
-    def server(self) -> Part:
-        """The server."""
-        assert self._server is not None
-        return self._server
+    def temporary(self) -> Path:
+        """What servers have for /tmp."""
+        return self.directory / "tmp"
+
+    def rooms(self) -> list[Path]:
+        """Return the directories of the workers, each one's own."""
+        return sorted((self.home / "work").iterdir())
+
+    @property
+    def arms(self) -> Path:
+        """Where a file with a fail point's name lets the first process that comes there die."""
+        return self.directory / "fail-points"
 
     @contextmanager
     def running(self) -> Iterator["Platform"]:
         """Run it for as long as the context lasts."""
-        postgres = EmbeddedPostgres(self.directory / "postgres")
-        self.database_url = asyncio.run(postgres.start())
-        try:
+        self.arms.mkdir()
+        self.temporary.mkdir()
+        with ExitStack() as stack:
+            self.postgres = EmbeddedPostgres(self.directory / "postgres")
+            self.database_url = asyncio.run(self.postgres.start())
+            stack.callback(lambda: asyncio.run(self.postgres.stop()))
             asyncio.run(self._prepare())
-            self.start_server()
+            sockets = self.directory / "database"
+            sockets.mkdir(mode=0o755)
+            name = self._database_socket().name
+            self.database = Proxy(sockets / name, lambda: [self._database_socket()])
+            stack.enter_context(self.database.running())
+            self.balancer = Proxy(("127.0.0.1", 0), self._addresses)
+            stack.enter_context(self.balancer.running())
+            assert isinstance(self.balancer.at, tuple)
+            self.url = "http://{}:{}".format(*self.balancer.at)
+            stack.callback(self._kill_everything)
             self.restore()
             yield self
-        finally:
-            for part in [*self.workers, *([self._server] if self._server else [])]:
-                if part.is_alive:
-                    part.thaw()
-                    part.kill()
-            asyncio.run(postgres.stop())
 
-    def start_server(self) -> Part:
-        """Start the server, always at the same address, and return when it is ready."""
-        self._port = self._port or _free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._server = self._start("server", LANDFORM_PORT=str(self._port))
-        eventually(self._is_ready, within_s=_START_S, say=self.everything)
-        return self._server
+    def arm(self, point: FailPoint) -> None:
+        """Have the first process that comes to `point` die there, as by kill -9."""
+        (self.arms / point).touch()
+
+    def was_reached(self, point: FailPoint) -> bool:
+        """Whether a process has come to the point that was armed, and so died."""
+        return not (self.arms / point).exists()
+
+    def disarm(self) -> None:
+        """Let nobody die any more."""
+        for arm in self.arms.iterdir():
+            arm.unlink()
+
+    def kill_servers(self) -> None:
+        """Have no server at all."""
+        for server in self.servers:
+            server.kill()
+        self.servers.clear()
+
+    @contextmanager
+    def without_postgres(self, *, at_least_s: float) -> Iterator[None]:
+        """End the database in order, and start it again after the context and some time."""
+        asyncio.run(self.postgres.stop())
+        stopped = time.monotonic()
+        try:
+            yield
+            eventually(lambda: since(stopped) > at_least_s, within_s=at_least_s + 1)
+        finally:
+            self.database_url = asyncio.run(self.postgres.start())
+
+    def measured(self, what: str, seconds: float) -> None:
+        """Note how long a recovery took, for the end of the tests' output."""
+        self.recoveries.setdefault(what, []).append(seconds)
 
     def start_worker(self, **settings: str) -> Part:
         """Start a worker and return when it is ready."""
@@ -152,27 +206,44 @@ class Platform:
         return worker
 
     def restore(self) -> None:
-        """Have as many healthy workers as there were in the beginning, and a server."""
-        for worker in self.workers:
-            if worker.is_alive:
-                worker.thaw()
+        """Have as many healthy workers and servers as there were in the beginning."""
+        self.disarm()
+        started = self.replace_dead()
+        eventually(lambda: all(map(_is_ready, started)), within_s=_START_S, say=self.everything)
+
+    def replace_dead(self) -> list[Part]:
+        """Start as many workers and servers as are missing; return them before they are ready."""
+        for part in (*self.workers, *self.servers):
+            if part.is_alive:
+                part.thaw()
         self.workers = [worker for worker in self.workers if worker.is_alive]
-        missing = self.worker_count - len(self.workers)
-        if missing > 0:
-            self._start_workers(missing, {})
-        if not self.server.is_alive:
-            self.start_server()
+        self.servers = [server for server in self.servers if server.is_alive]
+        workers = [self._start("worker") for _ in range(self.worker_count - len(self.workers))]
+        servers = [self._start_server() for _ in range(SERVERS - len(self.servers))]
+        self.workers += workers
+        self.servers += servers
+        return [*self.workers, *self.servers]
 
     @contextmanager
-    def workers_with(self, **settings: str) -> Iterator[None]:
+    def workers_with(self, **settings: str) -> Iterator["Platform"]:
         """Have only workers that were started with these settings, as long as the context lasts."""
         before, self.settings = self.settings, {**self.settings, **settings}
         try:
             self._replace_workers()
-            yield
+            yield self
         finally:
             self.settings = before
             self._replace_workers()
+
+    @contextmanager
+    def everything_with(self, **settings: str) -> Iterator["Platform"]:
+        """Have workers and servers that were started with these settings, for the context."""
+        with self.workers_with(**settings):
+            self.kill_servers()
+            self.restore()
+            yield self
+        self.kill_servers()
+        self.restore()
 
     def worker_of(self, run_id: str) -> Part:
         """Return the worker that has the run's plan or apply now."""
@@ -207,9 +278,9 @@ class Platform:
 
     def everything(self) -> str:
         """Return the end of every process's log, for a failure's message."""
-        parts = [part for part in (self._server, *self.workers) if part is not None]
         return "\n".join(
-            f"--- {part.name}\n{part.output.read_text(errors='replace')[-4000:]}" for part in parts
+            f"--- {part.name}\n{part.output.read_text(errors='replace')[-4000:]}"
+            for part in (*self.servers, *self.workers)
         )
 
     async def _prepare(self) -> None:
@@ -237,12 +308,34 @@ class Platform:
     def _start_workers(self, count: int, settings: Mapping[str, str]) -> list[Part]:
         started = [self._start("worker", **settings) for _ in range(count)]
         self.workers += started
-        eventually(
-            lambda: all(worker.has_said("worker ready") for worker in started),
-            within_s=_START_S,
-            say=self.everything,
-        )
+        eventually(lambda: all(map(_is_ready, started)), within_s=_START_S, say=self.everything)
         return started
+
+    def _start_server(self) -> Part:
+        port = _free_port()
+        server = self._start("server", LANDFORM_PORT=str(port), TMPDIR=str(self.temporary))
+        server.address = ("127.0.0.1", port)
+        return server
+
+    def _kill_everything(self) -> None:
+        for part in (*self.workers, *self.servers):
+            if part.is_alive:
+                part.thaw()
+                part.kill()
+
+    def _addresses(self) -> list[tuple[str, int]]:
+        return [each.address for each in self.servers if each.address is not None]
+
+    def _database_socket(self) -> Path:
+        query = parse_qs(urlsplit(self.database_url).query)
+        return Path(query["host"][0], f".s.PGSQL.{query['port'][0]}")
+
+    def _proxied_database_url(self) -> str:
+        host = str(self._database_socket().parent)
+        assert isinstance(self.database.at, Path)
+        return self.database_url.replace(
+            f"host={quote(host, safe='')}", f"host={quote(str(self.database.at.parent), safe='')}"
+        )
 
     def _start(self, command: str, **settings: str) -> Part:
         self._started += 1
@@ -250,7 +343,8 @@ class Platform:
         output = self.directory / f"{name}.log"
         given = {
             "LANDFORM_HOME": str(self.home),
-            "LANDFORM_DATABASE_URL": self.database_url,
+            "LANDFORM_DATABASE_URL": self._proxied_database_url(),
+            failpoints.VARIABLE: str(self.arms),
             "LANDFORM_LOG_FORMAT": "json",
             "LANDFORM_LEASE_S": str(LEASE_S),
             "LANDFORM_SWEEP_S": "0.3",
@@ -273,13 +367,18 @@ class Platform:
             )
         return Part(name, popen, output)
 
-    def _is_ready(self) -> bool:
-        try:
-            answer = httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=5.0)
-        except httpx2.HTTPError:
-            assert self.server.is_alive, self.everything()
-            return False
-        return answer.status_code == httpx2.codes.OK
+
+def _is_ready(part: Part) -> bool:
+    assert part.is_alive, part.output.read_text(errors="replace")[-4000:]
+    if part.address is None:
+        return part.has_said("worker ready")
+    try:
+        answer = httpx2.get(
+            "http://{}:{}/readyz".format(*part.address), trust_env=False, timeout=5.0
+        )
+    except httpx2.HTTPError:
+        return False
+    return answer.status_code == httpx2.codes.OK
 
 
 def _free_port() -> int:

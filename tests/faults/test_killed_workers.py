@@ -1,5 +1,6 @@
 """kill -9 of a worker: a plan is made again, an apply never is."""
 
+import time
 from collections.abc import Callable
 
 from tests.cli.command import eventually
@@ -17,7 +18,9 @@ def test_a_plan_whose_worker_was_killed_is_made_by_another(
     first = gate.wait_for(f"plan/{name}")
     killed = platform.worker_of(run)
     killed.kill()
+    began = time.monotonic()
     gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+    platform.measured("a killed plan runs again", since(began))
     assert first.is_cut
     assert platform.worker_of(run) is not killed
     gate.open(f"plan/{name}")
@@ -60,8 +63,10 @@ def test_an_apply_whose_worker_was_killed_is_never_done_again(
     waiting = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-2")))
     eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=10)
     platform.worker_of(run).kill()
+    began = time.monotonic()
 
     ended = client.wait(run, "errored", within_s=RECOVERY_S)
+    platform.measured("a killed apply is declared", since(began))
     assert "The worker stopped answering while it applied." in ended["error"]
     assert visit.is_cut
     assert client.state(workspace) == state

@@ -1,11 +1,5 @@
 """Servers that die, and connections that do."""
 
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-
-import httpx2
 import pytest
 
 from tests.cli.command import eventually
@@ -13,42 +7,10 @@ from tests.faults.client import Client
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
 from tests.faults.platform import Platform
+from tests.faults.reader import Reader
 
 
-class Reader:
-    """Reads a log to its end as the command line does: by offset, again when it fails."""
-
-    def __init__(self, client: Client, address: str) -> None:
-        self.read = bytearray()
-        self.failures = 0
-        self._client = client
-        self._address = address
-        self._given_up = False
-
-    def follow(self, within_s: float = 60.0) -> None:
-        """Return when the log's end was read."""
-        deadline = time.monotonic() + within_s
-        while not self.read.endswith(b"\3") and not self._given_up:
-            assert time.monotonic() < deadline, bytes(self.read[-200:])
-            try:
-                self.read += self._client.read_log(self._address, len(self.read), 4096)
-            except httpx2.HTTPError:
-                self.failures += 1
-                time.sleep(0.05)
-
-    @contextmanager
-    def following(self) -> Iterator["Reader"]:
-        """Follow in the background; the end must come before the context's."""
-        with ThreadPoolExecutor(1) as pool:
-            following = pool.submit(self.follow)
-            try:
-                yield self
-                following.result()
-            finally:
-                self._given_up = True
-
-
-def test_a_log_reader_goes_on_without_a_gap_when_the_server_was_killed(
+def test_a_log_reader_goes_on_without_a_gap_when_every_server_was_killed(
     platform: Platform, client: Client, gate: Gate, workspace: str, name: str
 ) -> None:
     gate.hold(f"apply/{name}/two")
@@ -57,10 +19,10 @@ def test_a_log_reader_goes_on_without_a_gap_when_the_server_was_killed(
     gate.wait_for(f"apply/{name}/two")
     with Reader(client, client.apply(run)["log-read-url"]).following() as reader:
         eventually(lambda: b"one line 300" in reader.read, within_s=10)
-        platform.server.kill()
+        platform.kill_servers()
         gate.open(f"apply/{name}/two")
         eventually(lambda: reader.failures > 0, within_s=10)
-        platform.start_server()
+        platform.restore()
         client.wait(run, "applied")
     assert bytes(reader.read) == client.read_log(client.apply(run)["log-read-url"], 0, 1 << 20)
     for each in ("one", "two", "three"):
@@ -100,10 +62,10 @@ def test_runs_go_on_while_there_is_no_server(
         workspace, client.upload(workspace, gated(gate, name)), **{"auto-apply": True}
     )
     gate.wait_for(f"plan/{name}")
-    platform.server.kill()
+    platform.kill_servers()
     gate.open(f"plan/{name}")
     gate.wait_for(f"apply/{name}/one")
-    platform.start_server()
+    platform.restore()
     client.wait(run, "applied")
 
 
@@ -121,8 +83,8 @@ def test_cut_connections_to_the_database_cost_no_run_its_phase(
         workspace, client.upload(workspace, gated(gate, name)), **{"auto-apply": True}
     )
     gate.wait_for(f"plan/{name}")
-    # One of ours and one of the job engine's in each worker, one in the server.
-    assert platform.cut_connections(only_listeners=only_listeners) >= 5
+    # One of ours and one of the job engine's in each worker, one in each server.
+    assert platform.cut_connections(only_listeners=only_listeners) >= 6
     gate.open(f"plan/{name}")
     client.wait(run, "applied", within_s=10)
     assert len(gate.at(f"plan/{name}")) == 1

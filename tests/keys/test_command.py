@@ -124,7 +124,7 @@ def test_a_rotation_that_is_killed_goes_on_while_runs_plan_apply_and_are_read(
     assert client.state(workspace)
     assert not [
         line
-        for part in (platform.server, *platform.workers)
+        for part in (*platform.servers, *platform.workers)
         for line in part.said()
         if line.get("level") == "error"
     ]
@@ -138,7 +138,7 @@ def test_after_it_the_old_key_can_be_taken_away(platform: Platform, client: Clie
     try:
         for worker in platform.workers:
             worker.kill()
-        platform.server.kill()
+        platform.kill_servers()
         platform.restore()
         run_to_its_end(client, client.make_workspace("keys", "after"))
         assert " missing " not in ended(command(platform, "list"))

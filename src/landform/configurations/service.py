@@ -12,6 +12,7 @@ from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.clock import now
 from landform.kit.errors import ConflictError
+from landform.kit.failpoints import FailPoint, reach
 from landform.workspaces.models import Workspace
 
 
@@ -40,6 +41,7 @@ async def create(
     )
     session.add(row)
     await session.flush()
+    reach(FailPoint.CONFIGURATION_ANNOUNCING)
     return row
 
 

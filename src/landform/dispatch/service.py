@@ -26,7 +26,8 @@ async def enqueue(
     session: AsyncSession, *, phase_id: str, phase: Phase, run_id: str, pool: str = "default"
 ) -> None:
     """Offer the phase to the workers of `pool`; they wake when the transaction commits."""
-    session.add(Lease(phase_id=phase_id, phase=phase, run_id=run_id, pool=pool))
+    at = await database_now(session)
+    session.add(Lease(phase_id=phase_id, phase=phase, run_id=run_id, pool=pool, queued_at=at))
     await session.flush()
     await defer(session, RUN_PHASE, queue=pool, phase_id=phase_id)
 

@@ -11,6 +11,7 @@ from landform.identity import tokens
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import TooLargeError, UnauthenticatedError
+from landform.kit.failpoints import FailPoint, reach
 
 
 def process_of(request: Request) -> Process:
@@ -22,6 +23,8 @@ def process_of(request: Request) -> Process:
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with transaction(process_of(request).platform.sessions) as session:
         yield session
+        reach(FailPoint.REQUEST_COMMITTING)
+    reach(FailPoint.REQUEST_COMMITTED)
 
 
 # "function": commit before the response is sent, so a client can read what it just wrote.

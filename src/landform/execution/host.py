@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from landform.contract import PhaseJob
+from landform.contract import Phase, PhaseJob
 from landform.execution.sandbox import Mount, Sandbox
 from landform.kit.archive import Bounds
 from landform.toolchain.versions import Tool
@@ -34,7 +34,10 @@ class Clock:
     """How long is waited for what, in seconds.
 
     Attributes:
-        fence: the part of a lease that may pass without a renewal before the child is killed.
+        fence: the part of a lease that may pass without a renewal before a plan is killed.
+        unheard_s: without a renewal, before an apply is killed. Nobody else does an apply that was
+            begun, and its workspace stays locked, so it may outlive its lease: to be cut off in
+            the middle would be worse.
         log_s: the shortest time between two blocks of a log.
         snapshot_s: how long a state waits for a newer one before it is sent as a snapshot.
         created_s: the shortest time between two reports of what was made.
@@ -43,11 +46,17 @@ class Clock:
     """
 
     fence: float = 0.6
+    unheard_s: float = 90.0
     log_s: float = 0.1
     snapshot_s: float = 0.5
     created_s: float = 1.0
     watch_s: float = 1.0
-    farewell_s: float = 60.0
+    farewell_s: float = 90.0
+
+    def fence_s(self, job: PhaseJob) -> float:
+        """Return how long the attempt may go on without a renewal."""
+        fence_s = job.lease_s * self.fence
+        return fence_s if job.phase is Phase.PLAN else max(fence_s, self.unheard_s)
 
 
 @dataclass(frozen=True, slots=True)

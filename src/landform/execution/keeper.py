@@ -12,6 +12,7 @@ from landform.contract import ControlPlane, LostLeaseError, PhaseJob
 from landform.execution.patience import insist
 from landform.execution.spool import Spool
 from landform.kit.errors import LandformError, UnavailableError
+from landform.kit.failpoints import FailPoint, reach
 
 log = structlog.get_logger()
 
@@ -114,6 +115,7 @@ class Keeper:
             self.refusal = str(error)
             self._on_refused()
         else:
+            reach(FailPoint.RUN_STATE_SENT)
             self._spool.note_sent(number)
             await self._on_sent(state)
 

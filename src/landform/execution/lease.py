@@ -26,7 +26,8 @@ class Lease:
         self._plane = plane
         self._halt = halt
         self._every_s = job.lease_s / 5
-        self._fence_s = job.lease_s * clock.fence
+        self._fence_s = clock.fence_s(job)
+        self._answer_s = job.lease_s * clock.fence
         self._loop = asyncio.get_running_loop()
         self._renewed = self._loop.time()
         self._fence = self._loop.call_later(self._fence_s, self._shut)
@@ -39,14 +40,17 @@ class Lease:
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     async def _keep(self) -> None:
+        asked = self._renewed
         while not self._halt.fenced:
             began = self._loop.time()
-            if began - self._renewed > self._fence_s:
+            # An apply may go on while nobody answers, but not when it was we who did not ask.
+            if began - self._renewed > self._fence_s or began - asked > self._job.lease_s:
                 self._shut()
                 return
+            asked = began
             wait_s = min(self._every_s, _AGAIN_S)
             try:
-                async with asyncio.timeout(self._fence_s):
+                async with asyncio.timeout(self._answer_s):
                     orders = await self._plane.renew(self._job)
             except LostLeaseError:
                 self._halt.kill(Cause.LOST)

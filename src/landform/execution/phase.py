@@ -31,6 +31,7 @@ from landform.execution.redaction import Redactor
 from landform.execution.together import together
 from landform.execution.verdict import stopped
 from landform.kit.errors import LandformError
+from landform.kit.failpoints import FailPoint, reach
 
 log = structlog.get_logger()
 
@@ -104,6 +105,7 @@ class _Attempt:
         await self._log.close(patience_s=0)
         await self._lease.close()
         await self._halt.close()
+        reach(FailPoint.ROOM_LEAVING)
         await asyncio.to_thread(remove_tree, self._path)
 
     async def _outcome(self) -> PhaseResult:
@@ -138,12 +140,14 @@ class _Attempt:
             inputs[artefact] = await insist(
                 lambda: self._plane.fetch(job, artefact), patience_s=host.clock.farewell_s
             )
+            reach(FailPoint.INPUT_FETCHED)
 
         async def ensure() -> None:
             tools.append(await host.ensure_tool(job.tool, job.version))
 
         await together(ensure(), *(fetch(artefact) for artefact in _INPUTS[job.phase]))
         room = await asyncio.to_thread(make_room, host, job, self._path, tools[0])
+        reach(FailPoint.ROOM_MADE)
         self._watch = asyncio.create_task(watch(host, self._path, self._halt, self._halt.pids))
         desk = Desk(job, self._plane, host, self._halt, self._log, room)
         if job.phase is Phase.PLAN:

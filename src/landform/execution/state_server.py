@@ -17,6 +17,7 @@ import h11
 import structlog
 
 from landform.execution.spool import Spool
+from landform.kit.failpoints import FailPoint, reach
 
 log = structlog.get_logger()
 
@@ -127,6 +128,7 @@ class StateServer:
             if expected and base64.b64encode(digest.digest()) != expected:
                 return 400, b"The state does not have the MD5 it should have."
             await asyncio.to_thread(spool.accept, incoming)
+            reach(FailPoint.STATE_SPOOLED)
         except OSError as error:
             log.exception("A state could not be kept on this machine's disk")
             return 500, f"The state could not be kept: {error.strerror}.".encode()

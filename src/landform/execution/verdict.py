@@ -40,7 +40,7 @@ def reason(job: PhaseJob, host: Host, cause: Cause) -> str:
             )
         ),
         Cause.UNHEARD: (
-            f"The worker did not reach the platform for {job.lease_s * host.clock.fence:g} seconds"
+            f"The worker did not reach the platform for {host.clock.fence_s(job):g} seconds"
             f" and stopped the {name}, lest another worker do the same. See that they reach each"
             " other."
         ),

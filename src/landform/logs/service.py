@@ -15,6 +15,7 @@ from landform.contract import LogStream
 from landform.dispatch import service as dispatch
 from landform.kit.db import Sessions, notify, transaction
 from landform.kit.errors import ConflictError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs.models import Log, LogBlock
 
@@ -62,6 +63,7 @@ async def append(
     digest = hashlib.sha256(data).hexdigest()[:16]
     path = f"logs/{phase_id}/{stream}/{epoch}-{offset:012d}-{digest}"
     await store.put(path, data)
+    reach(FailPoint.LOG_STORED)
     async with transaction(sessions) as session:
         if await _grow(session, phase_id, epoch, stream, offset, len(data), path):
             return
@@ -77,6 +79,7 @@ async def append(
             raise ConflictError(message)
         _add(session, log, size=len(data), path=path, inline=None)
         await notify(session, CHANNEL, phase_id)
+    reach(FailPoint.LOG_APPENDED)
 
 
 async def _grow(
@@ -143,6 +146,7 @@ async def read_framed(
         blocks = await _blocks(session, phase_id, stream, begin, end) if begin < end else []
     if log is None or limit <= 0:
         return b""
+    reach(FailPoint.LOG_READING)
     found = [block.path for block in blocks if block.path is not None]
     contents = dict(zip(found, await store.get_many(found), strict=True))
     content = b"".join(

@@ -35,6 +35,7 @@ from landform.identity.actor import SYSTEM
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import InvalidError, LandformError, NotFoundError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.organizations.models import Organization
@@ -85,6 +86,7 @@ async def begin(
     if asked is None:
         return None
     version, failure = await _resolved(resolve, *asked)
+    reach(FailPoint.ATTEMPT_RESOLVED)
     async with transaction(platform.sessions) as session:
         phase = await session.get_one(RunPhase, phase_id)
         workspace, run = await rows.locked(session, phase.run_id)
@@ -108,6 +110,8 @@ async def begin(
         )
         job = await _job(session, platform, workspace, run, phase, lease)
         job = job.model_copy(update={"token": token})
+        reach(FailPoint.ATTEMPT_LEASING)
+    reach(FailPoint.ATTEMPT_LEASED)
     if failure is None:
         return job
     await say(platform, job, f"Error: {failure}")
@@ -139,6 +143,7 @@ async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes
     async with transaction(platform.sessions) as session:
         await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch)
     await platform.store.put(artefact_path(job.phase_id, artefact, job.epoch), data)
+    reach(FailPoint.ARTEFACT_STORED)
     async with transaction(platform.sessions) as session:
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
         kept = RunPhase.artefacts.concat(cast({artefact.value: job.epoch}, JSONB))
@@ -146,6 +151,7 @@ async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes
             update(RunPhase).where(RunPhase.id == job.phase_id).values(artefacts=kept),
             execution_options={"synchronize_session": False},
         )
+    reach(FailPoint.ARTEFACT_KEPT)
 
 
 async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: bool) -> None:
@@ -159,10 +165,13 @@ async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: boo
         raise InvalidError("Only an apply may write state.")
     state = states.new_from_run(job.workspace_id, job.run_id, raw, final=final)
     await platform.store.put(state.path, raw)
+    reach(FailPoint.RUN_STATE_STORED)
     async with transaction(platform.sessions) as session:
         await rows.locked(session, job.run_id)
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
         await states.save_from_run(session, platform.keyring, state, raw)
+        reach(FailPoint.RUN_STATE_SAVING)
+    reach(FailPoint.RUN_STATE_SAVED)
 
 
 async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
@@ -180,6 +189,7 @@ async def report_created(platform: Platform, job: PhaseJob, created: Sequence[Cr
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
         phase = await session.get_one(RunPhase, job.phase_id, with_for_update=True)
         phase.maybe_not_in_state = [one.model_dump() for one in created]
+    reach(FailPoint.CREATED_REPORTED)
 
 
 async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None:
@@ -209,6 +219,8 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
                 phase.phase is Phase.APPLY and was_killed
             )
             await _fail(session, workspace, run, phase, result, keep_lock=keep_lock)
+        reach(FailPoint.ATTEMPT_FINISHING)
+    reach(FailPoint.ATTEMPT_FINISHED)
 
 
 async def forfeit(platform: Platform, job: PhaseJob) -> None:

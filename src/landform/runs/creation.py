@@ -18,6 +18,7 @@ from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.crypto import Keyring
 from landform.kit.errors import ConflictError, ForbiddenError, InvalidError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.ids import new_id
 from landform.runs import workspace_queue
 from landform.runs.events import RunCreated
@@ -82,6 +83,7 @@ async def create_run(
     auto_apply = await _auto_apply(session, actor, workspace, new, plan_only=plan_only)
     workspace = await workspace_rows.locked(session, workspace.id)
     await _require_room(session, workspace)
+    reach(FailPoint.RUN_CREATING)
     run_id = new_id("run")
     run = Run(
         id=run_id,
@@ -123,6 +125,7 @@ async def create_run(
         ),
     )
     await start_if_possible(session, workspace, run, configuration)
+    reach(FailPoint.RUN_QUEUEING)
     return run
 
 

@@ -14,6 +14,7 @@ from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.clock import now
 from landform.kit.errors import ConflictError, InvalidError
+from landform.kit.failpoints import FailPoint, reach
 from landform.runs import endings, queries, rows, workspace_queue
 from landform.runs.errors import IllegalStepError, StalePlanError
 from landform.runs.events import RunCommented, RunConfirmed, RunStopAsked
@@ -41,6 +42,7 @@ async def confirm(session: AsyncSession, actor: Actor, run_id: str, *, comment: 
         raise ConflictError(f"The plan of run {run.id} changes nothing, so nothing is applied.")
     require_fresh(workspace, run)
     await confirm_locked(session, actor, workspace, run)
+    reach(FailPoint.RUN_CONFIRMING)
     await _comment(session, actor, run, comment)
     return run
 
@@ -80,6 +82,7 @@ async def discard(session: AsyncSession, actor: Actor, run_id: str, *, comment: 
     workspace, run = await _for(session, actor, run_id, Permission.QUEUE_APPLY)
     await move(session, run, Step.DISCARD, actor=actor)
     await endings.after_end(session, workspace, run)
+    reach(FailPoint.RUN_DISCARDING)
     await _comment(session, actor, run, comment)
     return run
 
@@ -107,6 +110,7 @@ async def cancel(session: AsyncSession, actor: Actor, run_id: str, *, comment: s
         await endings.end_run(
             session, workspace, run, Step.CANCEL, actor=actor, reason="Canceled before it began."
         )
+    reach(FailPoint.RUN_CANCELING)
     await _comment(session, actor, run, comment)
     return run
 

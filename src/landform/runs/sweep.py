@@ -13,6 +13,7 @@ from landform.identity.actor import SYSTEM
 from landform.kit import events
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import LandformError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.runs import aftermath, endings, rows
@@ -28,13 +29,18 @@ log = structlog.get_logger()
 MAX_PLAN_ATTEMPTS: Final = 3
 
 
-async def sweep(sessions: Sessions, store: Store) -> int:
+async def sweep(sessions: Sessions, store: Store, *, take_over: bool = True) -> int:
     """Take over every attempt past its lease, and ring for phases nobody heard of; count both.
 
     Any number of processes may sweep at once: each attempt is taken over by one of them.
+
+    Args:
+        take_over: false to leave attempts alone, as those who live may not have been able to renew.
     """
     async with transaction(sessions) as session:
-        dead = await dispatch.expired(session)
+        dead = await dispatch.expired(session) if take_over else []
+    if dead:
+        reach(FailPoint.SWEEP_FOUND)
     taken = 0
     for row in dead:
         try:
@@ -47,18 +53,31 @@ async def sweep(sessions: Sessions, store: Store) -> int:
     return taken + rung
 
 
-async def sweep_forever(sessions: Sessions, store: Store, *, every_s: float) -> None:
-    """Sweep again and again; a database that is away is waited for."""
+async def sweep_forever(
+    sessions: Sessions, store: Store, *, every_s: float, lease_s: float
+) -> None:
+    """Sweep again and again; a database that is away is waited for.
+
+    When it comes back, or we do, every lease may be over though its worker lives. So nothing is
+    taken over before it answered us for as long as a lease lasts.
+    """
+    loop = asyncio.get_running_loop()
+    since = seen = loop.time()
     while True:
+        began = loop.time()
+        if began - seen > every_s + lease_s / 2:  # it was away, or we were
+            since = began
         try:
-            taken = await sweep(sessions, store)
+            taken = await sweep(sessions, store, take_over=began - since >= lease_s)
         except LandformError as failure:
+            since = loop.time()
             log.warning("sweep failed", error=str(failure))
         except Exception:  # without it, what dies stays dead
             log.exception("sweep failed for a reason of ours")
         else:
             if taken:
                 log.warning("took over phases whose worker is gone", count=taken)
+        seen = loop.time()
         await asyncio.sleep(every_s)
 
 
@@ -68,6 +87,7 @@ async def _take_over(sessions: Sessions, store: Store, dead: Lease) -> bool:
         found = await aftermath.find_out(
             sessions, store, phase_id=dead.phase_id, run_id=dead.run_id
         )
+        reach(FailPoint.SWEEP_LOOKED)
     async with transaction(sessions) as session:
         workspace, run = await rows.locked(session, dead.run_id)
         row = await dispatch.still_expired(session, phase_id=dead.phase_id, epoch=dead.epoch)
@@ -76,6 +96,8 @@ async def _take_over(sessions: Sessions, store: Store, dead: Lease) -> bool:
         if found is not None and not await aftermath.still_holds(session, found):
             return False  # it was alive a moment ago; the next sweep looks again
         await _fence(session, workspace, run, row, found)
+        reach(FailPoint.SWEEP_FENCING)
+    reach(FailPoint.SWEEP_FENCED)
     return True
 
 

@@ -19,6 +19,7 @@ from landform.kit.archive import unpack
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.runs import creation, endings, workspace_queue
 from landform.runs.creation import NewRun
@@ -56,7 +57,9 @@ async def receive_configuration(
     except InvalidError as failure:
         await _refuse(sessions, row, str(failure))
         raise
+    reach(FailPoint.CONFIGURATION_CHECKED)
     await _keep(store, row, archive)
+    reach(FailPoint.CONFIGURATION_STORED)
     async with transaction(sessions) as session:
         workspace = await rows.locked(session, row.workspace_id)
         row = await session.get_one(ConfigurationVersion, configuration_version_id)
@@ -64,6 +67,8 @@ async def receive_configuration(
             return
         configurations.accept(session, row, workspace, size_bytes=len(archive))
         await _go_on(session, keyring, workspace, row)
+        reach(FailPoint.CONFIGURATION_ACCEPTING)
+    reach(FailPoint.CONFIGURATION_ACCEPTED)
 
 
 async def _refuse(sessions: Sessions, row: ConfigurationVersion, reason: str) -> None:

@@ -20,6 +20,7 @@ from landform.kit.clock import now
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
+from landform.kit.failpoints import FailPoint, reach
 from landform.kit.ids import new_id
 from landform.kit.storage import Store
 from landform.states.document import Output, StateDocument, kind_of, md5_of, parse
@@ -69,6 +70,7 @@ async def announce(
     )
     session.add(state)
     await session.flush()
+    reach(FailPoint.STATE_ANNOUNCING)
     return state
 
 
@@ -95,13 +97,16 @@ async def receive(
     if state.status is StateStatus.FINALIZED:
         return
     await store.put(state.path, raw)
+    reach(FailPoint.STATE_STORED)
     try:
         async with transaction(sessions) as session:
             await _take(session, keyring, state, document, size_bytes=len(raw))
+            reach(FailPoint.STATE_TAKING)
     except ConflictError:
         async with transaction(sessions) as session:
             await _give_up(session, state)
         raise
+    reach(FailPoint.STATE_TAKEN)
 
 
 async def _take(
