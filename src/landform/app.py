@@ -11,7 +11,11 @@ from starlette.exceptions import HTTPException
 
 from landform import __version__
 from landform.access.errors import DeniedError, HiddenError
-from landform.api.jsonapi import error_response, install_openapi
+from landform.api.issuer import router as issuer
+from landform.api.jsonapi import camel, error_response, install_openapi, kebab
+from landform.api.terrakube import router as terrakube
+from landform.api.terrakube.dialect import PREFIX as TERRAKUBE_PREFIX
+from landform.api.terrakube.dialect import TERRAKUBE
 from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
 from landform.audit.service import Upkeep, keep_forever
@@ -35,6 +39,7 @@ from landform.web import router as web
 from landform.web import static
 from landform.web.health import Measure
 from landform.web.pages import failure_page
+from landform.wiring import make_reach
 
 _FOR_CLIENTS: Final = ("/api/", "/.well-known/", f"{SIGNED}/", "/oauth/token", "/openapi.json")
 
@@ -67,6 +72,7 @@ def build(process: Process) -> FastAPI:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             await process.listener.stop()
+            await process.reach.close()
 
     app = FastAPI(
         title="Landform", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
@@ -74,12 +80,14 @@ def build(process: Process) -> FastAPI:
     app.state.process = process
     install_failures(app)
     app.include_router(tfe)
+    app.include_router(terrakube)
+    app.include_router(issuer)
     app.include_router(web)
     app.mount("/static", static, name="static")
     app.add_middleware(Measure)
     app.add_middleware(RefuseControlCharacters)
     app.add_middleware(NoteOrigin)
-    install_openapi(app, TFE)
+    install_openapi(app, TFE, TERRAKUBE)
     return app
 
 
@@ -89,8 +97,10 @@ def install_failures(app: FastAPI) -> None:
     async def answer(request: Request, failure: Exception) -> Response:
         if isinstance(failure, DeniedError | HiddenError):
             await _tell(request, failure)
-        if request.url.path.startswith(_FOR_CLIENTS):
-            return await error_response(request, failure)
+        path = request.url.path
+        if path.startswith(_FOR_CLIENTS):
+            wire = camel if path.startswith(TERRAKUBE_PREFIX) else kebab
+            return await error_response(request, failure, wire=wire)
         return await failure_page(request, failure)
 
     for kind in (LandformError, HTTPException, RequestValidationError, Exception):
@@ -114,9 +124,14 @@ async def _tell(request: Request, failure: DeniedError | HiddenError) -> None:
 
 
 def make_process(settings: Settings, platform: Platform) -> Process:
-    """Return what a server process holds."""
+    """Return what a server process holds.
+
+    Raises:
+        InvalidError: a setting cannot be.
+    """
     return Process(
         platform=platform,
+        reach=make_reach(settings, platform.sessions, platform.keyring),
         listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS]),
         signer=UrlSigner(lambda: platform.keyring.derive("signed-urls")),
         public_url=settings.public_url.rstrip("/"),

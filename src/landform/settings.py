@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         toolchain_offline: never download.
         egress_allow: what beside the public network users may have the platform call:
             networks and host names, with or without a port, between commas.
+        entra_url: where Microsoft Entra is; another for national clouds.
+        imds_url: where a machine of Azure gets its managed identity's tokens.
     """
 
     model_config = SettingsConfigDict(env_prefix="LANDFORM_", extra="ignore")
@@ -64,3 +66,5 @@ class Settings(BaseSettings):
     terraform_mirror: str = ""
     tofu_mirror: str = ""
     egress_allow: str = ""
+    entra_url: str = "https://login.microsoftonline.com"
+    imds_url: str = "http://169.254.169.254"

@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import configure_mappers
 
 from landform import tables
+from landform.identity import issuer
 from landform.keys.source import FILE_NAME as KEY_FILE
 from landform.keys.source import source_of
 from landform.kit import telemetry
 from landform.kit.crypto import Keyring, MissingKeyError, create_key_file
-from landform.kit.db import make_engine, make_sessions
-from landform.kit.errors import InvalidError
+from landform.kit.db import Sessions, make_engine, make_sessions
+from landform.kit.egress import Outbound
+from landform.kit.egress_allow import Allow
+from landform.kit.errors import ConflictError, InvalidError
 from landform.kit.key_check import require_right_key
 from landform.kit.storage import open_store
 from landform.kit.telemetry import Redactor
@@ -22,6 +26,8 @@ from landform.runs.attempts import Limits, Platform
 from landform.settings import Settings
 from landform.toolchain.toolchain import Toolchain
 from landform.toolchain.versions import Tool
+from landform.vcs.provider import Services
+from landform.vcs.reach import Reach
 
 METADATA: Final = tables.METADATA  # the mapper must know every table before the first query
 
@@ -109,3 +115,32 @@ def make_toolchain(settings: Settings) -> Toolchain:
         mirrors={tool: url for tool, url in mirrors.items() if url},
         offline=settings.toolchain_offline,
     )
+
+
+def make_reach(settings: Settings, sessions: Sessions, keyring: Keyring) -> Reach:
+    """Return the way out to VCS providers.
+
+    Raises:
+        InvalidError: `egress_allow` holds something that is neither a network nor a name.
+    """
+    public_url = settings.public_url.rstrip("/")
+
+    async def assertion(subject: str, audience: str) -> str:
+        if not public_url:
+            raise ConflictError(
+                "To sign in by federated credential, set LANDFORM_PUBLIC_URL to the address at"
+                " which Microsoft Entra reaches this server."
+            )
+        return await issuer.sign(
+            sessions, keyring, issuer=public_url, subject=subject, audience=audience
+        )
+
+    imds = urlsplit(settings.imds_url)
+    services = Services(
+        http=Outbound(Allow.parse(settings.egress_allow)),
+        imds=Outbound(Allow.parse(imds.netloc)),
+        entra_url=settings.entra_url.rstrip("/"),
+        imds_url=settings.imds_url.rstrip("/"),
+        assertion=assertion,
+    )
+    return Reach(sessions=sessions, keyring=keyring, services=services, public_url=public_url)

@@ -29,6 +29,9 @@ from landform.states.models import StateOutput
 from landform.states.service import Announcement
 from landform.variables import service as variables
 from landform.variables.service import VariableSettings
+from landform.vcs import connections
+from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
 from landform.workspaces.models import LockHolder, Workspace
@@ -79,6 +82,7 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await furnish(world)
     place.objects |= await _runs(place)
     place.objects |= await _people(place)
+    place.objects |= await _connections(place)
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
     return place
@@ -247,6 +251,33 @@ async def _own_token(place: Place, actor: Actor) -> str:
 
 async def _username(place: Place, actor: Actor) -> str:
     return actor.name if actor.kind is ActorKind.USER else place.world.owner.name
+
+
+async def _connections(place: Place) -> dict[str, Made]:
+    """Make a connection that a person signs in for, and one that needs nobody."""
+    world, made = place.world, {}
+    ways = {"vcs_id": SignIn.OAUTH, "token-vcs": SignIn.TOKEN}
+    async with transaction(world.platform.sessions) as session:
+        for name, sign_in in ways.items():
+            settings = ConnectionSettings(
+                name=name,
+                client_id="app",
+                client_secret=SECRET,
+                account="acme",
+                api_url="https://127.0.0.1:1",
+            )
+            row = await connections.create_connection(
+                session,
+                world.platform.keyring,
+                world.owner,
+                world.organization_id,
+                settings,
+                kind=Kind.AZURE_DEVOPS,
+                sign_in=sign_in,
+                base="https://landform.test",
+            )
+            made[name] = row.id
+    return {**made, "organization_id": world.organization_id}
 
 
 async def _code(place: Place, actor: Actor) -> str:

@@ -31,6 +31,18 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 
+def bearer_of(request: Request) -> str:
+    """Return the token that was sent.
+
+    Raises:
+        UnauthenticatedError: none was.
+    """
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise UnauthenticatedError("Send an API token: `Authorization: Bearer TOKEN`.")
+    return secret.strip()
+
+
 async def authenticated(request: Request, session: Session) -> Actor:
     """Return whose token the request shows.
 
@@ -40,14 +52,12 @@ async def authenticated(request: Request, session: Session) -> Actor:
     Raises:
         UnauthenticatedError: it shows none, or one that is not valid.
     """
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise UnauthenticatedError("Send an API token: `Authorization: Bearer TOKEN`.")
+    secret = bearer_of(request)
     if request.method == "GET":
-        actor = await tokens.authenticate(session, secret.strip())
+        actor = await tokens.authenticate(session, secret)
     else:
         async with transaction(process_of(request).platform.sessions) as before:
-            actor = await tokens.authenticate(before, secret.strip())
+            actor = await tokens.authenticate(before, secret)
     request.state.actor = actor  # for whoever tells of a refusal
     return actor
 

@@ -8,6 +8,7 @@ from landform.edge.signed_urls import UrlSigner
 from landform.kit.notify import Listener
 from landform.runs.attempts import Platform
 from landform.toolchain.versions import Tool
+from landform.vcs.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Process:
     """
 
     platform: Platform
+    reach: Reach
     listener: Listener
     signer: UrlSigner
     public_url: str

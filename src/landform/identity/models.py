@@ -1,6 +1,7 @@
 """Tables of identity."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,6 +10,7 @@ from landform.identity.actor import ActorKind
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 
 
 class User(Base):
@@ -113,6 +115,21 @@ class PasswordAttempts(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(index=True)
     wait_until: Mapped[datetime]
+
+
+class IssuerKey(Base):
+    """A key that tokens of our own issuer are signed with; its id is their `kid`.
+
+    Attributes:
+        sealed_key: the private JSON Web Key, encrypted for the place `issuer-keys/{id}`.
+    """
+
+    __tablename__ = "issuer_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed_key: Mapped[bytes] = mapped_column(Sealed("issuer-keys/{id}"))
+    public_key: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class LoginCode(Base):

@@ -69,6 +69,7 @@ class Connection(Base):
     sealed_token: Mapped[bytes | None] = mapped_column(Sealed("vcs-connections/{id}/token"))
     token_version: Mapped[int] = mapped_column(default=0)
     token_expires_at: Mapped[datetime | None]
+    token_fetched_at: Mapped[datetime | None]
     lease_id: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     secret_expires_at: Mapped[datetime | None]

@@ -9,6 +9,7 @@ from landform.access.permissions import Permission, Place
 from landform.access.service import may, require, visible_organizations
 from landform.identity.actor import Actor, ActorKind
 from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from landform.kit.ids import is_id
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.organizations import queries, service
 from landform.organizations.models import Organization
@@ -61,6 +62,21 @@ async def by_name(session: AsyncSession, actor: Actor, name: str) -> Organizatio
     if not await may(session, actor, Permission.READ_ORGANIZATION, place):
         raise HiddenError(f"There is no organization {name}.", Permission.READ_ORGANIZATION, place)
     return organization
+
+
+async def by_id_or_name(session: AsyncSession, actor: Actor, reference: str) -> Organization:
+    """Return the organization of that id, else of that name.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+    """
+    if not is_id(reference):
+        return await by_name(session, actor, reference)
+    row = await session.get(Organization, reference)
+    place = Place(organization_id=reference)
+    if row is None or not await may(session, actor, Permission.READ_ORGANIZATION, place):
+        raise NotFoundError(f"There is no organization {reference}.")
+    return row
 
 
 async def list_organizations(

@@ -1,0 +1,260 @@
+"""Connections: made, changed, tested and removed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission, Place
+from landform.access.service import require
+from landform.identity.actor import Actor
+from landform.kit import clock, events
+from landform.kit.crypto import Keyring
+from landform.kit.db import transaction
+from landform.kit.errors import ConflictError, InvalidError, LandformError
+from landform.kit.ids import new_id
+from landform.kit.unique import unique
+from landform.vcs import queries, settings
+from landform.vcs.credentials import STATIC, open_provider
+from landform.vcs.events import ConnectionCreated, ConnectionDeleted, ConnectionUpdated
+from landform.vcs.facts import Capabilities
+from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.models import Connection, ConnectionStatus, Hook
+from landform.vcs.providers import KINDS
+from landform.vcs.reach import Reach
+from landform.vcs.sealing import open_secrets, seal_secrets
+from landform.vcs.settings import ConnectionSettings
+
+PER_ORGANIZATION: Final = 200
+CALLBACK: Final = "/callback/v1/vcs"
+_UNIQUE: Final = "uq_vcs_connections_callback"
+
+log = structlog.get_logger()
+
+
+async def create_connection(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    organization_id: str,
+    new: ConnectionSettings,
+    *,
+    kind: Kind,
+    sign_in: SignIn,
+    base: str,
+) -> Connection:
+    """Make a connection; nobody has signed in yet.
+
+    Args:
+        base: how this client reaches us, for the callback's address.
+
+    Raises:
+        NotFoundError: there is no such organization, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage connections.
+        InvalidError: a setting cannot be.
+        ConflictError: the organization has as many as it may.
+    """
+    place = Place(organization_id=organization_id)
+    await require(session, actor, Permission.MANAGE_VCS, place)
+    found, secrets = settings.given(new)
+    if kind not in KINDS:
+        raise InvalidError(f"{kind} cannot be connected yet.", pointer="kind")
+    settings.check(kind, sign_in, found, secrets)
+    await _require_room(session, organization_id)
+    connection_id = new_id("oc")
+    found.setdefault("secret_expires_at", settings.check_lines(secrets))
+    row = Connection(
+        id=connection_id,
+        organization_id=organization_id,
+        kind=kind,
+        sign_in=sign_in,
+        sealed_secrets=seal_secrets(keyring, connection_id, secrets),
+        callback_url=callback_url(base, found.get("callback") or connection_id),
+        created_by=actor.id,
+        opened_by=actor.id,
+        opened_at=clock.now(),
+        **found,
+    )
+    async with unique(session, _UNIQUE, _taken(row)):
+        session.add(row)
+    events.publish(
+        session,
+        ConnectionCreated(
+            actor_id=actor.id,
+            organization_id=organization_id,
+            subject_id=row.id,
+            name=row.name,
+            kind=kind,
+            sign_in=sign_in,
+        ),
+    )
+    return row
+
+
+async def update_connection(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    row: Connection,
+    change: ConnectionSettings,
+) -> Connection:
+    """Apply the settings that are given. A changed application or address needs a new sign-in.
+
+    Raises:
+        ForbiddenError: `actor` may not manage connections.
+        InvalidError: a setting cannot be.
+    """
+    await require(session, actor, Permission.MANAGE_VCS, row.place)
+    await session.refresh(row, with_for_update=True)
+    found, secrets = settings.given(change)
+    changed = {name: value for name, value in found.items() if value != getattr(row, name)}
+    known = {
+        name: getattr(row, name)
+        for name in settings.ConnectionSettings.__annotations__
+        if name not in secrets and hasattr(row, name)
+    }
+    before = open_secrets(keyring, row)
+    after = before | {name: value for name, value in secrets.items() if value}
+    settings.check(row.kind, row.sign_in, known | changed, after)
+    if after != before:
+        changed.setdefault("secret_expires_at", settings.check_lines(after))
+    sealed = seal_secrets(keyring, row.id, after) if after != before else row.sealed_secrets
+    async with unique(session, _UNIQUE, _taken(row)):
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if "callback" in changed:
+            row.callback_url = callback_url(_base_of(row), row.callback or row.id)
+        row.sealed_secrets = sealed
+        _begin_again(row, changed, has_new_secret=after != before)
+    names = (*changed, *(name for name in secrets if after[name] != before[name]))
+    events.publish(
+        session,
+        ConnectionUpdated(
+            actor_id=actor.id,
+            organization_id=row.organization_id,
+            subject_id=row.id,
+            name=row.name,
+            changed=names,
+        ),
+    )
+    return row
+
+
+async def delete_connection(reach: Reach, actor: Actor, connection_id: str) -> None:
+    """Remove a connection, and its hooks at the provider as far as that can still be done.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage connections.
+        ConflictError: workspaces use it.
+    """
+    async with transaction(reach.sessions) as session:
+        row = await queries.get_connection(session, actor, connection_id)
+        hooks = await queries.list_hooks(session, actor, row)
+    for hook in hooks:
+        await _unhook(reach, connection_id, hook)
+    async with transaction(reach.sessions) as session:
+        row = await queries.get_connection(session, actor, connection_id)
+        await require(session, actor, Permission.MANAGE_VCS, row.place)
+        await session.delete(row)
+        await session.flush()
+        events.publish(
+            session,
+            ConnectionDeleted(
+                actor_id=actor.id,
+                organization_id=row.organization_id,
+                subject_id=row.id,
+                name=row.name,
+            ),
+        )
+
+
+async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Capabilities:
+    """Ask the provider who we are there, and note what came of it.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage connections.
+        SignInNeededError: a person must sign in.
+        ProviderRefusedError: a setting is wrong.
+        ProviderAwayError: the provider does not answer.
+    """
+    async with transaction(reach.sessions) as session:
+        row = await queries.get_connection(session, actor, connection_id)
+        await require(session, actor, Permission.MANAGE_VCS, row.place)
+        if row.status is ConnectionStatus.FAILED:
+            row.lease_until = None  # what was wrong may be mended: ask now, not in a while
+        if row.sign_in in STATIC:
+            row.status = ConnectionStatus.PENDING
+    provider = await open_provider(reach, connection_id)
+    found = await provider.capabilities()
+    async with transaction(reach.sessions) as session:
+        row = await session.get_one(Connection, connection_id, with_for_update=True)
+        row.capabilities = shown_capabilities(found)
+        if row.sign_in in STATIC:
+            row.status, row.status_reason = ConnectionStatus.CONNECTED, ""
+            row.connected_at = row.connected_at or clock.now()
+    return found
+
+
+def shown_capabilities(found: Capabilities) -> dict[str, Any]:
+    """Return them as they are kept and shown."""
+    known = {name: getattr(found, name) for name in ("listing", "hooks", "statuses", "comments")}
+    return {
+        "identity": found.identity,
+        **known,
+        "lacking": dict(found.lacking),
+        "asked-at": clock.rfc3339(clock.now()),
+    }
+
+
+def callback_url(base: str, name: str) -> str:
+    """Return where a provider sends people back to."""
+    return f"{base}{CALLBACK}/{name}"
+
+
+def _base_of(row: Connection) -> str:
+    return row.callback_url.partition(CALLBACK)[0]
+
+
+def _begin_again(row: Connection, changed: Mapping[str, Any], *, has_new_secret: bool) -> None:
+    """Forget what no longer holds once settings have changed."""
+    if settings.IDENTIFYING & changed.keys():
+        row.sealed_token = row.token_expires_at = row.token_fetched_at = None
+        row.token_version += 1
+        row.status, row.status_reason = ConnectionStatus.PENDING, ""
+    elif has_new_secret and row.status is not ConnectionStatus.PENDING:
+        works_still = row.sealed_token is not None
+        row.token_version += 1  # whoever is fetching with the old secret may not say it failed
+        row.status = ConnectionStatus.CONNECTED if works_still else ConnectionStatus.PENDING
+        row.status_reason = ""
+    else:
+        return
+    row.lease_id = row.lease_until = None
+    row.capabilities = None
+
+
+async def _unhook(reach: Reach, connection_id: str, hook: Hook) -> None:
+    try:
+        provider = await open_provider(reach, connection_id)
+        repository = await provider.repository(hook.repository_id)
+        for url in {each["url"] for each in hook.remote if each.get("url")}:
+            await provider.delete_hooks(repository, url=url)
+    except LandformError as failure:
+        log.warning("a hook stays at its provider", hook=hook.id, reason=str(failure))
+
+
+async def _require_room(session: AsyncSession, organization_id: str) -> None:
+    query = (
+        select(func.count())
+        .select_from(Connection)
+        .where(Connection.organization_id == organization_id)
+    )
+    if (await session.scalar(query) or 0) >= PER_ORGANIZATION:
+        raise ConflictError(f"An organization has at most {PER_ORGANIZATION} VCS connections.")
+
+
+def _taken(row: Connection) -> InvalidError:
+    return InvalidError(f"The callback {row.callback} is another connection's.", pointer="callback")

@@ -1,0 +1,18 @@
+"""The kinds of provider by name. A new one is a module here, and one line in each table."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from landform.vcs.kinds import Kind
+from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
+from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
+
+KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]]] = {
+    Kind.AZURE_DEVOPS: AzureDevOps,
+    Kind.AZURE_DEVOPS_SERVER: AzureDevOps,
+}
+
+READERS: Final[Mapping[Kind, DeliveryReader]] = {
+    Kind.AZURE_DEVOPS: AzureDeliveries(),
+    Kind.AZURE_DEVOPS_SERVER: AzureDeliveries(),
+}

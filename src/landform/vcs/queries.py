@@ -1,0 +1,104 @@
+"""Reads of connections, hooks and deliveries."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission, Place
+from landform.access.service import may, require
+from landform.identity.actor import Actor
+from landform.kit.errors import NotFoundError
+from landform.kit.pagination import Page, Paged, fetch_page
+from landform.vcs.models import Connection, DeliveryRow, Hook
+
+
+async def get_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
+    """Return a connection.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+    """
+    row = await session.get(Connection, connection_id)
+    if row is None or not await may(session, actor, Permission.USE_VCS, row.place):
+        raise NotFoundError(f"There is no VCS connection {connection_id}.")
+    return row
+
+
+async def list_connections(
+    session: AsyncSession, actor: Actor, organization_id: str, page: Page
+) -> Paged[Connection]:
+    """Return an organization's connections, by name.
+
+    Raises:
+        NotFoundError: there is no such organization, or `actor` may not know of it.
+        ForbiddenError: `actor` may not see its connections.
+    """
+    place = Place(organization_id=organization_id)
+    await require(session, actor, Permission.USE_VCS, place)
+    wanted = select(Connection).where(Connection.organization_id == organization_id)
+    return await fetch_page(session, wanted, page, func.lower(Connection.name), Connection.id)
+
+
+async def find_by_callback(session: AsyncSession, name: str) -> Connection | None:
+    """Return the connection a callback's address means: its own word for it, else its id.
+
+    For the callback alone, which decides by other means who may go on.
+    """
+    query = select(Connection).where(Connection.callback == name)
+    found = (await session.scalars(query)).one_or_none()
+    return found or await session.get(Connection, name)
+
+
+async def list_hooks(session: AsyncSession, actor: Actor, connection: Connection) -> Sequence[Hook]:
+    """Return the hooks of a connection, by the name of their repository.
+
+    Raises:
+        ForbiddenError: `actor` may not manage connections.
+    """
+    await require(session, actor, Permission.MANAGE_VCS, connection.place)
+    query = (
+        select(Hook)
+        .where(Hook.connection_id == connection.id)
+        .order_by(Hook.repository_name, Hook.id)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def list_deliveries(
+    session: AsyncSession, actor: Actor, connection: Connection, page: Page
+) -> Paged[DeliveryRow]:
+    """Return what arrived for a connection, newest first.
+
+    Raises:
+        ForbiddenError: `actor` may not manage connections.
+    """
+    await require(session, actor, Permission.MANAGE_VCS, connection.place)
+    wanted = (
+        select(DeliveryRow)
+        .join(Hook, Hook.id == DeliveryRow.hook_id)
+        .where(Hook.connection_id == connection.id)
+    )
+    return await fetch_page(
+        session, wanted, page, DeliveryRow.received_at.desc(), DeliveryRow.id.desc()
+    )
+
+
+async def get_delivery(
+    session: AsyncSession, actor: Actor, delivery_id: str
+) -> tuple[DeliveryRow, Hook, Connection]:
+    """Return a delivery with its hook and connection.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+    """
+    query = (
+        select(DeliveryRow, Hook, Connection)
+        .join(Hook, Hook.id == DeliveryRow.hook_id)
+        .join(Connection, Connection.id == Hook.connection_id)
+        .where(DeliveryRow.id == delivery_id)
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None or not await may(session, actor, Permission.MANAGE_VCS, found[2].place):
+        raise NotFoundError(f"There is no delivery {delivery_id}.")
+    return found[0], found[1], found[2]

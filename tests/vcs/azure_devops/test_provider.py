@@ -1,0 +1,343 @@
+"""Azure DevOps is read, told and hooked as its API is, by every page."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from landform.kit.errors import InvalidError, NotFoundError
+from landform.vcs.changes import Action
+from landform.vcs.errors import NotAllowedError, ProviderAwayError, SignInNeededError
+from landform.vcs.facts import Repository, State, Status
+from landform.vcs.kinds import Kind
+from landform.vcs.models import ConnectionStatus
+from landform.vcs.provider import VcsProvider
+from tests.standins.serving import html_answer, json_answer
+from tests.vcs.scene import Scene
+
+URL = "https://landform.test/hooks/vcs/hook-1"
+PENDING = Status(state=State.PENDING, name="acme/net", description="Planning", url="https://l.test")
+
+
+async def infra(provider: VcsProvider, scene: Scene) -> Repository:
+    return await provider.repository(scene.repository.id)
+
+
+async def test_a_repository_is_the_same_by_every_name(scene: Scene) -> None:
+    provider = await scene.provider()
+    by_id = await infra(provider, scene)
+    for reference in (scene.repository.remote_url, "acme/cloud team/_git/infra.git"):
+        assert (await provider.repository(reference)).id == by_id.id
+    assert by_id.identifier == "Acme/Cloud Team/_git/infra.git"
+    assert by_id.clone_url == scene.repository.web_url
+    assert by_id.default_branch == "main"
+
+
+async def test_an_empty_repository_has_no_default_branch(scene: Scene) -> None:
+    scene.acme.repository("Cloud Team", "fresh")
+    provider = await scene.provider()
+    assert (await provider.repository("Acme/Cloud Team/fresh")).default_branch == ""
+
+
+async def test_repositories_are_listed_by_page_and_found_by_search(scene: Scene) -> None:
+    for number in range(120):
+        scene.acme.repository("Many", f"module-{number:03}")
+    provider = await scene.provider()
+    first = await provider.repositories()
+    second = await provider.repositories(page=first.following)
+    names = [each.name for each in (*first.items, *second.items)]
+    assert len(names) == len(set(names)) == 121
+    assert second.following == ""
+    found = await provider.repositories(search="MODULE-11")
+    assert len(found.items) == 10
+    assert [each.name for each in (await provider.projects("Acme")).items] == ["Cloud Team", "Many"]
+
+
+async def test_a_branch_is_found_by_its_exact_name(scene: Scene) -> None:
+    other = scene.azure.people.push(scene.repository, scene.ann, {"x": "1"}, branch="main2")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    found = await provider.branch(repository, "main")
+    assert found is not None
+    assert (found.name, found.commit) == ("main", scene.first_commit)
+    assert await provider.branch(repository, "mai") is None
+    listed = {each.name: each.commit for each in (await provider.branches(repository)).items}
+    assert listed == {"main": scene.first_commit, "main2": other}
+
+
+async def test_more_than_a_thousand_refs_are_read(scene: Scene) -> None:
+    for number in range(1005):
+        scene.repository.git.git("update-ref", f"refs/heads/b{number:04}", scene.first_commit)
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    first = await provider.branches(repository)
+    rest = await provider.branches(repository, page=first.following)
+    assert (len(first.items), len(rest.items)) == (1000, 6)
+    assert await provider.branch(repository, "b1004") is not None
+
+
+async def test_an_annotated_tag_is_peeled_to_its_commit(scene: Scene) -> None:
+    people = scene.azure.people
+    made = people.tag(scene.repository, scene.ann, "v1", scene.first_commit, message="release")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    found = await provider.tag(repository, "v1")
+    assert made != scene.first_commit
+    assert found is not None
+    assert found.commit == scene.first_commit
+    assert [each.commit for each in (await provider.tags(repository)).items] == [found.commit]
+
+
+@pytest.mark.parametrize("count", [1, 101, 2000, 2001])
+async def test_every_changed_path_is_found_however_many_there_are(scene: Scene, count: int) -> None:
+    paths = {f"net/{number:05}.tf": "" for number in range(count)}
+    after = scene.azure.people.push(scene.repository, scene.ann, dict(paths), branch="topic")
+    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "topic")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    wanted = frozenset(paths)
+    assert await provider.changed_paths(repository, scene.first_commit, after) == wanted
+    assert await provider.pull_request_paths(repository, pull.id) == wanted
+
+
+async def test_a_moved_file_counts_at_both_places_and_a_deleted_one_at_its_own(
+    scene: Scene,
+) -> None:
+    people, text = scene.azure.people, "resource\n" * 50
+    before = people.push(scene.repository, scene.ann, {"a/old.tf": text, "gone.tf": "x"})
+    change = {"a/old.tf": None, "b/new.tf": text, "gone.tf": None}
+    after = people.push(scene.repository, scene.ann, change)
+    provider = await scene.provider()
+    found = await provider.changed_paths(await infra(provider, scene), before, after)
+    assert found == frozenset({"a/old.tf", "b/new.tf", "gone.tf"})
+
+
+async def test_nobody_can_tell_what_a_new_branch_changed(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    assert await provider.changed_paths(repository, "", scene.first_commit) is None
+    assert await provider.changed_paths(repository, "f" * 40, scene.first_commit) is None
+
+
+async def test_a_commit_is_shown_with_its_author(scene: Scene) -> None:
+    provider = await scene.provider()
+    found = await provider.commit(await infra(provider, scene), scene.first_commit)
+    assert (found.sha, found.message, found.author_name) == (scene.first_commit, "Change", "Ann")
+    assert found.url.endswith(f"/_git/infra.git/commit/{scene.first_commit}")
+    assert found.authored_at is not None
+
+
+async def test_pull_requests_are_read(scene: Scene) -> None:
+    source = scene.azure.people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
+    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "topic", draft=True)
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    found = await provider.pull_request(repository, pull.id)
+    assert (found.source_commit, found.is_draft, found.action) == (source, True, Action.OPENED)
+    assert [each.number for each in await provider.open_pull_requests(repository)] == [pull.id]
+
+
+async def test_a_status_is_shown_on_the_commit_and_on_the_iteration(scene: Scene) -> None:
+    people = scene.azure.people
+    first = people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
+    pull = people.open_pull(scene.repository, scene.ann, "topic")
+    second = people.push(scene.repository, scene.ann, {"n.tf": "2"}, branch="topic")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    await provider.set_commit_status(repository, second, PENDING)
+    for sha in (first, second):
+        await provider.set_pull_request_status(repository, pull.id, sha, PENDING)
+    (status,) = scene.repository.commit_statuses[second]
+    assert status["context"] == {"genre": "Landform", "name": "acme/net"}
+    assert [each["iterationId"] for each in pull.statuses] == [1, 2]
+    assert {each["state"] for each in pull.statuses} == {"pending"}
+
+
+async def test_a_status_of_a_commit_that_was_pushed_over_is_left_out(scene: Scene) -> None:
+    people = scene.azure.people
+    people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
+    pull = people.open_pull(scene.repository, scene.ann, "topic")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    await provider.set_pull_request_status(repository, pull.id, "f" * 40, PENDING)
+    assert pull.statuses == []
+
+
+async def test_a_comment_is_edited_in_place_and_blocks_nobody(scene: Scene) -> None:
+    people = scene.azure.people
+    people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
+    pull = people.open_pull(scene.repository, scene.ann, "topic")
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    made = await provider.upsert_comment(repository, pull.id, "one")
+    again = await provider.upsert_comment(
+        repository, pull.id, "two", comment_id=made, needs_attention=True
+    )
+    assert made == again
+    (thread,) = pull.threads
+    assert [each["content"] for each in thread["comments"]] == ["two"]
+    assert thread["status"] in (1, "active")
+    anew = await provider.upsert_comment(repository, pull.id, "three", comment_id="999:1")
+    assert anew != made
+
+
+async def test_there_is_one_hook_for_each_event_however_often_it_is_asked(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    first = await provider.ensure_hooks(repository, url=URL, secret="s1")
+    second = await provider.ensure_hooks(repository, url=URL, secret="s2")
+    assert {each.id for each in first} == {each.id for each in second}
+    assert len(scene.acme.subscriptions) == len(second) == 4
+    for one in scene.acme.subscriptions.values():
+        assert one.secrets == {"basicAuthPassword": "s2"}
+        assert "branch" not in one.inputs
+    versions = {
+        one.document["eventType"]: one.document["resourceVersion"]
+        for one in scene.acme.subscriptions.values()
+    }
+    assert versions["ms.vss-code.git-pullrequest-comment-event"] == "2.0"
+
+
+async def test_a_hook_that_was_switched_off_is_switched_on_again(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    (one, *_) = await provider.ensure_hooks(repository, url=URL, secret="s")
+    scene.acme.subscriptions[one.id].status = "disabledBySystem"
+    found = {each.id: each for each in await provider.hooks(repository, url=URL)}
+    assert not found[one.id].is_enabled
+    assert "switched it off" in found[one.id].detail
+    await provider.ensure_hooks(repository, url=URL, secret="s")
+    assert scene.acme.subscriptions[one.id].status == "enabled"
+
+
+async def test_hooks_are_removed_and_those_already_gone_do_not_matter(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    await provider.ensure_hooks(repository, url=URL, secret="s")
+    scene.acme.subscriptions.popitem()
+    await provider.delete_hooks(repository, url=URL)
+    await provider.delete_hooks(repository, url=URL)
+    assert scene.acme.subscriptions == {}
+
+
+async def test_who_may_not_make_hooks_is_told_the_command_that_allows_it(scene: Scene) -> None:
+    bob = scene.acme.identity("Bob", hooks=False)
+    provider = await scene.provider(pat=scene.pat(who=bob))
+    repository = await infra(provider, scene)
+    with pytest.raises(NotAllowedError) as refused:
+        await provider.ensure_hooks(repository, url=URL, secret="s")
+    assert "az devops security permission update" in str(refused.value)
+    assert f"--token PublisherSecurity/{scene.repository.project.id} --allow-bit 7" in str(
+        refused.value
+    )
+
+
+SIGNED_OUT = {
+    "sign-in page": html_answer(203, "Sign In"),
+    "redirect": html_answer(302, "", {"Location": "https://elsewhere.example/_signin?realm=x"}),
+    "TF400813": json_answer({"message": "TF400813: The user is not authorized."}, 401),
+}
+
+
+@pytest.mark.parametrize("form", SIGNED_OUT)
+async def test_every_form_of_being_signed_out_breaks_the_connection(
+    scene: Scene, form: str
+) -> None:
+    row = await scene.connect(client_secret=scene.pat())
+    provider = await scene.provider_of(row)
+    scene.azure.server.plan("", answer=SIGNED_OUT[form], times=10)
+    with pytest.raises(SignInNeededError):
+        await provider.repositories()
+    broken = await scene.row(row.id)
+    assert broken.status is ConnectionStatus.NEEDS_RECONNECT
+    assert "make a new one" in broken.status_reason
+
+
+async def test_what_the_scopes_do_not_allow_does_not_break_the_connection(scene: Scene) -> None:
+    scene.azure.people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
+    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "topic")
+    row = await scene.connect(client_secret=scene.pat("vso.code", "vso.code_status"))
+    provider = await scene.provider_of(row)
+    with pytest.raises(NotAllowedError, match="scopes"):
+        await provider.upsert_comment(await infra(provider, scene), pull.id, "text")
+    await provider.repositories()
+    assert (await scene.row(row.id)).status is not ConnectionStatus.NEEDS_RECONNECT
+
+
+async def test_a_token_goes_to_no_other_place(scene: Scene) -> None:
+    pat = scene.pat()
+    provider = await scene.provider(pat=pat)
+    away = html_answer(302, "", {"Location": f"{scene.azure.vssps_url}/_signin"})
+    scene.azure.server.plan("", answer=away, times=10)
+    with pytest.raises(SignInNeededError) as failure:
+        await provider.repositories()
+    assert scene.azure.vssps.requests == []
+    assert pat not in str(failure.value)
+
+
+async def test_what_is_not_there_and_what_may_not_be_seen_are_the_same(scene: Scene) -> None:
+    scene.repository.readers = set()
+    provider = await scene.provider()
+    with pytest.raises(NotFoundError, match="TF401019"):
+        await provider.repository(scene.repository.id)
+    with pytest.raises(InvalidError, match="github"):
+        await provider.repository("https://github.com/acme/infra")
+
+
+async def test_a_busy_service_is_waited_for_and_writes_are_not_doubled(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    busy = json_answer({"message": "TF400733: over the limit"}, 429)
+    scene.azure.server.plan("refs", answer=busy, headers={"Retry-After": "0.05"}, times=2)
+    assert await provider.branch(repository, "main") is not None
+    scene.azure.server.plan("statuses", answer=json_answer({"message": "oops"}, 503))
+    with pytest.raises(ProviderAwayError, match="503"):
+        await provider.set_commit_status(repository, scene.first_commit, PENDING)
+    assert len(scene.azure.server.asked("POST", "statuses")) == 1
+
+
+async def test_a_slowing_answer_of_200_slows_the_client(scene: Scene) -> None:
+    provider = await scene.provider()
+    repository = await infra(provider, scene)
+    scene.azure.server.plan("refs", headers={"Retry-After": "0.4"})
+    await provider.branch(repository, "main")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await provider.branch(repository, "main")
+
+
+async def test_a_server_is_asked_in_the_newest_version_it_knows(scene: Scene) -> None:
+    scene.azure.newest_version = (6, 0)
+    row = await scene.connect(
+        kind=Kind.AZURE_DEVOPS_SERVER, client_secret=scene.pat(), api_url=scene.azure.url
+    )
+    provider = await scene.provider_of(row)
+    await provider.repositories()
+    await provider.repositories()
+    assert _versions(scene) == ["7.1", "7.0", "6.0", "6.0"]
+
+
+async def test_git_gets_the_credentials_for_the_whole_organization_and_no_more(
+    scene: Scene,
+) -> None:
+    pat = scene.pat()
+    provider = await scene.provider(pat=f" {pat}\n")
+    found = await provider.clone_credentials(await infra(provider, scene))
+    assert found.url == scene.repository.web_url
+    assert found.scope == f"{scene.azure.url}/Acme/"
+    assert (found.username, found.password) == ("landform", pat)
+    assert found.rewrites == {"git@ssh.dev.azure.com:v3/Acme/": found.scope}
+    assert pat not in repr(found)
+
+
+async def test_the_connection_says_who_it_is_and_what_it_may(scene: Scene) -> None:
+    provider = await scene.provider()
+    found = await provider.capabilities()
+    assert (found.identity, found.listing) == ("Ann", True)
+    assert [each.name for each in (await provider.organizations()).items] == ["Acme"]
+
+
+def _versions(scene: Scene) -> Sequence[str]:
+    asked = scene.azure.server.asked("GET", "repositories")
+    return [re.sub("-preview", "", each.query["api-version"]) for each in asked]
