@@ -1,4 +1,4 @@
-"""When a VCS token was fetched, the callback's whole address, and keys of our own issuer.
+"""When a VCS token was fetched, and keys of our own issuer.
 
 Revision ID: vcs_tokens
 Revises: run_tokens
