@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from landform import __version__
 from landform.access.errors import DeniedError, HiddenError
+from landform.api.hooks import router as hooks
 from landform.api.issuer import router as issuer
 from landform.api.jsonapi import camel, error_response, install_openapi, kebab
 from landform.api.terrakube import router as terrakube
@@ -41,7 +42,10 @@ from landform.web.health import Measure
 from landform.web.pages import failure_page
 from landform.wiring import make_reach
 
-_FOR_CLIENTS: Final = ("/api/", "/.well-known/", f"{SIGNED}/", "/oauth/token", "/openapi.json")
+_FOR_CLIENTS: Final = (
+    *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
+    *("/oauth/token", "/openapi.json"),
+)
 
 
 def build(process: Process) -> FastAPI:
@@ -81,6 +85,7 @@ def build(process: Process) -> FastAPI:
     install_failures(app)
     app.include_router(tfe)
     app.include_router(terrakube)
+    app.include_router(hooks)
     app.include_router(issuer)
     app.include_router(web)
     app.mount("/static", static, name="static")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from landform import __version__
+from landform.cli.vcs_commands import vcs
 from landform.kit.errors import LandformError
 from landform.kit.supervise import die_with_parent
 
@@ -33,6 +34,7 @@ audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(token, name="token")
+app.add_typer(vcs, name="vcs")
 app.add_typer(keys, name="keys")
 
 # The seconds that a process has to end in order once its supervisor is gone; then it is killed.

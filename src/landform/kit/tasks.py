@@ -19,10 +19,21 @@ _DEFERRER = procrastinate.App(connector=procrastinate.PsycopgConnector())
 Task = Callable[..., Awaitable[None]]
 
 
-async def defer(session: AsyncSession, task: str, *, queue: str, **arguments: Any) -> int:
-    """Enqueue `task` in the caller's transaction: no commit, no job. Return the job's number."""
+async def defer(
+    session: AsyncSession, task: str, *, queue: str, in_s: float = 0.0, **arguments: Any
+) -> int:
+    """Enqueue `task` in the caller's transaction: no commit, no job. Return the job's number.
+
+    Args:
+        in_s: seconds from now before which it is not run.
+    """
     connection = await driver_connection(session)
-    deferrer = _DEFERRER.configure_task(task, queue=queue, connection=connection)
+    deferrer = _DEFERRER.configure_task(
+        task,
+        queue=queue,
+        connection=connection,
+        schedule_in={"seconds": in_s} if in_s else None,
+    )
     return await deferrer.defer_async(**arguments)
 
 

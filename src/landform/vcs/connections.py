@@ -72,6 +72,7 @@ async def create_connection(
         sign_in=sign_in,
         sealed_secrets=seal_secrets(keyring, connection_id, secrets),
         callback_url=callback_url(base, found.get("callback") or connection_id),
+        has_ssh_key=_has_ssh_key(sign_in, secrets),
         created_by=actor.id,
         opened_by=actor.id,
         opened_at=clock.now(),
@@ -127,6 +128,7 @@ async def update_connection(
         if "callback" in changed:
             row.callback_url = callback_url(_base_of(row), row.callback or row.id)
         row.sealed_secrets = sealed
+        row.has_ssh_key = _has_ssh_key(row.sign_in, after)
         _begin_again(row, changed, has_new_secret=after != before)
     names = (*changed, *(name for name in secrets if after[name] != before[name]))
     events.publish(
@@ -140,6 +142,27 @@ async def update_connection(
         ),
     )
     return row
+
+
+async def disconnect(session: AsyncSession, actor: Actor, row: Connection) -> None:
+    """Forget the token; a person must sign in again, or the connection fetches another.
+
+    Raises:
+        ForbiddenError: `actor` may not manage connections.
+    """
+    await require(session, actor, Permission.MANAGE_VCS, row.place)
+    await session.refresh(row, with_for_update=True)
+    _forget_token(row)
+    events.publish(
+        session,
+        ConnectionUpdated(
+            actor_id=actor.id,
+            organization_id=row.organization_id,
+            subject_id=row.id,
+            name=row.name,
+            changed=("token",),
+        ),
+    )
 
 
 async def delete_connection(reach: Reach, actor: Actor, connection_id: str) -> None:
@@ -215,6 +238,12 @@ def callback_url(base: str, name: str) -> str:
     return f"{base}{CALLBACK}/{name}"
 
 
+def _has_ssh_key(sign_in: SignIn, secrets: Mapping[str, str]) -> bool:
+    """Tell whether there is a private key that is not for signing in."""
+    used = SignIn.SERVICE_PRINCIPAL_CERTIFICATE, SignIn.GITHUB_APP
+    return bool(secrets.get("private_key")) and sign_in not in used
+
+
 def _base_of(row: Connection) -> str:
     return row.callback_url.partition(CALLBACK)[0]
 
@@ -222,9 +251,7 @@ def _base_of(row: Connection) -> str:
 def _begin_again(row: Connection, changed: Mapping[str, Any], *, has_new_secret: bool) -> None:
     """Forget what no longer holds once settings have changed."""
     if settings.IDENTIFYING & changed.keys():
-        row.sealed_token = row.token_expires_at = row.token_fetched_at = None
-        row.token_version += 1
-        row.status, row.status_reason = ConnectionStatus.PENDING, ""
+        _forget_token(row)
     elif has_new_secret and row.status is not ConnectionStatus.PENDING:
         works_still = row.sealed_token is not None
         row.token_version += 1  # whoever is fetching with the old secret may not say it failed
@@ -234,6 +261,13 @@ def _begin_again(row: Connection, changed: Mapping[str, Any], *, has_new_secret:
         return
     row.lease_id = row.lease_until = None
     row.capabilities = None
+
+
+def _forget_token(row: Connection) -> None:
+    row.sealed_token = row.token_expires_at = row.token_fetched_at = None
+    row.token_version += 1
+    row.status, row.status_reason = ConnectionStatus.PENDING, ""
+    row.lease_id = row.lease_until = None
 
 
 async def _unhook(reach: Reach, connection_id: str, hook: Hook) -> None:

@@ -35,6 +35,7 @@ class Connection(Base):
         redirect_url: where the browser goes once connected; empty: a page says `Connected`.
         sealed_secrets: client secret, private key and certificate as one JSON object, for the
             place `vcs-connections/{id}/secrets`.
+        has_ssh_key: there is a key for git over SSH among the secrets.
         sealed_token: the present token as JSON, for `vcs-connections/{id}/token`. It and the
             columns after it change only under the lease, or in the callback.
         token_version: counts tokens, so that who used a dead one can tell it was replaced.
@@ -66,6 +67,7 @@ class Connection(Base):
     callback_url: Mapped[str] = mapped_column(default="")
     redirect_url: Mapped[str] = mapped_column(default="")
     sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-connections/{id}/secrets"))
+    has_ssh_key: Mapped[bool] = mapped_column(default=False)
     sealed_token: Mapped[bytes | None] = mapped_column(Sealed("vcs-connections/{id}/token"))
     token_version: Mapped[int] = mapped_column(default=0)
     token_expires_at: Mapped[datetime | None]

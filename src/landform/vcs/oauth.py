@@ -22,6 +22,11 @@ _LONGEST_S: Final = 400 * 24 * 3600  # a life past this is somebody's mistake
 _QUOTED: Final = 300  # characters of a provider's own words
 
 
+def federated_subject(organization_id: str, connection_id: str) -> str:
+    """Return whom our own issuer says a connection is, for a federated credential."""
+    return f"organization:{organization_id}:vcs:{connection_id}"
+
+
 def new_verifier() -> str:
     """Return a fresh code verifier of PKCE (RFC 7636)."""
     return secrets.token_urlsafe(48)

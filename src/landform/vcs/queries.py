@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
@@ -10,7 +10,8 @@ from landform.access.service import may, require
 from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
-from landform.vcs.models import Connection, DeliveryRow, Hook
+from landform.vcs.kinds import INTERACTIVE
+from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
 
 
 async def get_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
@@ -38,6 +39,31 @@ async def list_connections(
     await require(session, actor, Permission.USE_VCS, place)
     wanted = select(Connection).where(Connection.organization_id == organization_id)
     return await fetch_page(session, wanted, page, func.lower(Connection.name), Connection.id)
+
+
+async def list_usable(
+    session: AsyncSession, actor: Actor, organization_id: str
+) -> Sequence[Connection]:
+    """Return the connections that somebody has signed in for, or that need nobody.
+
+    Raises:
+        NotFoundError: there is no such organization, or `actor` may not know of it.
+        ForbiddenError: `actor` may not see its connections.
+    """
+    place = Place(organization_id=organization_id)
+    await require(session, actor, Permission.USE_VCS, place)
+    query = (
+        select(Connection)
+        .where(
+            Connection.organization_id == organization_id,
+            or_(
+                Connection.sign_in.not_in(INTERACTIVE),
+                Connection.status != ConnectionStatus.PENDING,
+            ),
+        )
+        .order_by(func.lower(Connection.name), Connection.id)
+    )
+    return (await session.scalars(query)).all()
 
 
 async def find_by_callback(session: AsyncSession, name: str) -> Connection | None:

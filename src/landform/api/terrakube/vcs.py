@@ -37,6 +37,7 @@ from landform.kit.errors import InvalidError, NotFoundError
 from landform.vcs import callback, connections, queries
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.oauth import federated_subject
 from landform.vcs.settings import ConnectionSettings
 from landform.workspaces import organizations
 
@@ -82,6 +83,12 @@ def _connection_type(row: Connection) -> str:
     return _STANDALONE if row.sign_in is SignIn.GITHUB_APP else "OAUTH"
 
 
+def _federated_subject(row: Connection) -> str | None:
+    if row.sign_in is not SignIn.SERVICE_PRINCIPAL_FEDERATED:
+        return None
+    return federated_subject(row.organization_id, row.id)
+
+
 class VcsAttributes(Attributes[Connection]):
     """A connection to a place that keeps repositories. Its secrets never come back."""
 
@@ -99,6 +106,7 @@ class VcsAttributes(Attributes[Connection]):
     callback: str | None
     callback_url: str
     redirect_url: str
+    federated_subject: str | None = reads(_federated_subject)
     status: str = reads(lambda row: _STATUS[row.status])
     status_reason: str
     capabilities: dict[str, Any] | None

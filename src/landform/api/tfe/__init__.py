@@ -10,6 +10,7 @@ from landform.api.tfe import (
     configuration_versions,
     discovery,
     memberships,
+    oauth_clients,
     organizations,
     phases,
     projects,
@@ -21,6 +22,7 @@ from landform.api.tfe import (
     teams,
     tokens,
     variables,
+    vcs_deliveries,
     workspaces,
 )
 
@@ -44,6 +46,8 @@ for each in (
     configuration_versions,
     state_versions,
     comments,
+    oauth_clients,
+    vcs_deliveries,
     signed,
 ):
     router.include_router(each.router)

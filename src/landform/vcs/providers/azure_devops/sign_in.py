@@ -19,7 +19,7 @@ from landform.kit.egress import Answer
 from landform.kit.errors import ConflictError, InvalidError, UnavailableError
 from landform.vcs.errors import ProviderAwayError, ProviderRefusedError, SignInNeededError
 from landform.vcs.kinds import SignIn
-from landform.vcs.oauth import read_token, retry_after_s
+from landform.vcs.oauth import federated_subject, read_token, retry_after_s
 from landform.vcs.provider import Ask, Services, Setup, Token
 
 RESOURCE: Final = "499b84ac-1321-427f-aa17-267ca6975798"  # Azure DevOps, in every tenant
@@ -135,7 +135,9 @@ class AzureSignIn:
         if setup.sign_in is SignIn.SERVICE_PRINCIPAL_CERTIFICATE:
             assertion = sign_with_certificate(setup, audience=f"{self._entra}/token")
         else:
-            assertion = await self._services.assertion(subject_of(setup), AUDIENCE)
+            assertion = await self._services.assertion(
+                federated_subject(setup.organization_id, setup.connection_id), AUDIENCE
+            )
         return {
             "client_id": setup.client_id,
             "client_assertion_type": _ASSERTION,
@@ -206,11 +208,6 @@ class AzureSignIn:
             " machines of Azure.",
             retry_after_s=retry_after_s(answer) if problem.startswith("status") else 0,
         )
-
-
-def subject_of(setup: Setup) -> str:
-    """Return the subject of a federated credential of this connection."""
-    return f"organization:{setup.organization_id}:vcs:{setup.connection_id}"
 
 
 def sign_with_certificate(setup: Setup, *, audience: str) -> str:

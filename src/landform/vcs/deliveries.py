@@ -1,0 +1,227 @@
+"""What providers deliver: proved, stored, and then dealt with once.
+
+Facts of Azure DevOps (vcs_providers.md §1.7), which is the strictest: 410 and 404 switch a hook
+off for good, any other refusal puts it on probation and loses the event. So whoever knows the
+secret is answered 202 as soon as the delivery is stored, whatever it says; who does not, 401; and
+503, which is tried again, when it cannot be stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.access.permissions import Permission
+from landform.access.service import require
+from landform.identity.actor import SYSTEM, Actor
+from landform.kit import clock, events
+from landform.kit.db import transaction
+from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
+from landform.kit.ids import is_id, new_id
+from landform.kit.tasks import defer
+from landform.vcs import queries
+from landform.vcs.changes import AnyChange
+from landform.vcs.events import DeliveryReceived, DeliveryRepeated
+from landform.vcs.models import Connection, DeliveryRow, DeliveryStatus, Hook
+from landform.vcs.providers import READERS
+from landform.vcs.reach import Reach
+from landform.vcs.sealing import open_body, open_hook_secrets, seal_body
+
+PROCESS: Final = "process_vcs_delivery"
+QUEUE: Final = "vcs"
+BODY_LIMIT: Final = 25 * 1024 * 1024  # bytes: what GitHub sends at most
+KEPT_FOR: Final = timedelta(days=30)
+ATTEMPTS: Final = 8
+_FIRST_PAUSE_S: Final = 5.0
+_ID_LIMIT: Final = 200  # characters
+_UNPROVEN: Final = "This delivery does not prove that it knows the hook's secret."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A delivery to deal with.
+
+    Attributes:
+        changes: empty when there is nothing to act on; then `reason` says why.
+        refetch: the payload lacks what it should hold: look at the repository instead.
+    """
+
+    delivery_id: str
+    connection_id: str
+    repository_id: str
+    event: str
+    changes: tuple[AnyChange, ...]
+    reason: str
+    refetch: bool
+
+
+async def receive(reach: Reach, hook_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Store a delivery and have it looked at; tell whether it is new.
+
+    Args:
+        headers: names in lower case.
+
+    Raises:
+        UnauthenticatedError: it does not know the hook's secret, or there is no such hook.
+        UnavailableError: it cannot be stored now.
+    """
+    async with transaction(reach.sessions) as session:
+        hook = await session.get(Hook, hook_id) if is_id(hook_id) else None
+        if hook is None:
+            raise UnauthenticatedError(_UNPROVEN)
+        connection = await session.get_one(Connection, hook.connection_id)
+        reader = READERS[connection.kind]
+        if not reader.verify(headers, body, open_hook_secrets(reach.keyring, hook)):
+            raise UnauthenticatedError(_UNPROVEN)
+        try:
+            provider_id = reader.delivery_id(headers, body)
+        except MalformedError:
+            provider_id = f"malformed/{new_id('x')}"
+        kept = {name: value for name, value in headers.items() if name in reader.KEPT_HEADERS}
+        return await _store(session, reach, hook, connection, provider_id, kept, body)
+
+
+async def take(reach: Reach, delivery_id: str) -> Taken | None:
+    """Read a delivery for whoever acts on it; None when it was dealt with, or is gone."""
+    async with transaction(reach.sessions) as session:
+        row = await session.get(DeliveryRow, delivery_id, with_for_update=True)
+        if row is None or row.status is DeliveryStatus.DONE:
+            return None
+        row.attempts += 1
+        hook = await session.get_one(Hook, row.hook_id)
+        connection = await session.get_one(Connection, hook.connection_id)
+        body = open_body(reach.keyring, row)
+        reader = READERS[connection.kind]
+        changes: tuple[AnyChange, ...] = ()
+        try:
+            said = reader.read(row.headers, body)
+        except MalformedError as failure:
+            event, reason, refetch = "", str(failure), False
+        else:
+            event, reason, refetch = said.event, said.nothing_because, said.refetch
+            changes = tuple(
+                each for each in said.changes if each.repository_id == hook.repository_id
+            )
+            if said.changes and not changes:
+                reason = "It is about another repository than the one this hook is for."
+        row.event = event
+        return Taken(
+            delivery_id=row.id,
+            connection_id=connection.id,
+            repository_id=hook.repository_id,
+            event=event,
+            changes=changes,
+            reason=reason,
+            refetch=refetch,
+        )
+
+
+async def settle(
+    session: AsyncSession, delivery_id: str, outcomes: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Note what came of a delivery, in the caller's transaction.
+
+    False when that was noted before: then nothing else may be written either.
+    """
+    done = (
+        update(DeliveryRow)
+        .where(DeliveryRow.id == delivery_id, DeliveryRow.status != DeliveryStatus.DONE)
+        .values(
+            status=DeliveryStatus.DONE,
+            outcomes=[dict(each) for each in outcomes],
+            done_at=clock.now(),
+        )
+        .returning(DeliveryRow.hook_id)
+    )
+    hook_id = await session.scalar(done)
+    if hook_id is None:
+        return False
+    old = (DeliveryRow.hook_id == hook_id, DeliveryRow.received_at < clock.now() - KEPT_FOR)
+    await session.execute(delete(DeliveryRow).where(*old))
+    return True
+
+
+async def set_aside(reach: Reach, delivery_id: str, reason: str, *, retry_after_s: float) -> None:
+    """Note why a delivery could not be dealt with, and look at it again later, a few times."""
+    async with transaction(reach.sessions) as session:
+        row = await session.get(DeliveryRow, delivery_id, with_for_update=True)
+        if row is None or row.status is DeliveryStatus.DONE:
+            return
+        row.status, row.outcomes = DeliveryStatus.FAILED, [{"reason": reason}]
+        if row.attempts < ATTEMPTS:
+            pause_s = max(retry_after_s, _FIRST_PAUSE_S * 2**row.attempts)
+            await defer(session, PROCESS, queue=QUEUE, in_s=pause_s, delivery_id=delivery_id)
+
+
+async def redeliver(session: AsyncSession, actor: Actor, delivery_id: str) -> DeliveryRow:
+    """Have a delivery looked at again.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage connections.
+        ConflictError: it is waiting to be looked at already.
+    """
+    row, _, connection = await queries.get_delivery(session, actor, delivery_id)
+    await require(session, actor, Permission.MANAGE_VCS, connection.place)
+    await session.refresh(row, with_for_update=True)
+    if row.status is DeliveryStatus.RECEIVED:
+        raise ConflictError("This delivery is waiting to be looked at already.")
+    row.status, row.attempts, row.outcomes, row.done_at = DeliveryStatus.RECEIVED, 0, [], None
+    await defer(session, PROCESS, queue=QUEUE, delivery_id=row.id)
+    events.publish(
+        session,
+        DeliveryRepeated(
+            actor_id=actor.id,
+            organization_id=connection.organization_id,
+            subject_id=row.id,
+            hook_id=row.hook_id,
+        ),
+    )
+    return row
+
+
+async def _store(
+    session: AsyncSession,
+    reach: Reach,
+    hook: Hook,
+    connection: Connection,
+    provider_id: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> bool:
+    delivery_id = new_id("whd")
+    new = (
+        insert(DeliveryRow)
+        .values(
+            id=delivery_id,
+            hook_id=hook.id,
+            provider_id=provider_id[:_ID_LIMIT],
+            event="",
+            headers=headers,
+            body=seal_body(reach.keyring, delivery_id, body),
+            status=DeliveryStatus.RECEIVED,
+            attempts=0,
+            outcomes=[],
+            received_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(DeliveryRow.id)
+    )
+    if await session.scalar(new) is None:
+        return False
+    await defer(session, PROCESS, queue=QUEUE, delivery_id=delivery_id)
+    events.publish(
+        session,
+        DeliveryReceived(
+            actor_id=SYSTEM.id,
+            organization_id=connection.organization_id,
+            subject_id=delivery_id,
+            hook_id=hook.id,
+            event="",
+        ),
+    )
+    return True
