@@ -19,6 +19,7 @@ from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
 from landform.kit.clock import now
 from landform.kit.db import transaction
+from landform.kit.ids import new_id
 from landform.organizations.models import Organization
 from landform.runs import attempts, service
 from landform.runs.attempts import Platform
@@ -31,6 +32,8 @@ from landform.variables import service as variables
 from landform.variables.service import VariableSettings
 from landform.vcs import connections
 from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.models import DeliveryRow, DeliveryStatus, Hook
+from landform.vcs.sealing import seal_body, seal_hook_secrets
 from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
@@ -277,7 +280,33 @@ async def _connections(place: Place) -> dict[str, Made]:
                 base="https://landform.test",
             )
             made[name] = row.id
-    return {**made, "organization_id": world.organization_id}
+        hook_id, delivery_id = new_id("hook"), new_id("whd")
+        keyring = world.platform.keyring
+        hook = Hook(
+            id=hook_id,
+            connection_id=made["token-vcs"],
+            repository_id="r",
+            sealed_secrets=seal_hook_secrets(keyring, hook_id, [SECRET]),
+        )
+        session.add(hook)
+        await session.flush()
+        delivery = DeliveryRow(
+            id=delivery_id,
+            hook_id=hook_id,
+            provider_id="1",
+            headers={},
+            body=seal_body(keyring, delivery_id, b"{}"),
+            status=DeliveryStatus.DONE,
+        )
+        session.add(delivery)
+    return {
+        **made,
+        "organization_id": world.organization_id,
+        "oauth_client_id": made["vcs_id"],
+        "oauth_token_id": made["token-vcs"].replace("oc-", "ot-"),
+        "hook_id": hook_id,
+        "delivery_id": delivery_id,
+    }
 
 
 async def _code(place: Place, actor: Actor) -> str:
