@@ -1,7 +1,7 @@
 """When a VCS token was fetched, and keys of our own issuer.
 
 Revision ID: vcs_tokens
-Revises: run_tokens
+Revises: password_attempts
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "vcs_tokens"
-down_revision = "run_tokens"
+down_revision = "password_attempts"
 branch_labels = None
 depends_on = None
 
