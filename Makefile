@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 EXIT ?=
 DEMO_HOME ?=
+ROWS ?=
+QUICK ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.11
 export PYTHONUNBUFFERED := 1
@@ -36,8 +38,8 @@ check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engine
-	@$(BIN)/python -m bench
+bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engine; ROWS=1,3 QUICK=1
+	@$(BIN)/python -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 
 ui:  ## build the CSS and JavaScript of the pages; needs npm
 	@cd assets && npm ci --no-audit --no-fund --silent && node build.mjs

@@ -1,106 +1,71 @@
-"""`make bench`: ratios to the bare engine, interleaved with it, printed and written as JSON."""
+"""`make bench`: rows of docs/benchmarks.md, each against its floor, as a table and as JSON."""
 
-import json
-import os
-import platform as machine
-import shutil
-import statistics
-import subprocess
-import tempfile
+import argparse
+import contextlib
 import time
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from bench import configurations
+from bench import household, lists, logs, runs, states
+from bench.figures import Figure, keep, show
 from bench.platform import Platform, started
 
-ROUNDS = {1: 15, 1000: 5}
-AIMS = {1: 1.5, 1000: 1.1}
-QUEUED_AIM_MS = 50
-RESULTS = Path(__file__).parent / "results"
+# Those that share a platform, in this order; the others bring their own.
+_ON_ONE: Final[dict[int, Callable[..., list[Figure]]]] = {
+    1: runs.planned,
+    2: runs.applied,
+    3: runs.waits,
+    5: logs.logs,
+    6: states.states,
+    8: lists.lists,
+}
+_ON_THEIR_OWN: Final[dict[int, Callable[..., list[Figure]]]] = {
+    4: runs.throughput,
+    7: household.household,
+}
 
 
 def main() -> None:
     """Measure, print a table, keep the figures."""
-    with started() as platform:
-        platform.post("/organizations", "organizations", {"name": "bench"})
-        rows = [measure(platform, resources) for resources in ROUNDS]
-    waits = [wait for row in rows for wait in row.pop("waits_ms")]
-    queued = statistics.quantiles(waits, n=20)[-1]
-    print(f"\n{'measure':<34}{'floor':>10}{'landform':>10}{'ratio':>8}{'aim':>8}")
-    for row in rows:
-        name = f"create → planned, {row['resources']:,} resources"
-        print(
-            f"{name:<34}{row['floor_s']:>8.3f} s{row['landform_s']:>8.3f} s"
-            f"{row['ratio']:>8.2f}{AIMS[row['resources']]:>8.2f}"
-        )
-    print(f"{'queued → started, p95':<34}{'':>10}{queued:>7.1f} ms{'':>8}{QUEUED_AIM_MS:>5} ms")
-    keep({"rows": rows, "queued_to_started_p95_ms": queued, "waits_ms": waits})
+    arguments = _arguments()
+    figures: list[Figure] = []
+    with contextlib.ExitStack() as stack:
+        platform: Platform | None = None
+        for row in sorted(arguments.rows & _ON_ONE.keys()):
+            platform = platform or stack.enter_context(started())
+            with _told(row):
+                figures += _ON_ONE[row](platform, quick=arguments.quick)
+    for row in sorted(arguments.rows & _ON_THEIR_OWN.keys()):
+        with _told(row):
+            figures += _ON_THEIR_OWN[row](quick=arguments.quick)
+    figures.sort(key=lambda figure: figure.row)
+    show(figures)
+    print(f"\n{keep(figures, quick=arguments.quick)}")
 
 
-def measure(platform: Platform, resources: int) -> dict[str, Any]:
-    """Time bare terraform and a run of ours in turn; ratios are of each pair, the median counts."""
-    workspace = platform.post(
-        "/organizations/bench/workspaces", "workspaces", {"name": f"size-{resources}"}
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    every = ",".join(map(str, sorted(_ON_ONE | _ON_THEIR_OWN)))
+    parser.add_argument(
+        "--rows", type=_rows, default=_rows(every), help=f"which, such as 1,3; default: {every}"
     )
-    archive = configurations.archive(resources)
-    pairs, waits = [], []
-    for number in range(ROUNDS[resources] + 1):
-        configuration_id = platform.upload(workspace["id"], archive)
-        floor = bare(resources)
-        ours, stamps = platform.plan(workspace["id"], configuration_id)
-        if number:  # the first of each warms caches
-            pairs.append((floor, ours))
-            waits.append(wait_ms(stamps))
-    return {
-        "resources": resources,
-        "floor_s": statistics.median(floor for floor, _ in pairs),
-        "landform_s": statistics.median(ours for _, ours in pairs),
-        "ratio": statistics.median(ours / floor for floor, ours in pairs),
-        "pairs": pairs,
-        "waits_ms": waits,
-    }
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, smaller sizes")
+    return parser.parse_args()
 
 
-def bare(resources: int) -> float:
-    """Return the seconds of `init`, `plan -out` and `show -json` with nothing around them."""
-    engine = shutil.which("terraform") or shutil.which("tofu")
-    if engine is None:
-        raise RuntimeError("The floor needs terraform or tofu on PATH.")
-    with tempfile.TemporaryDirectory(prefix="landform-floor-") as directory:
-        for name, text in configurations.files(resources).items():
-            path = Path(directory) / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-        began = time.perf_counter()
-        for arguments in (["init"], ["plan", "-out=p", "-input=false"], ["show", "-json", "p"]):
-            subprocess.run(
-                [engine, *arguments],
-                cwd=directory,
-                check=True,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "CHECKPOINT_DISABLE": "1"},
-            )
-        return time.perf_counter() - began
+def _rows(text: str) -> frozenset[int]:
+    rows = frozenset(int(word) for word in text.split(","))
+    if unknown := rows - _ON_ONE.keys() - _ON_THEIR_OWN.keys():
+        raise argparse.ArgumentTypeError(f"there is no row {', '.join(map(str, unknown))}")
+    return rows
 
 
-def wait_ms(stamps: dict[str, str]) -> float:
-    """Return the milliseconds between queued and started."""
-    queued, began = (
-        datetime.fromisoformat(stamps[name]) for name in ("plan-queued-at", "planning-at")
-    )
-    return (began - queued).total_seconds() * 1000
-
-
-def keep(figures: dict[str, Any]) -> None:
-    """Write the figures, with what they were measured on."""
-    RESULTS.mkdir(exist_ok=True)
-    on = {"cores": os.cpu_count(), "python": machine.python_version(), "os": machine.platform()}
-    path = RESULTS / f"{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.json"
-    path.write_text(json.dumps({"machine": on, **figures}, indent=2))
-    print(f"\n{path}")
+@contextlib.contextmanager
+def _told(row: int) -> Iterator[None]:
+    began = time.perf_counter()
+    print(f"row {row} …", end=" ", flush=True)
+    yield
+    print(f"{time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

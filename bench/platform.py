@@ -8,27 +8,45 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
-_START_S = 120
-_RUNNING = ("pending", "plan_queued", "planning")
+_START_S: Final = 120
+_ETX: Final = b"\x03"
+_GOOD: Final = ("applied", "planned_and_finished")
+
+
+@dataclass(frozen=True)
+class Started:
+    """A `landform up` that answers: where its home is, its process, and when it was ready."""
+
+    home: Path
+    url: str
+    pid: int
+    start_s: float
+    token: str = ""
 
 
 class Platform:
-    """A running platform, as an administrator sees it."""
+    """A running platform, as an administrator's client sees it."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._http = httpx2.Client(
-            base_url=f"{url}/api/v2",
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Content-Type": "application/vnd.api+json",
-            },
-            timeout=600,
-        )
+    def __init__(self, started: Started) -> None:
+        self.started = started
+        self.headers = {
+            "Authorization": f"Bearer {started.token}",
+            "Content-Type": "application/vnd.api+json",
+        }
+        self._http = httpx2.Client(headers=self.headers, timeout=600)
+        self._api = f"{started.url}/api/v2"
+
+    def get(self, path: str) -> Any:
+        """Read a resource."""
+        answer = self._http.get(self._api + path)
+        answer.raise_for_status()
+        return answer.json()["data"]
 
     def post(self, path: str, kind: str, attributes: Any, **related: tuple[str, str]) -> Any:
         """Create a resource and return it."""
@@ -37,60 +55,111 @@ class Platform:
             for name, (of, one) in related.items()
         }
         body = {"data": {"type": kind, "attributes": attributes, "relationships": relationships}}
-        answer = self._http.post(path, content=json.dumps(body))
+        answer = self._http.post(self._api + path, content=json.dumps(body))
         answer.raise_for_status()
         return answer.json()["data"]
 
-    def upload(self, workspace_id: str, archive: bytes) -> str:
-        """Upload a configuration that can only be planned, and return its id."""
+    def workspace(self, name: str, **attributes: Any) -> str:
+        """Make a workspace and return its id."""
+        kinds = {"name": name, **attributes}
+        return str(self.post("/organizations/bench/workspaces", "workspaces", kinds)["id"])
+
+    def upload(self, workspace_id: str, archive: bytes, *, speculative: bool = True) -> str:
+        """Upload a configuration and return its id.
+
+        Args:
+            speculative: it can only be planned.
+        """
         made = self.post(
             f"/workspaces/{workspace_id}/configuration-versions",
             "configuration-versions",
-            {"auto-queue-runs": False, "speculative": True},
+            {"auto-queue-runs": False, "speculative": speculative},
         )
         httpx2.put(made["attributes"]["upload-url"], content=archive).raise_for_status()
         return str(made["id"])
 
-    def plan(self, workspace_id: str, configuration_id: str) -> tuple[float, dict[str, str]]:
-        """Create a run, wait until it is planned; return seconds taken and its timestamps."""
-        began = time.perf_counter()
+    def create_run(self, workspace_id: str, configuration_id: str, **attributes: Any) -> str:
+        """Create a run and return its id."""
         run = self.post(
             "/runs",
             "runs",
-            {},
+            attributes,
             workspace=("workspaces", workspace_id),
             configuration_version=("configuration-versions", configuration_id),
         )
+        return str(run["id"])
+
+    def log_url(self, run_id: str, phase: str) -> str:
+        """Return where the log of the run's `plan` or `apply` is read."""
+        kind = {"plan": "plans", "apply": "applies"}[phase]
+        shown = self.get(f"/{kind}/{phase}-{run_id.partition('-')[2]}")
+        return str(shown["attributes"]["log-read-url"])
+
+    def follow(self, run_id: str, phase: str) -> int:
+        """Read a log to its end, as the command line does; return its bytes."""
+        url, offset = self.log_url(run_id, phase), 0
         while True:
-            shown = self._http.get(f"/runs/{run['id']}").json()["data"]["attributes"]
-            if shown["status"] not in _RUNNING:
-                break
-            time.sleep(0.002)
-        if shown["status"] != "planned_and_finished":
+            answer = self._http.get(url, params={"offset": offset, "limit": 1 << 20})
+            answer.raise_for_status()
+            offset += len(answer.content)
+            if answer.content.endswith(_ETX):
+                return offset
+
+    def run(self, workspace_id: str, configuration_id: str, **attributes: Any) -> float:
+        """Create a run, follow its logs to the end; return the seconds until it was over."""
+        began = time.perf_counter()
+        run_id = self.create_run(workspace_id, configuration_id, **attributes)
+        self.follow(run_id, "plan")
+        if attributes.get("auto-apply"):
+            self.follow(run_id, "apply")
+        self.ended(run_id)
+        return time.perf_counter() - began
+
+    def ended(self, run_id: str) -> dict[str, Any]:
+        """Return the attributes of a run that ended well; raise if it did not."""
+        shown: dict[str, Any] = self.get(f"/runs/{run_id}")["attributes"]
+        if shown["status"] not in _GOOD:
             raise RuntimeError(f"The run is {shown['status']}: {shown['error']}")
-        return time.perf_counter() - began, shown["status-timestamps"]
+        return shown
 
 
 @contextlib.contextmanager
-def started() -> Iterator[Platform]:
+def started(*arguments: str) -> Iterator[Platform]:
     """Start `landform up` on an empty home and a free port; nothing of it is left afterwards."""
-    with tempfile.TemporaryDirectory(prefix="landform-bench-") as directory:
-        home, log = Path(directory) / "home", Path(directory) / "log"
-        command = [sys.executable, "-m", "landform", "up", "--home", str(home), "--port", "0"]
-        with log.open("w") as file:
-            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-        try:
-            url = _wait_for(log, process)
-            token = subprocess.run(
-                [*command[:3], "token", "create", "--home", str(home), "--user", "admin"],
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout.strip()
-            yield Platform(url, token)
-        finally:
-            process.terminate()
-            process.wait(60)
+    with (
+        tempfile.TemporaryDirectory(prefix="landform-bench-") as directory,
+        up(Path(directory) / "home", *arguments) as running,
+    ):
+        platform = Platform(running)
+        platform.post("/organizations", "organizations", {"name": "bench"})
+        yield platform
+
+
+@contextlib.contextmanager
+def up(home: Path, *arguments: str) -> Iterator[Started]:
+    """Run `landform up` on `home`, with a token for its admin."""
+    log = home.parent / "log"
+    command = [sys.executable, "-m", "landform"]
+    with log.open("w") as file:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [*command, "up", "--home", str(home), "--port", "0", *arguments],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = _wait_for(log, process)
+        start_s = time.perf_counter() - began
+        token = subprocess.run(
+            [*command, "token", "create", "--home", str(home), "--user", "admin"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        yield Started(home, url, process.pid, start_s, token)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def _wait_for(log: Path, process: subprocess.Popen[bytes]) -> str:
@@ -99,5 +168,5 @@ def _wait_for(log: Path, process: subprocess.Popen[bytes]) -> str:
         said = re.search(r"Landform is ready at (\S+)", log.read_text(errors="replace"))
         if said:
             return said.group(1)
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise RuntimeError(f"The platform did not start:\n{log.read_text(errors='replace')[-2000:]}")
