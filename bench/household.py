@@ -11,12 +11,11 @@ from bench.platform import Platform, up
 _READY_AIM_S: Final = 2.5
 _RESIDENT_AIM_MB: Final = 350
 _GROWTH_MB: Final = 20  # of noise: what allocators keep is not the same twice
-_WARMING: Final = 20
 
 
 def household(*, quick: bool) -> list[Figure]:
     """Measure a home that has been used before."""
-    runs, starts = (40, 2) if quick else (500, 5)
+    warming, runs, starts = (5, 10, 2) if quick else (20, 500, 5)
     with tempfile.TemporaryDirectory(prefix="landform-bench-") as directory:
         home = Path(directory) / "home"
         with up(home):
@@ -29,7 +28,7 @@ def household(*, quick: bool) -> list[Figure]:
         with up(home) as running:
             platform = Platform(running)
             platform.post("/organizations", "organizations", {"name": "bench"})
-            _plan(platform, "warm", _WARMING)
+            _plan(platform, "warm", warming)
             before = processes.steady_mb(running.pid)
             _plan(platform, "busy", runs)
             after = processes.steady_mb(running.pid)
