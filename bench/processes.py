@@ -1,12 +1,10 @@
 """What the platform's processes hold in memory, as /proc says."""
 
 import contextlib
-import time
 from pathlib import Path
 from typing import Final
 
 _PROC: Final = Path("/proc")
-_SAMPLE_S: Final = 0.5
 
 
 def tree(root: int) -> dict[int, str]:
@@ -26,21 +24,6 @@ def tree(root: int) -> dict[int, str]:
             words = (_PROC / f"{pid}/cmdline").read_bytes().split(b"\0")
             commands[pid] = b" ".join(words).decode(errors="replace").strip()
     return commands
-
-
-def resident_mb(root: int) -> float:
-    """Return the memory of `root` and its descendants; what they share counts once (PSS)."""
-    return sum(_pss_kb(pid) for pid in tree(root)) / 1024
-
-
-def steady_mb(root: int, *, within_s: float = 10.0) -> float:
-    """Return the least of `resident_mb` over a while: what is held when nothing is done."""
-    deadline = time.monotonic() + within_s
-    least = resident_mb(root)
-    while time.monotonic() < deadline:
-        time.sleep(_SAMPLE_S)
-        least = min(least, resident_mb(root))
-    return least
 
 
 def named(root: int, words: str) -> int:
@@ -67,10 +50,3 @@ def now_mb(pid: int) -> float:
 def _status_kb(pid: int, name: str) -> int:
     rows = (_PROC / f"{pid}/status").read_text().splitlines()
     return next(int(row.split()[1]) for row in rows if row.startswith(f"{name}:"))
-
-
-def _pss_kb(pid: int) -> int:
-    with contextlib.suppress(OSError, StopIteration):
-        rows = (_PROC / f"{pid}/smaps_rollup").read_text().splitlines()
-        return next(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
-    return 0
