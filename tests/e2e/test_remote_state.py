@@ -55,7 +55,7 @@ class Sharing:
 
 
 SHARINGS = {
-    "as it is by default": Sharing(refusal="Error creating workspace app: resource not found"),
+    "as it is by default": Sharing(refusal="permission to create workspaces"),
     "with all": Sharing(settings={"global_remote_state": True}),
     "with that one": Sharing(named=True),
     "with all of another organization": Sharing(

@@ -11,6 +11,7 @@ from landform.audit import chain
 from landform.contract import Category
 from landform.fleet.models import Kind, Presence
 from landform.fleet.service import Beat, keep_present, say_present
+from landform.identity import issuer
 from landform.keys import rotation
 from landform.keys.rotation import Report, Vault
 from landform.keys.source import KeySource
@@ -75,6 +76,9 @@ async def full(vault: Vault) -> World:
     await world.confirm(run_id)
     await world.apply(run_id, STATE)
     await chain.extend(vault.sessions, vault.keyring)
+    await issuer.sign(
+        vault.sessions, vault.keyring, issuer="https://us", subject="us", audience="them"
+    )
     return world
 
 

@@ -245,7 +245,8 @@ async def test_only_what_is_given_changes(session: AsyncSession) -> None:
     event = (
         await session.scalars(select(EventRow).where(EventRow.name == "WorkspaceUpdated"))
     ).one()
-    assert event.payload == {"changed": ["tool_version"]}
+    changes = {"tool_version": ["latest", "1.11.4"]}
+    assert event.payload == {"changed": ["tool_version"], "changes": changes}
 
 
 async def test_a_name_that_is_taken_is_refused_and_the_rest_is_left_as_it_was(

@@ -23,8 +23,8 @@ async def test_discovery_says_where_each_service_is(server: Server) -> None:
     assert {
         key: document[key] for key in ("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2")
     } == dict.fromkeys(("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2"), f"{BASE}/api/v2/")
-    assert document["modules.v1"] == f"{BASE}/api/registry/v1/modules/"
-    assert document["providers.v1"] == f"{BASE}/api/registry/v1/providers/"
+    # A service that is named must be there; the registry's are not yet.
+    assert not {"modules.v1", "providers.v1"} & document.keys()
     assert document["login.v1"] == {
         "client": "terraform-cli",
         "grant_types": ["authz_code"],

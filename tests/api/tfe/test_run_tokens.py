@@ -229,7 +229,7 @@ async def test_a_run_changes_nothing(server: Server) -> None:
     source = await source_of(server.world, global_remote_state=True)
     known = await names_of(server, source)
     run = caller_of(server, await run_of(server.world))
-    before = await source.snapshot()
+    before = await but_for_refusals(source)
     for method, path in routes(server):
         if method != "get":
             answer = await run.http.request(
@@ -239,7 +239,13 @@ async def test_a_run_changes_nothing(server: Server) -> None:
                 headers={"Authorization": f"Bearer {run.token}"},
             )
             assert answer.status_code >= 400, (method, path, answer.text)
-    assert await source.snapshot() == before
+    assert await but_for_refusals(source) == before
+
+
+async def but_for_refusals(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table, without the events that tell of refused attempts."""
+    rows = await world.snapshot()
+    return {**rows, "events": [row for row in rows["events"] if "AccessDenied" not in row]}
 
 
 def routes(server: Server) -> list[tuple[str, str]]:
