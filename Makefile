@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 EXIT ?=
+FAULTS ?= tests/faults
 DEMO_HOME ?=
 ROWS ?=
 QUICK ?=
@@ -30,7 +31,7 @@ test: $(VENV)/.installed-dev system-packages  ## the whole suite, but for what d
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not faults"
 
 test-faults: $(VENV)/.installed-dev system-packages  ## kill -9, lost connections, full disks: minutes
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m faults tests/faults
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m faults $(FAULTS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
