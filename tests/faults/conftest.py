@@ -50,6 +50,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{what}: {shown} s")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patient_database() -> None:
+    """Leave the database as impatient as users have it: it is what frees the rows of the dead."""
+
+
 @pytest.fixture(scope="session")
 def gate() -> Iterator[Gate]:
     with Gate().running() as gate:

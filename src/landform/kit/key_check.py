@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -46,14 +47,14 @@ async def require_right_key(sessions: Sessions, keyring: Keyring) -> None:
         MissingKeyError: the database was made with another key.
     """
     async with transaction(sessions) as session:
-        row = await locked_key_check(session)
-        if row is None:
-            row = KeyCheck(place=_PLACE)
-            row.seal(keyring)
-            session.add(row)
-            return
+        # Whichever process of a first start comes first writes it, the others read what it wrote.
+        first = insert(KeyCheck).values(
+            place=_PLACE, sealed=keyring.seal(_CANARY, place=_PLACE), generation=0
+        )
+        await session.execute(first.on_conflict_do_nothing())
+        sealed = (await session.scalars(select(KeyCheck.sealed))).one()
     try:
-        keyring.open(row.sealed, place=_PLACE)
+        keyring.open(sealed, place=_PLACE)
     except SealError:
         raise MissingKeyError(
             "The encryption key is not the one this database was made with. Put the right key"
