@@ -267,13 +267,16 @@ class Platform:
             return connection.execute(statement.encode(), values).rowcount
 
     def cut_connections(self, *, only_listeners: bool) -> int:
-        """End connections to the database, as a failover or a proxy would; return how many."""
+        """End connections to the database, as a failover would; return how many, all gone."""
         # A listener's last statement is this, or how it finds out whether it is still connected.
         which = "AND query ~* '(LISTEN|SELECT 1$)'" if only_listeners else ""
         cut = self.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE pid <> pg_backend_pid() AND usename = current_user {which}"
         )
+        pids = [each["pid"] for each in cut]
+        left = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)"
+        eventually(lambda: not self.rows(left, pids), within_s=5)
         return len(cut)
 
     def everything(self) -> str:

@@ -136,6 +136,7 @@ def test_a_force_cancel_repeated_ends_a_run_whatever_its_worker_does(
     visit = gate.wait_for(f"plan/{name}")
     worker = platform.worker_of(run)
     worker.freeze()
+    _keep_the_lease(platform, run)
     assert client.act(run, "cancel") == 202
     _let_ten_seconds_pass(platform, run)
     assert client.act(run, "force-cancel") == 202
@@ -178,4 +179,11 @@ def test_a_plan_only_run_is_canceled_like_any_other(
 def _let_ten_seconds_pass(platform: Platform, run: str) -> None:
     assert platform.change(
         "UPDATE runs SET cancel_asked_at = cancel_asked_at - interval '10 s' WHERE id = %s", run
+    )
+
+
+def _keep_the_lease(platform: Platform, run: str) -> None:
+    """Have the frozen worker's attempt not be taken over before we are done with it."""
+    assert platform.change(
+        "UPDATE leases SET leased_until = leased_until + interval '60 s' WHERE run_id = %s", run
     )

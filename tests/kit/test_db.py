@@ -6,14 +6,16 @@ from sqlalchemy import text
 
 from landform.kit import db
 from landform.kit.db import Sessions, transaction
+from tests.cli.command import eventually
 
 
 def cut_off(url: str) -> None:
-    """End every connection to the database but the one that does it."""
+    """End every connection to the database but the one that does it; return when all are gone."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) {others}".encode())
+        eventually(
+            lambda: connection.execute(f"SELECT {others}".encode()).rowcount == 0, within_s=5
         )
 
 
@@ -22,6 +24,15 @@ async def test_a_connection_lost_while_idle_is_replaced_before_it_is_used(
 ) -> None:
     monkeypatch.setattr(db, "_ALIVE_S", 0.0)
     for _ in range(2):
+        async with transaction(sessions) as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+        cut_off(database_url)
+
+
+async def test_a_connection_lost_a_moment_after_its_last_use_is_replaced_as_well(
+    sessions: Sessions, database_url: str
+) -> None:
+    for _ in range(5):
         async with transaction(sessions) as session:
             assert await session.scalar(text("SELECT 1")) == 1
         cut_off(database_url)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
+from select import POLLIN, poll
 from typing import Any, ClassVar, Final, TypeAlias
 
 import psycopg
@@ -70,7 +71,8 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """Return an engine on `url`, of at most `pool_size` + 10 connections.
 
     A connection that was idle for a second is asked whether it still is one before it is used;
-    asking each time would be a fifth of what a short transaction takes.
+    asking each time would be a fifth of what a short transaction takes. One that the server has
+    said something on since, such as a farewell, is asked at once: seeing that costs nothing.
 
     A process that was frozen, or cut off, in the middle of a transaction would keep everybody
     else from the rows it holds. So the server ends a transaction that says nothing for a while;
@@ -96,16 +98,23 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
         record.info[_USED_AT] = time.monotonic()
 
     def ask(connection: DBAPIConnection, record: ConnectionPoolEntry, _: Any) -> None:
-        if time.monotonic() - record.info.get(_USED_AT, 0.0) < _ALIVE_S:
-            return
+        was_idle = time.monotonic() - record.info.get(_USED_AT, 0.0) >= _ALIVE_S
         try:
-            dialect.do_ping(connection)
+            if was_idle or _was_spoken_to(connection):
+                dialect.do_ping(connection)
         except psycopg.Error as failure:
             raise exc.InvalidatePoolError from failure
 
     event.listen(pool, "connect", note)
     event.listen(pool, "checkin", note)
     event.listen(pool, "checkout", ask)
+
+
+def _was_spoken_to(connection: DBAPIConnection) -> bool:
+    """Whether the server sent something that nobody asked for; it does so when it hangs up."""
+    line = poll()
+    line.register(connection.driver_connection.fileno(), POLLIN)
+    return bool(line.poll(0))
 
 
 def make_sessions(engine: AsyncEngine) -> Sessions:
