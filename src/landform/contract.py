@@ -186,6 +186,7 @@ class PhaseResult(Message):
         error: what went wrong and what would be right, for a person; empty when nothing did.
         has_changes: plan only: the plan would change a resource or an output.
         maybe_not_in_state: objects made after the newest state that reached the platform.
+        state_in_doubt: the workspace's state may not tell all that the apply did.
     """
 
     outcome: Outcome
@@ -193,6 +194,7 @@ class PhaseResult(Message):
     has_changes: bool = False
     error: str = ""
     maybe_not_in_state: Sequence[Created] = ()
+    state_in_doubt: bool = False
 
 
 class ControlPlane(Protocol):

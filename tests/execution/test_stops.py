@@ -21,7 +21,7 @@ from landform.execution.phase import run_phase
 from landform.execution.sandbox import Sandbox, SandboxMode, detect
 from landform.execution.state import recover_spool
 
-from .conftest import Configure, apply_job, make_host, plan_job
+from .conftest import TERRAFORM, Configure, apply_job, make_host, plan_job
 from .recorder import Recorder
 
 # `first` is made at once, `second` goes on until it is stopped; `seen` says that it began.
@@ -328,7 +328,79 @@ async def test_a_state_larger_than_allowed_is_found_where_terraform_left_it(
     result = await run_phase(apply_job(), plane, host=host)
     assert result.outcome is Outcome.ERRORED
     assert "Failed to save state" in result.error
+    assert "The newest state is lost" in result.error
     assert plane.states == []
+    assert [made.address for made in result.maybe_not_in_state] == ["terraform_data.x"]
+    assert result.state_in_doubt
+
+
+async def test_a_fault_of_the_platforms_own_loses_neither_the_state_nor_the_list(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    await run_phase(plan_job(), plane, host=host)
+    plane.fails_at = "put_state"
+    result = await run_phase(apply_job(), plane, host=host)
+    assert result.outcome is Outcome.ERRORED
+    assert "did not reach the platform" in result.error
+    assert [made.address for made in result.maybe_not_in_state] == ["terraform_data.x"]
+    assert result.state_in_doubt
+    assert await recover_spool(host, plane) == 0
+    assert b"terraform_data" in plane.offered[0]
+
+
+async def test_a_fault_of_the_workers_own_loses_the_list_of_nothing_that_was_made(
+    plane: Recorder, host: Host, configure: Configure, tmp_path: Path
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    await run_phase(plan_job(), plane, host=host)
+    # Words of terraform's that nobody expects: what reads them fails.
+    unheard_of = '{"@message":"","type":"change_summary","changes":{"add":"many"}}'
+    tool = tmp_path / "terraform"
+    tool.write_text(
+        f"#!/bin/sh\n{TERRAFORM} \"$@\"\n[ $1 != apply ] || echo '{unheard_of}'\nsleep 9\n"
+    )
+    tool.chmod(0o755)
+
+    async def ensure(*_: object) -> Path:
+        return tool
+
+    other = make_host(tmp_path / "other", host.sandbox, ensure_tool=ensure, visible=[TERRAFORM])
+    plane.down_at = "put_state"
+    object.__setattr__(other, "clock", type(other.clock)(farewell_s=0.2))
+    result = await run_phase(apply_job(), plane, host=other)
+    assert "ValueError" in result.error
+    assert [made.address for made in result.maybe_not_in_state] == ["terraform_data.x"]
+    assert result.state_in_doubt
+
+
+async def test_a_state_for_which_the_disk_has_no_room_is_passed_on(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    await run_phase(plan_job(), plane, host=host)
+    host.spool.touch()  # no directory can be made there
+    result = await run_phase(apply_job(), plane, host=host)
+    assert result.outcome is Outcome.FINISHED, result
+    assert (result.maybe_not_in_state, result.state_in_doubt) == ((), False)
+    (state,) = plane.states
+    assert state.final
+    assert b"terraform_data" in state.data
+
+
+async def test_a_state_that_neither_disk_nor_platform_takes_is_said_to_be_lost(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure('resource "terraform_data" "x" {}')
+    await run_phase(plan_job(), plane, host=host)
+    host.spool.touch()
+    object.__setattr__(host, "clock", type(host.clock)(farewell_s=0.2))
+    plane.fails_at = "put_state"
+    result = await run_phase(apply_job(), plane, host=host)
+    assert result.outcome is Outcome.ERRORED
+    assert "The newest state is lost" in result.error
+    assert [made.address for made in result.maybe_not_in_state] == ["terraform_data.x"]
+    assert result.state_in_doubt
 
 
 async def test_an_errored_state_is_sent_after_all(

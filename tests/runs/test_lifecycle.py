@@ -237,6 +237,14 @@ async def test_an_apply_that_lost_objects_leaves_the_workspace_locked(world: Wor
     assert await world.status(waiting) == "pending"
 
 
+async def test_an_apply_whose_state_is_in_doubt_leaves_the_workspace_locked(world: World) -> None:
+    run_id = await world.create(auto_apply=True)
+    await world.plan(run_id)
+    job = await world.must_begin(run_id, Phase.APPLY)
+    await world.finish(job, Outcome.ERRORED, error="It was not saved.", state_in_doubt=True)
+    assert (await world.workspace()).lock_holder_id == run_id
+
+
 async def test_a_version_that_cannot_be_had_ends_the_run_and_says_so_in_its_log(
     world: World,
 ) -> None:

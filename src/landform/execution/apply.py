@@ -64,10 +64,19 @@ class _Apply:
             on_lost=lambda: desk.halt.kill(Cause.LOST),
         )
 
+        self._server: StateServer | None = None
+        self._is_lost = False
+
     async def run(self, state: bytes | None, lock_file: bytes | None) -> PhaseResult:
         desk = self._desk
-        server = StateServer(
-            state, self._spool, limit_bytes=desk.host.state_bytes, on_state=self._keeper.wake
+        server = self._server = StateServer(
+            state,
+            self._spool,
+            limit_bytes=desk.host.state_bytes,
+            on_state=self._keeper.wake,
+            on_unkept=lambda unkept: self._keeper.pass_on(
+                unkept, patience_s=desk.host.clock.farewell_s
+            ),
         )
         await server.start()
         reporter = asyncio.create_task(self._report())
@@ -115,9 +124,11 @@ class _Apply:
                 log.exception("The state that terraform left behind could not be read")
         if left is not None:
             await self._keeper.take(left)
-        return await self._keeper.finish(
+        self._is_lost = left is None and self._server is not None and self._server.owes
+        saved = await self._keeper.finish(
             final=whole, lost=lost, patience_s=desk.host.clock.farewell_s
         )
+        return saved and not self._is_lost
 
     async def _result(self, code: int, *, whole: bool, saved: bool) -> PhaseResult:
         desk = self._desk
@@ -136,6 +147,7 @@ class _Apply:
             counts=desk.findings.counts if code == 0 else Counts(),
             error=" ".join([*([told] if code and desk.halt.cause is None else []), own]).strip(),
             maybe_not_in_state=() if whole and saved else desk.findings.unaccounted(),
+            state_in_doubt=desk.findings.touched and not (whole and saved),
         )
 
     def _own_error(self, code: int, *, saved: bool) -> str:
@@ -147,6 +159,11 @@ class _Apply:
             texts.append(
                 f"The platform refused the state: {self._keeper.refusal} It is kept beside the"
                 " workspace's state versions: compare them, then make the right one current."
+            )
+        elif self._is_lost or self._keeper.is_in_memory_only:
+            texts.append(
+                "The newest state is lost: this worker's disk has no room for it, or it has more"
+                f" than {desk.host.state_bytes} bytes. Import what was made, and then give it room."
             )
         elif not saved and cause is not Cause.LOST:
             texts.append(

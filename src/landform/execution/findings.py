@@ -8,6 +8,7 @@ from landform.contract import Counts, Created
 from landform.execution import messages
 
 _DETAIL: Final = 400
+_HARMLESS: Final = frozenset({"read", "noop"})
 _ERROR_LINE: Final = re.compile(r"\W*Error: (?P<summary>.+)")
 
 # Looked for in an error's summary and detail, in this order.
@@ -74,6 +75,8 @@ class Findings:
         self.counts = Counts()
         self.made: dict[str, Created] = {}
         """Objects that were made, or failed to be, by address, until a state held them."""
+        self.touched = False
+        """Whether any object was begun to be made, changed or destroyed."""
         self._begun: dict[str, Created] = {}
         self._error: Mapping[str, Any] | None = None
         self._errors = 0
@@ -134,6 +137,7 @@ class Findings:
 
     def _note_apply(self, kind: str, hook: Mapping[str, Any]) -> None:
         address = str((hook.get("resource") or {}).get("addr") or "")
+        self.touched = self.touched or hook.get("action") not in _HARMLESS
         if not address or hook.get("action") != "create":
             return
         if kind == "apply_start":

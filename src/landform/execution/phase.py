@@ -83,6 +83,7 @@ class _Attempt:
             job.timeout_s, self._halt.interrupt, Cause.TIMEOUT
         )
         self._watch: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
 
     async def run(self) -> PhaseResult:
         if self._job.phase is Phase.APPLY:
@@ -127,7 +128,17 @@ class _Attempt:
         error = self._redactor.text(result.error)
         if error:
             await self._log.plain([b"", f"Error: {error}".encode(errors="replace")])
-        return result.model_copy(update={"error": error})
+        return result.model_copy(update={"error": error, **self._left()})
+
+    def _left(self) -> dict[str, object]:
+        """Return what an apply that did not come to its own end has to say all the same."""
+        if self._desk is None:
+            return {}
+        findings = self._desk.findings
+        return {
+            "maybe_not_in_state": findings.unaccounted(),
+            "state_in_doubt": findings.touched,
+        }
 
     async def _work(self) -> PhaseResult:
         job, host = self._job, self._host
@@ -152,6 +163,7 @@ class _Attempt:
         desk = Desk(job, self._plane, host, self._halt, self._log, room)
         if job.phase is Phase.PLAN:
             return await plan(desk, inputs, self._redactor)
+        self._desk = desk
         return await apply(desk, inputs)
 
     async def _finish(self, result: PhaseResult) -> None:

@@ -31,7 +31,8 @@ async def recover_spool(host: Host, plane: ControlPlane) -> int:
             log.warning("Not a state to hand over", path=str(path), error=str(error))
             continue
         taken = [
-            await offer(job, plane, state, patience_s=host.clock.farewell_s) for state in states
+            await offer(job, plane, state.read_bytes(), patience_s=host.clock.farewell_s)
+            for state in states
         ]
         if all(taken):
             shutil.rmtree(path)

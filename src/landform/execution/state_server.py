@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 _CHUNK: Final = 1 << 18
 _USER: Final = "landform"
+_OTHER_MD5: Final = 400, b"The state does not have the MD5 it should have."
 
 
 class StateServer:
@@ -30,6 +31,7 @@ class StateServer:
 
     Attributes:
         password: random; told to terraform only.
+        owes: whether the newest state that was posted is neither in the spool nor was passed on.
     """
 
     def __init__(
@@ -39,13 +41,22 @@ class StateServer:
         *,
         limit_bytes: int,
         on_state: Callable[[], None] = lambda: None,
+        on_unkept: Callable[[bytes], Awaitable[bool]] | None = None,
     ) -> None:
-        """Serve `current` until a newer one is posted; with no `spool`, refuse to take one."""
+        """Serve `current` until a newer one is posted; with no `spool`, refuse to take one.
+
+        Args:
+            on_state: called when the spool has a newer state.
+            on_unkept: takes a state that the disk does not; says whether it is safe elsewhere.
+        """
         self.password = secrets.token_urlsafe(32)
         self._current = current
         self._spool = spool
         self._limit_bytes = limit_bytes
         self._on_state = on_state
+        self._on_unkept = on_unkept
+        self._has_room = True
+        self.owes = False
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._expected = b"Basic " + base64.b64encode(f"{_USER}:{self.password}".encode())
@@ -101,10 +112,12 @@ class StateServer:
             return 405, b"GET and POST only."
         if self._spool is None:
             return 403, b"A plan may not change the state."
+        self.owes = True
         if int(headers.get(b"content-length", b"0")) > self._limit_bytes:
             return 413, f"A state may have {self._limit_bytes} bytes.".encode()
         async with self._taking:
-            return await self._take(self._spool, connection, headers.get(b"content-md5", b""))
+            take = self._take if self._has_room else self._take_in_memory
+            return await take(self._spool, connection, headers.get(b"content-md5", b""))
 
     def _get(self) -> tuple[int, bytes]:
         newest = self._spool.newest() if self._spool is not None else None
@@ -126,14 +139,43 @@ class StateServer:
                         return 413, f"A state may have {self._limit_bytes} bytes.".encode()
                     file.write(block)
             if expected and base64.b64encode(digest.digest()) != expected:
-                return 400, b"The state does not have the MD5 it should have."
+                return _OTHER_MD5
             await asyncio.to_thread(spool.accept, incoming)
             reach(FailPoint.STATE_SPOOLED)
         except OSError as error:
             log.exception("A state could not be kept on this machine's disk")
+            self._has_room = False  # terraform sends it again
             return 500, f"The state could not be kept: {error.strerror}.".encode()
-        self._on_state()
+        self._taken()
         return 200, b""
+
+    async def _take_in_memory(
+        self, spool: Spool, connection: "_Connection", expected: bytes
+    ) -> tuple[int, bytes]:
+        """Take a state whole, so that one which the disk still refuses can be passed on."""
+        body = bytearray()
+        while block := await connection.body():
+            body += block
+            if len(body) > self._limit_bytes:
+                return 413, f"A state may have {self._limit_bytes} bytes.".encode()
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        if expected and base64.b64encode(digest) != expected:
+            return _OTHER_MD5
+        try:
+            incoming = spool.incoming()
+            incoming.write_bytes(body)
+            await asyncio.to_thread(spool.accept, incoming)
+        except OSError:
+            self.owes = self._on_unkept is None
+            if self._on_unkept is not None and await self._on_unkept(bytes(body)):
+                return 200, b""
+            return 500, b"Neither this machine's disk nor the platform takes the state."
+        self._taken()
+        return 200, b""
+
+    def _taken(self) -> None:
+        self.owes = False
+        self._on_state()
 
 
 class _Connection:

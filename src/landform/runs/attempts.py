@@ -215,8 +215,8 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
             await _move_on(session, workspace, run, phase)
         else:
             was_killed = lease is not None and lease.stop is Stop.KILL
-            keep_lock = bool(result.maybe_not_in_state) or (
-                phase.phase is Phase.APPLY and was_killed
+            keep_lock = phase.phase is Phase.APPLY and (
+                bool(result.maybe_not_in_state) or result.state_in_doubt or was_killed
             )
             await _fail(session, workspace, run, phase, result, keep_lock=keep_lock)
         reach(FailPoint.ATTEMPT_FINISHING)
