@@ -21,7 +21,7 @@ from tests.world import World
 async def reason(world: World, run_id: str) -> str:
     async with transaction(world.platform.sessions) as session:
         run = await queries.get(session, world.owner, run_id)
-        return await queries.wait_reason(session, run)
+        return (await queries.wait_reasons(session, [run]))[run.id]
 
 
 async def test_runs_are_planned_in_the_order_they_came(world: World) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,12 @@ from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace
+
+_AT_REST: Final = {
+    RunStatus.PLAN_QUEUED: "Waiting for a worker.",
+    RunStatus.APPLY_QUEUED: "Waiting for a worker.",
+    RunStatus.PLANNED: "Waiting for somebody to confirm or discard the plan.",
+}
 
 
 async def get(session: AsyncSession, actor: Actor, run_id: str) -> Run:
@@ -211,19 +218,34 @@ async def position(session: AsyncSession, run: Run) -> int:
     return await session.scalar(ahead) or 0
 
 
-async def wait_reason(session: AsyncSession, run: Run) -> str:
-    """Say in a sentence what a run waits for; empty when it does not wait."""
-    if run.status in (RunStatus.PLAN_QUEUED, RunStatus.APPLY_QUEUED):
-        return "Waiting for a worker."
-    if run.status is RunStatus.PLANNED:
-        return "Waiting for somebody to confirm or discard the plan."
-    if run.status not in (RunStatus.PENDING, RunStatus.CONFIRMED):
-        return ""
-    configuration = await session.get_one(ConfigurationVersion, run.configuration_version_id)
-    if configuration.status is not ConfigurationStatus.UPLOADED:
-        return "Waiting for the configuration to be uploaded."
-    workspace = await session.get_one(Workspace, run.workspace_id)
-    ahead = await workspace_queue.holder(session, workspace)
+async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, str]:
+    """Say by run id in a sentence what each run waits for; empty when it does not wait.
+
+    Three questions to the database, however many runs.
+    """
+    reasons = {run.id: _AT_REST.get(run.status, "") for run in runs}
+    waiting = [run for run in runs if run.status in (RunStatus.PENDING, RunStatus.CONFIRMED)]
+    if not waiting:
+        return reasons
+    uploaded = select(ConfigurationVersion.id).where(
+        ConfigurationVersion.id.in_({run.configuration_version_id for run in waiting}),
+        ConfigurationVersion.status == ConfigurationStatus.UPLOADED,
+    )
+    ready = set(await session.scalars(uploaded))
+    ids = {run.workspace_id for run in waiting}
+    query = select(Workspace).where(Workspace.id.in_(ids))
+    places = {row.id: row for row in await session.scalars(query)}
+    holders = await workspace_queue.holders(session, places.values())
+    for run in waiting:
+        if run.configuration_version_id in ready:
+            workspace = places[run.workspace_id]
+            reasons[run.id] = _turn_reason(workspace, holders.get(workspace.id))
+        else:
+            reasons[run.id] = "Waiting for the configuration to be uploaded."
+    return reasons
+
+
+def _turn_reason(workspace: Workspace, ahead: Run | None) -> str:
     if ahead is not None:
         return f"Waiting for {ahead.id}, which is {ahead.status}."
     if workspace.is_locked:

@@ -1,5 +1,7 @@
 """Which run of a workspace may go next. The caller holds the workspace's row."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,6 +46,13 @@ async def holder(session: AsyncSession, workspace: Workspace) -> Run | None:
     if run is None or run.status not in HOLDING:
         return None
     return run
+
+
+async def holders(session: AsyncSession, workspaces: Iterable[Workspace]) -> dict[str, Run]:
+    """Return by workspace id the runs that have the turns, of the workspaces where one has."""
+    ids = {row.current_run_id for row in workspaces if row.current_run_id is not None}
+    query = select(Run).where(Run.id.in_(ids), Run.status.in_(HOLDING))
+    return {run.workspace_id: run for run in await session.scalars(query)}
 
 
 async def enqueue(session: AsyncSession, run: Run, phase: Phase) -> None:

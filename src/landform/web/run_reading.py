@@ -47,7 +47,7 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     workspace = await session.get_one(Workspace, run.workspace_id)
     ids = {run.created_by, run.confirmed_by or "", workspace.lock_holder_id or ""}
     names = await users.names_of(session, ids | {each.author_id for each in comments})
-    reason = await queries.wait_reason(session, run)
+    reason = (await queries.wait_reasons(session, [run]))[run.id]
     if workspace.lock_holder_id in names:
         reason = reason.replace(workspace.lock_holder_id, names[workspace.lock_holder_id])
     return Reading(run, view(run, phases, comments, names, reason), phases, workspace)

@@ -133,8 +133,7 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Run]:
 
 async def _prepare(runs: Sequence[Run], context: Context) -> None:
     await context.learn(run.workspace_id for run in runs)
-    for run in runs:
-        context.wait_reasons[run.id] = await queries.wait_reason(context.session, run)
+    context.wait_reasons.update(await queries.wait_reasons(context.session, runs))
 
 
 def _suffix(run: Run) -> str:
