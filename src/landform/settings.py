@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         audit_webhook_token: sent with them, as a bearer token.
         toolchain_dir: where an operator keeps terraform and tofu binaries.
         toolchain_offline: never download.
+        provider_mirror: a directory laid out as terraform's filesystem mirrors.
         egress_allow: what beside the public network users may have the platform call:
             networks and host names, with or without a port, between commas.
         entra_url: where Microsoft Entra is; another for national clouds.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     toolchain_offline: bool = False
     terraform_mirror: str = ""
     tofu_mirror: str = ""
+    provider_mirror: Path | None = None
     egress_allow: str = ""
     entra_url: str = "https://login.microsoftonline.com"
     imds_url: str = "http://169.254.169.254"

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from landform.contract import Artefact, Category, LogStream, Outcome, Variable
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.plan_output import read_plan, read_schemas, with_schemas
-from landform.execution.sandbox import Sandbox
+from landform.execution.sandbox import Sandbox, SandboxMode, detect
 
 from .conftest import apply_job, make_host, plan_job, tar, tar_of
 from .recorder import Recorder
@@ -274,3 +275,17 @@ async def test_a_provider_planted_in_a_configuration_is_neither_used_nor_kept(
     assert planned.outcome is Outcome.FINISHED, planned
     (kept,) = (equipped.root / "providers").rglob("terraform-provider-sandbox_v1.0.0")
     assert b"provider.py" in kept.read_bytes()
+
+
+async def test_a_provider_starts_however_long_the_path_of_the_home_is(
+    plane: Recorder, tmp_path: Path
+) -> None:
+    without = await detect(SandboxMode.OFF)
+    mirrors = (make_mirror(tmp_path / "mirror"),)
+    host = make_host(tmp_path / ("long" * 20), without, mirrors=mirrors)
+    plane.artefacts[Artefact.CONFIGURATION] = tar(main_tf=USES_PROVIDER)
+    planned = await run_phase(plan_job(), plane, host=host)
+    assert planned.outcome is Outcome.FINISHED, planned
+    for link in Path(tempfile.gettempdir()).glob("landform-*"):
+        if link.is_symlink() and link.readlink() == host.phases:
+            link.unlink()

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -162,6 +163,7 @@ class Platform:
             stack.enter_context(self.balancer.running())
             assert isinstance(self.balancer.at, tuple)
             self.url = "http://{}:{}".format(*self.balancer.at)
+            stack.callback(self._remove_shortcuts)
             stack.callback(self._kill_everything)
             self.restore()
             yield self
@@ -325,6 +327,12 @@ class Platform:
             if part.is_alive:
                 part.thaw()
                 part.kill()
+
+    def _remove_shortcuts(self) -> None:
+        """Remove the links to deep directories that workers without a sandbox make."""
+        for link in Path(tempfile.gettempdir()).glob("landform-*"):
+            if link.is_symlink() and self.directory in link.readlink().parents:
+                link.unlink()
 
     def _addresses(self) -> list[tuple[str, int]]:
         return [each.address for each in self.servers if each.address is not None]

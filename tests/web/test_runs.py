@@ -6,6 +6,7 @@ import msgspec
 
 from landform.contract import Artefact, LogStream, Outcome, Phase
 from landform.runs import attempts
+from tests.files import make_state
 from tests.web.pages import Site, text_of
 
 PLAN = {
@@ -186,7 +187,21 @@ async def test_what_may_be_missing_from_the_state_is_shown_with_what_to_do(site:
     await site.world.finish(job, outcome=Outcome.ERRORED, error="It died.", maybe_not_in_state=lost)
     text = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}"))
     assert "Maybe not in the state" in text
-    assert "null_resource.lost · id 42" in text
+    assert "1 object made, or being made, after its beginning" in text
+    assert 'import { to = null_resource.lost id = "42" }' in text
+
+
+async def test_the_last_state_that_a_dead_apply_saved_is_one_click_away(site: Site) -> None:
+    run_id = await planned(site)
+    await site.world.confirm(run_id)
+    job = await site.world.must_begin(run_id, Phase.APPLY)
+    await attempts.put_state(site.world.platform, job, make_state(1), final=False)
+    lost = [{"address": "null_resource.lost"}]
+    await site.world.finish(job, outcome=Outcome.ERRORED, error="It died.", maybe_not_in_state=lost)
+    state = await site.world.current_state()
+    page = await site.owner.get(f"{await site.place()}/runs/{run_id}")
+    assert f'{await site.place()}/states/{state.id}"' in page
+    assert "# to = null_resource.lost" in text_of(page)
 
 
 async def test_lists_of_runs_are_narrowed_by_status_and_text(site: Site) -> None:

@@ -31,11 +31,13 @@ database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 token = typer.Typer(help="API tokens.", no_args_is_help=True)
 keys = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+runs = typer.Typer(help="Runs that need a hand.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(token, name="token")
 app.add_typer(vcs, name="vcs")
 app.add_typer(keys, name="keys")
+app.add_typer(runs, name="runs")
 
 # The seconds that a process has to end in order once its supervisor is gone; then it is killed.
 _SERVER_ORPHAN_S = 5.0
@@ -205,6 +207,28 @@ def export_audit(
     from landform.cli.audit import export
 
     _run(export(read_settings(home=home), organization, since and since.replace(tzinfo=UTC)))
+
+
+@runs.command("recover")
+def recover_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Such as run-8fX3kP2mQ7rT5vW9.")],
+    home: Home = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask the platform there, with the API token in LANDFORM_TOKEN. Default: ask the"
+            " database of the home, or LANDFORM_DATABASE_URL."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Default: recover_RUN.tf in this directory.")
+    ] = None,
+) -> None:
+    """Write an import block for each object that an apply made and may not have in its state."""
+    from landform.cli.arguments import read_settings
+    from landform.cli.recover import recover
+
+    print(_run(recover(read_settings(home=home), run_id, url, output)))
 
 
 @app.command("cli-config")

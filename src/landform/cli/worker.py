@@ -54,6 +54,7 @@ async def _work(settings: Settings) -> None:
                     state_bytes=settings.max_state_mb * _MB,
                     platform_url=settings.public_url.rstrip("/"),
                     archive=Bounds(),
+                    mirrors=(settings.provider_mirror,) if settings.provider_mirror else (),
                 ),
                 database_url=settings.database_url.get_secret_value(),
                 slots=settings.worker_slots,

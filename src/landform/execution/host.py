@@ -1,7 +1,10 @@
 """What this machine offers to a phase, and the directories of one attempt."""
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,6 +25,8 @@ INHERITED: Final = (
 _SEEN_PROVIDERS: Final = Path("/opt/landform/providers")
 _SEEN_MIRRORS: Final = Path("/opt/landform/mirrors")
 _SEEN_TOOL: Final = Path("/opt/landform/bin")
+_LONGEST_TMP: Final = 60
+"""Bytes; a provider makes a socket below it, whose path may have 107 in all."""
 
 
 def inherited_environment() -> dict[str, str]:
@@ -111,6 +116,7 @@ class Room:
     providers: Path
     seen_providers: Path
     seen_mirrors: tuple[Path, ...]
+    seen_tmp: Path
     mounts: tuple[Mount, ...]
     working_directory: str
 
@@ -188,9 +194,23 @@ def make_room(host: Host, job: PhaseJob, path: Path, tool: Path) -> Room:
         providers=providers,
         seen_providers=seen_providers,
         seen_mirrors=seen_mirrors,
+        seen_tmp=Path("/tmp") if confined else _short(host, path) / "tmp",  # noqa: S108 - the child's, not ours
         mounts=mounts,
         working_directory=job.working_directory,
     )
+
+
+def _short(host: Host, path: Path) -> Path:
+    """Return `path`, or a shorter way to it if sockets below it would have too long a path."""
+    if len(os.fsencode(path / "tmp")) <= _LONGEST_TMP:
+        return path
+    name = hashlib.sha256(os.fsencode(host.phases)).hexdigest()[:12]
+    # One for all attempts, so that none is left behind by those that are killed.
+    link = Path(tempfile.gettempdir(), f"landform-{os.geteuid()}-{name}")
+    with suppress(FileExistsError):
+        link.symlink_to(host.phases)
+    is_ours = link.lstat().st_uid == os.geteuid() and link.is_symlink()
+    return link / path.name if is_ours and link.readlink() == host.phases else path
 
 
 def _scoped(providers: Path, job: PhaseJob) -> Path:

@@ -98,7 +98,7 @@ def environment(host: Host, room: Room, job: PhaseJob, state: Mapping[str, str])
         **state,
         "PATH": _PATH,
         "HOME": room.inside(room.path / "home"),
-        "TMPDIR": "/tmp" if host.sandbox.confines else str(room.path / "tmp"),  # noqa: S108
+        "TMPDIR": str(room.seen_tmp),
         "CHECKPOINT_DISABLE": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "TF_IN_AUTOMATION": "1",

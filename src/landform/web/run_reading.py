@@ -50,7 +50,10 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     reason = (await queries.wait_reasons(session, [run]))[run.id]
     if workspace.lock_holder_id in names:
         reason = reason.replace(workspace.lock_holder_id, names[workspace.lock_holder_id])
-    return Reading(run, view(run, phases, comments, names, reason), phases, workspace)
+    saved = None
+    if phases[1].maybe_not_in_state:
+        saved = (await queries.state_ids(session, [run.id])).get(run.id, [None])[-1]
+    return Reading(run, view(run, phases, comments, names, reason, saved), phases, workspace)
 
 
 class PlanShelf:

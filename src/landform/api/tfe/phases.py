@@ -13,10 +13,11 @@ from landform.api.jsonapi.naming import Kebab
 from landform.api.jsonapi.query import Query
 from landform.api.jsonapi.resource import Resource
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
-from landform.contract import Artefact, Phase
+from landform.contract import Artefact, Created, Phase
 from landform.edge.signed_urls import Deed
 from landform.runs import queries
 from landform.runs.models import Run, RunPhase
+from landform.runs.recovery import import_block
 from landform.runs.status import PhaseStatus
 from landform.workspaces.models import Workspace
 
@@ -35,6 +36,17 @@ class Lost(Kebab):
     address: str
     id_value: str
     action: str
+    import_block: str
+
+
+def _lost(phase: RunPhase) -> list[Lost]:
+    found = [Created.model_validate(one) for one in phase.maybe_not_in_state]
+    return [Lost(one.address, one.id_value, one.action, import_block(one)) for one in found]
+
+
+def _newest_state(phase: RunPhase, context: Context) -> str | None:
+    saved = context.states_of.get(phase.run_id, ())
+    return saved[-1] if saved else None
 
 
 def _log_url(phase: RunPhase, context: Context) -> str:
@@ -70,13 +82,16 @@ class PlanAttributes(Attributes[RunPhase]):
 
 
 class ApplyAttributes(Attributes[RunPhase]):
-    """What a run did. `maybe-not-in-state` is ours."""
+    """What a run did.
+
+    Ours: `maybe-not-in-state`, objects made after the newest state that the apply saved, each with
+    the block that imports it; and `newest-state-version-id`, that state.
+    """
 
     execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
     log_read_url: str = reads(_log_url)
-    maybe_not_in_state: list[Lost] = reads(
-        lambda phase: [Lost(**one) for one in phase.maybe_not_in_state]
-    )
+    maybe_not_in_state: list[Lost] = reads(_lost)
+    newest_state_version_id: str | None = reads(_newest_state)
     resource_additions: int | None = reads("additions")
     resource_changes: int | None = reads("changes")
     resource_destructions: int | None = reads("destructions")

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from landform.access.permissions import Permission
-from landform.contract import Phase
+from landform.contract import Created, Phase
 from landform.identity.actor import Actor
 from landform.kit.clock import now
 from landform.runs.models import Comment, Run, RunPhase
+from landform.runs.recovery import import_block
 from landform.runs.service import force_cancel_available_at
 from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step, can
 from landform.web.present.workspaces import title_of
@@ -220,14 +221,14 @@ class PhaseView:
     """A plan or an apply.
 
     Attributes:
-        lost: what was made after the newest state that could be saved.
+        lost: what was made after the newest state that could be saved, as import blocks.
     """
 
     id: str
     name: str
     status: str
     counts: Sequence[tuple[int, str, str]]
-    lost: Sequence[Mapping[str, Any]]
+    lost: Sequence[str]
     began: bool
     is_running: bool
 
@@ -255,6 +256,7 @@ class RunView:
     comments: Sequence[Said]
     plan: PhaseView
     apply: PhaseView
+    saved_state: str | None
 
 
 def view(
@@ -263,8 +265,9 @@ def view(
     comments: Sequence[Comment],
     names: Mapping[str, str],
     reason: str,
+    saved_state: str | None,
 ) -> RunView:
-    """Return the view of a run."""
+    """Return the view of a run, of which `saved_state` is the newest state it saved."""
     plan, apply = phases
     return RunView(
         id=run.id,
@@ -293,6 +296,7 @@ def view(
         ],
         plan=_phase(plan),
         apply=_phase(apply),
+        saved_state=saved_state,
     )
 
 
@@ -312,7 +316,7 @@ def _phase(phase: RunPhase) -> PhaseView:
         name=phase.phase.value,
         status=phase.status.value,
         counts=counts,
-        lost=phase.maybe_not_in_state,
+        lost=[import_block(Created.model_validate(one)) for one in phase.maybe_not_in_state],
         began=phase.status not in (PhaseStatus.PENDING, PhaseStatus.UNREACHABLE),
         is_running=phase.status in (PhaseStatus.RUNNING, PhaseStatus.QUEUED),
     )
