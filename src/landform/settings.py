@@ -29,6 +29,7 @@ class Settings(BaseSettings):
         provider_mirror: a directory laid out as terraform's filesystem mirrors.
         egress_allow: what beside the public network users may have the platform call:
             networks and host names, with or without a port, between commas.
+        vcs_poll_s: seconds between two looks at a repository that no webhook tells of.
         entra_url: where Microsoft Entra is; another for national clouds.
         imds_url: where a machine of Azure gets its managed identity's tokens.
     """
@@ -68,5 +69,6 @@ class Settings(BaseSettings):
     tofu_mirror: str = ""
     provider_mirror: Path | None = None
     egress_allow: str = ""
+    vcs_poll_s: float = Field(default=30.0, ge=1.0, le=86400.0)
     entra_url: str = "https://login.microsoftonline.com"
     imds_url: str = "http://169.254.169.254"

@@ -12,6 +12,7 @@ from landform.logs import models as logs
 from landform.organizations import models as organizations
 from landform.runs import models as runs
 from landform.states import models as states
+from landform.triggers import models as triggers
 from landform.variables import models as variables
 from landform.vcs import models as vcs
 from landform.workspaces import models as workspaces
@@ -32,6 +33,7 @@ __all__ = [
     "organizations",
     "runs",
     "states",
+    "triggers",
     "variables",
     "vcs",
     "workspaces",

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+import procrastinate
 import structlog
 
 from landform.contract import Artefact, Created, LogStream, Orders, PhaseJob, PhaseResult
@@ -24,10 +25,13 @@ from landform.runs import attempts
 from landform.runs.attempts import Platform
 from landform.runs.sweep import sweep_forever
 from landform.toolchain.toolchain import Toolchain
+from landform.triggers.background import Background
+from landform.triggers.starting import QUEUE as VCS
 
 log = structlog.get_logger()
 
 _AGAIN_S: Final = 1.0
+_VCS_SLOTS: Final = 4
 
 
 class LocalControlPlane:
@@ -100,8 +104,10 @@ class Worker:
         slots: int,
         sweep_s: float,
         farewell_s: float,
+        background: Background,
     ) -> None:
         self._platform = platform
+        self._background = background
         self._toolchain = toolchain
         self._host = host
         self._database_url = database_url
@@ -131,28 +137,34 @@ class Worker:
         present = asyncio.create_task(
             keep_present(self._platform.sessions, self._platform.keyring, self._beat)
         )
+        repositories = asyncio.create_task(self._background.run())
         try:
             await self._take_jobs()
         finally:
             await self._say_farewell()
-            for task in (sweeper, present):
+            for task in (sweeper, present, repositories):
                 task.cancel()
-            await asyncio.gather(sweeper, present, return_exceptions=True)
+            await asyncio.gather(sweeper, present, repositories, return_exceptions=True)
             await self._listener.stop()
 
     async def _take_jobs(self) -> None:
         """Take jobs until cancelled; a database that is away ends no phase and not this."""
-        app = worker_app(self._database_url, {RUN_PHASE: self._run_phase}, slots=self._slots)
-        async with app.open_async():
+        tasks = {RUN_PHASE: self._run_phase, **self._background.tasks}
+        app = worker_app(self._database_url, tasks, slots=self._slots + _VCS_SLOTS)
+        async with app.open_async(), asyncio.TaskGroup() as group:
             log.info("worker ready", worker=self._id, slots=self._slots)
-            while True:
-                try:
-                    await run_worker(
-                        app, name=self._id, queues=["default"], slots=self._slots, farewell_s=0
-                    )
-                except Exception as failure:  # noqa: BLE001 - a worker must outlive its database
-                    log.warning("the queue is out of reach", error=str(failure))
-                await asyncio.sleep(_AGAIN_S)
+            group.create_task(self._serve(app, "default", self._slots))
+            # Of their own, so that no plan keeps a push waiting.
+            group.create_task(self._serve(app, VCS, _VCS_SLOTS))
+
+    async def _serve(self, app: procrastinate.App, queue: str, slots: int) -> None:
+        name = self._id if queue == "default" else f"{self._id}-{queue}"
+        while True:
+            try:
+                await run_worker(app, name=name, queues=[queue], slots=slots, farewell_s=0)
+            except Exception as failure:  # noqa: BLE001 - a worker must outlive its database
+                log.warning("the queue is out of reach", error=str(failure))
+            await asyncio.sleep(_AGAIN_S)
 
     async def _run_phase(self, phase_id: str) -> None:
         """Do what a job says; when the job engine gives up on the job, the phase still goes on."""

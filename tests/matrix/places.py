@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import select
 
+from landform.configurations.models import Ingress
 from landform.contract import Artefact, Phase
 from landform.identity import login, tokens
 from landform.identity.actor import Actor, ActorKind
@@ -122,6 +123,16 @@ async def furnish(world: World) -> dict[str, Made]:
     state_id = (await world.current_state()).id
     await _add_json(world, state_id)
     async with transaction(platform.sessions) as session:
+        session.add(
+            Ingress(
+                configuration_version_id=world.configuration_id,
+                connection_id="oc-1",
+                repository_id="1",
+                identifier="acme/infra",
+                ref="refs/heads/main",
+                commit_sha="a" * 40,
+            )
+        )
         wanted = select(StateOutput.id).where(StateOutput.state_version_id == state_id)
         state_output = (await session.scalars(wanted)).one()
     return {

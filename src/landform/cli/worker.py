@@ -16,7 +16,9 @@ from landform.execution.host import Host
 from landform.execution.sandbox import SandboxMode, detect
 from landform.kit.archive import Bounds
 from landform.settings import Settings
-from landform.wiring import configure_logs, make_toolchain, open_platform
+from landform.triggers.background import Background
+from landform.triggers.desk import Desk
+from landform.wiring import configure_logs, make_reach, make_toolchain, open_platform
 from landform.worker import Worker
 
 _MB = 2**20
@@ -42,6 +44,7 @@ async def _work(settings: Settings) -> None:
     toolchain = make_toolchain(settings)
     with claimed_room(settings.home / "work") as room:
         async with open_platform(settings, redactor) as platform:
+            reach = make_reach(settings, platform.sessions, platform.keyring)
             worker = Worker(
                 platform,
                 toolchain,
@@ -60,8 +63,12 @@ async def _work(settings: Settings) -> None:
                 slots=settings.worker_slots,
                 sweep_s=settings.sweep_s,
                 farewell_s=settings.cancel_grace_s,
+                background=Background(Desk(platform, reach), look_s=settings.vcs_poll_s),
             )
-            await _until_told(worker)
+            try:
+                await _until_told(worker)
+            finally:
+                await reach.close()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.kit.clock import now
@@ -49,3 +49,44 @@ class ConfigurationVersion(Base):
     def path(self) -> str:
         """Where the store holds the archive."""
         return f"configurations/{self.id}.tar.gz"
+
+
+class Ingress(Base):
+    """Where a configuration came from, when it was fetched from a repository; not changed later.
+
+    Attributes:
+        ref: whole name of the branch or tag it is of: `refs/heads/main`.
+        base_commit: what the commit was compared with; empty for a tag.
+        sender_name: who pushed, or whose pull request it is, as the provider calls them.
+        with_submodules: their files belong to it.
+    """
+
+    __tablename__ = "ingress_attributes"
+    __table_args__ = (
+        Index("ix_ingress_attributes_commit", "connection_id", "repository_id", "commit_sha"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ia"))
+    configuration_version_id: Mapped[str] = mapped_column(
+        ForeignKey("configuration_versions.id", ondelete="CASCADE"), unique=True
+    )
+    connection_id: Mapped[str]
+    repository_id: Mapped[str]
+    identifier: Mapped[str]
+    clone_url: Mapped[str] = mapped_column(default="")
+    ref: Mapped[str]
+    branch: Mapped[str] = mapped_column(default="")
+    tag: Mapped[str] = mapped_column(default="")
+    on_default_branch: Mapped[bool] = mapped_column(default=False)
+    commit_sha: Mapped[str]
+    base_commit: Mapped[str] = mapped_column(default="")
+    commit_message: Mapped[str] = mapped_column(default="")
+    commit_url: Mapped[str] = mapped_column(default="")
+    compare_url: Mapped[str] = mapped_column(default="")
+    author_name: Mapped[str] = mapped_column(default="")
+    author_email: Mapped[str] = mapped_column(default="")
+    pull_request_number: Mapped[int | None]
+    pull_request_url: Mapped[str] = mapped_column(default="")
+    pull_request_title: Mapped[str] = mapped_column(default="")
+    sender_name: Mapped[str] = mapped_column(default="")
+    with_submodules: Mapped[bool] = mapped_column(default=False)

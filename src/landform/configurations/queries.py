@@ -1,11 +1,14 @@
 """Reads of configuration versions."""
 
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.access.service import require
-from landform.configurations.models import ConfigurationVersion
+from landform.configurations.models import ConfigurationVersion, Ingress
 from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged
@@ -35,6 +38,41 @@ async def list_of(
     newest = wanted.order_by(ConfigurationVersion.created_at.desc())
     rows = await session.scalars(newest.limit(page.size).offset(page.offset))
     return Paged(items=list(rows), total=total or 0)
+
+
+async def ingress_of(
+    session: AsyncSession, configuration_version_ids: Iterable[str]
+) -> Mapping[str, Ingress]:
+    """Return where configuration versions that the caller could get came from, by their ids."""
+    wanted = Ingress.configuration_version_id.in_(list(configuration_version_ids))
+    rows = await session.scalars(select(Ingress).where(wanted))
+    return {row.configuration_version_id: row for row in rows}
+
+
+async def ingress_by_ids(
+    session: AsyncSession, actor: Actor, ingress_ids: Sequence[str]
+) -> list[Ingress]:
+    """Return those of the ingress attributes whose configuration version `actor` may get."""
+    rows = (await session.scalars(select(Ingress).where(Ingress.id.in_(ingress_ids)))).all()
+    kept = []
+    for row in rows:
+        with contextlib.suppress(NotFoundError):
+            await get(session, actor, row.configuration_version_id)
+            kept.append(row)
+    return kept
+
+
+async def ingress(session: AsyncSession, actor: Actor, configuration_version_id: str) -> Ingress:
+    """Return where the configuration version came from.
+
+    Raises:
+        NotFoundError: it was uploaded, or `actor` may not know of it.
+    """
+    row = await get(session, actor, configuration_version_id)
+    found = (await ingress_of(session, [row.id])).get(row.id)
+    if found is None:
+        raise NotFoundError(f"Configuration version {row.id} is not from a repository.")
+    return found
 
 
 async def newest_usable(session: AsyncSession, workspace: Workspace) -> ConfigurationVersion:

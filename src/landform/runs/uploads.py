@@ -71,6 +71,22 @@ async def receive_configuration(
     reach(FailPoint.CONFIGURATION_ACCEPTED)
 
 
+async def refuse_configuration(
+    sessions: Sessions, configuration_version_id: str, reason: str
+) -> None:
+    """Mark a configuration errored that will not come; the runs that waited for it end.
+
+    Raises:
+        NotFoundError: there is no such configuration version.
+        ConflictError: it came after all.
+    """
+    async with transaction(sessions) as session:
+        row = await session.get(ConfigurationVersion, configuration_version_id)
+    if row is None:
+        raise NotFoundError(f"There is no configuration version {configuration_version_id}.")
+    await _refuse(sessions, row, reason)
+
+
 async def _refuse(sessions: Sessions, row: ConfigurationVersion, reason: str) -> None:
     """Mark it errored, and end the runs that waited for it: it cannot be uploaded any more."""
     async with transaction(sessions) as session:

@@ -64,7 +64,7 @@ class TagPush(Change):
     Attributes:
         tag: without `refs/tags/`.
         object_id: what it points to; of an annotated tag that is the tag object, which
-            `VcsProvider.commit_of_tag` peels. Empty when the tag is gone.
+            `VcsProvider.tag` peels. Empty when the tag is gone.
         commit: what it points to when the payload says so; else empty.
     """
 
@@ -91,7 +91,7 @@ class PullRequest(Change):
         number: what people call it, unique in its repository.
         action: a provider that sends one event for votes, titles and new commits says UPDATED
             for all of them; compare `source_commit` with the last one seen.
-        source_commit: may be abbreviated (Bitbucket); `VcsProvider.commit` gives the whole.
+        source_commit: may be abbreviated (Bitbucket); `VcsProvider.read_commit` gives the whole.
         target_commit: the commit the target branch is at; empty when the payload has none.
         merge_commit: what merging made, once it is merged.
         is_fork: the source is another repository: its code is a stranger's.

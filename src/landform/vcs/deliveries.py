@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,6 +38,9 @@ KEPT_FOR: Final = timedelta(days=30)
 ATTEMPTS: Final = 8
 _FIRST_PAUSE_S: Final = 5.0
 _ID_LIMIT: Final = 200  # characters
+_RING_AGAIN: Final = timedelta(seconds=15)
+_RUNG_AT_ONCE: Final = 100
+_GIVEN_UP: Final = "Every worker that looked at it stopped before it was done."
 _UNPROVEN: Final = "This delivery does not prove that it knows the hook's secret."
 
 
@@ -155,6 +158,36 @@ async def set_aside(reach: Reach, delivery_id: str, reason: str, *, retry_after_
         if row.attempts < ATTEMPTS:
             pause_s = max(retry_after_s, _FIRST_PAUSE_S * 2**row.attempts)
             await defer(session, PROCESS, queue=QUEUE, in_s=pause_s, delivery_id=delivery_id)
+
+
+async def ring_again(session: AsyncSession) -> int:
+    """Have deliveries looked at whose job was lost with its worker; return how many.
+
+    One whose workers died as often as it may be tried is given up, and says so.
+    """
+    lost = (
+        DeliveryRow.status != DeliveryStatus.DONE,
+        DeliveryRow.received_at < func.clock_timestamp() - _RING_AGAIN,
+        text(
+            "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.queue_name = 'vcs'"
+            " AND job.args ->> 'delivery_id' = vcs_deliveries.id)"
+        ),
+    )
+    dead = (DeliveryRow.status == DeliveryStatus.RECEIVED, DeliveryRow.attempts >= ATTEMPTS)
+    given_up = update(DeliveryRow).where(*lost, *dead)
+    await session.execute(
+        given_up.values(status=DeliveryStatus.FAILED, outcomes=[{"reason": _GIVEN_UP}])
+    )
+    waiting = (
+        select(DeliveryRow.id)
+        .where(*lost, DeliveryRow.attempts < ATTEMPTS)
+        .limit(_RUNG_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = (await session.scalars(waiting)).all()
+    for delivery_id in ids:
+        await defer(session, PROCESS, queue=QUEUE, delivery_id=delivery_id)
+    return len(ids)
 
 
 async def redeliver(session: AsyncSession, actor: Actor, delivery_id: str) -> DeliveryRow:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.access.permissions import Place
@@ -161,6 +161,7 @@ class DeliveryRow(Base):
     __table_args__ = (
         UniqueConstraint("hook_id", "provider_id"),
         Index("ix_vcs_deliveries_hook_id_received_at", "hook_id", "received_at"),
+        Index("ix_vcs_deliveries_open", "received_at", postgresql_where=text("status <> 'done'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("whd"))

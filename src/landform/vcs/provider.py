@@ -205,7 +205,7 @@ class VcsProvider(Protocol):
         """Return the tag of exactly this name, peeled to its commit."""
         ...
 
-    async def commit(self, repository: Repository, sha: str) -> Commit:
+    async def read_commit(self, repository: Repository, sha: str) -> Commit:
         """Return a commit by its whole or abbreviated id."""
         ...
 

@@ -52,6 +52,25 @@ class WorkspaceUnlocked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepositoryConnected(Event):
+    """A workspace is planned from a repository from now on, or in another way than before."""
+
+    connection_id: str
+    repository_id: str
+    identifier: str
+    branch: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryDisconnected(Event):
+    """A workspace is no longer planned from the repository."""
+
+    connection_id: str
+    repository_id: str
+    identifier: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TagsChanged(Event):
     """Tags were added, changed or removed; `tags` is what there is now."""
 

@@ -156,3 +156,49 @@ class TagBinding(Base):
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(index=True)
     value: Mapped[str] = mapped_column(default="")
+
+
+class WorkspaceRepository(Base):
+    """The repository a workspace is planned from, and what of it starts runs.
+
+    Attributes:
+        connection_id: how the repository is reached; without the connection there is no link.
+        repository_id: the provider's; the only identity, as names and URLs change.
+        identifier: what people call it: `acme/Cloud Team/_git/infra`.
+        branch: whose pushes are planned; empty: the repository's default branch.
+        default_branch: as the provider last said.
+        linked_commit: where the followed branch was when it was connected; empty: nowhere.
+        tags_regex: RE2; when there is one, tags that match start runs, and pushes do not.
+        forks_enabled: plan pull requests from forks, which is to run a stranger's code with
+            this workspace's secrets.
+        applies_by_comment: whoever may apply may do so by a comment.
+        problem: why the repository's events do not reach us; empty: all is well.
+    """
+
+    __tablename__ = "workspace_repositories"
+    __table_args__ = (
+        Index("ix_workspace_repositories_repository", "connection_id", "repository_id"),
+    )
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    connection_id: Mapped[str] = mapped_column(ForeignKey("vcs_connections.id", ondelete="CASCADE"))
+    repository_id: Mapped[str]
+    identifier: Mapped[str]
+    web_url: Mapped[str] = mapped_column(default="")
+    branch: Mapped[str] = mapped_column(default="")
+    default_branch: Mapped[str] = mapped_column(default="")
+    linked_commit: Mapped[str] = mapped_column(default="")
+    ingress_submodules: Mapped[bool] = mapped_column(default=False)
+    tags_regex: Mapped[str] = mapped_column(default="")
+    forks_enabled: Mapped[bool] = mapped_column(default=False)
+    applies_by_comment: Mapped[bool] = mapped_column(default=False)
+    problem: Mapped[str] = mapped_column(default="")
+    linked_at: Mapped[datetime] = mapped_column(default=now)
+    linked_by: Mapped[str]
+
+    @property
+    def followed_branch(self) -> str:
+        """Whose pushes are planned, and into which pull requests are."""
+        return self.branch or self.default_branch

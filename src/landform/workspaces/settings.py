@@ -10,6 +10,7 @@ from landform.kit.errors import InvalidError
 from landform.kit.text import check_text
 from landform.toolchain.versions import LATEST, Tool, parse_requirement
 from landform.workspaces.models import ExecutionMode
+from landform.workspaces.patterns import check_glob
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,90}")
 _TEXT_LIMITS: Final = {"description": 4096, "source": 64, "source_name": 255, "source_url": 2048}
@@ -105,6 +106,8 @@ def _patterns(name: str) -> Callable[[Sequence[str]], list[str]]:
             raise InvalidError(f"At most {_PATTERNS} patterns are accepted.", pointer=name)
         for pattern in patterns:
             check_text(pattern, what="A pattern", limit=_PATH_LIMIT, pointer=name)
+            if name == "trigger_patterns":
+                check_glob(pattern, pointer=name)
         return list(patterns)
 
     return check

@@ -122,7 +122,7 @@ async def test_nobody_can_tell_what_a_new_branch_changed(scene: Scene) -> None:
 
 async def test_a_commit_is_shown_with_its_author(scene: Scene) -> None:
     provider = await scene.provider()
-    found = await provider.commit(await infra(provider, scene), scene.first_commit)
+    found = await provider.read_commit(await infra(provider, scene), scene.first_commit)
     assert (found.sha, found.message, found.author_name) == (scene.first_commit, "Change", "Ann")
     assert found.url.endswith(f"/_git/infra.git/commit/{scene.first_commit}")
     assert found.authored_at is not None

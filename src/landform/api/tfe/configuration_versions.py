@@ -14,7 +14,7 @@ from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
 from landform.configurations import queries, service
-from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.configurations.models import ConfigurationStatus, ConfigurationVersion, Ingress
 from landform.configurations.service import NewConfiguration
 from landform.edge.signed_urls import Deed
 from landform.kit.clock import rfc3339
@@ -50,6 +50,42 @@ class ConfigurationVersionAttributes(Attributes[ConfigurationVersion]):
     upload_url: str | None = reads(_upload_url)
 
 
+class IngressAttributes(Attributes[Ingress]):
+    """Where a configuration came from, when that is a repository."""
+
+    branch: str
+    clone_url: str
+    commit_message: str
+    commit_sha: str
+    commit_url: str
+    compare_url: str
+    identifier: str
+    is_pull_request: bool = reads(lambda row: row.pull_request_number is not None)
+    on_default_branch: bool
+    pull_request_body: str = reads(lambda _: "")
+    pull_request_number: int | None
+    pull_request_title: str
+    pull_request_url: str
+    sender_avatar_url: str = reads(lambda _: "")
+    sender_html_url: str = reads(lambda _: "")
+    sender_username: str = reads("sender_name")
+    tag: str
+
+
+async def _ingress_by_ids(ids: Sequence[str], context: Context) -> list[Ingress]:
+    return await queries.ingress_by_ids(context.session, context.actor, ids)
+
+
+INGRESS_ATTRIBUTES = Resource[Ingress, Context](
+    TFE, "ingress-attributes", IngressAttributes, by_ids=_ingress_by_ids
+)
+
+
+async def _prepare(rows: Sequence[ConfigurationVersion], context: Context) -> None:
+    found = await queries.ingress_of(context.session, [row.id for row in rows])
+    context.ingress_ids.update({key: row.id for key, row in found.items()})
+
+
 async def _by_ids(ids: Sequence[str], context: Context) -> list[ConfigurationVersion]:
     return await seen(lambda each: queries.get(context.session, context.actor, each), ids)
 
@@ -58,9 +94,16 @@ CONFIGURATION_VERSIONS = Resource[ConfigurationVersion, Context](
     TFE,
     "configuration-versions",
     ConfigurationVersionAttributes,
-    relationships=[ToOne("ingress_attributes", "ingress-attributes", id=lambda _: None)],
+    relationships=[
+        ToOne(
+            "ingress_attributes",
+            "ingress-attributes",
+            id=lambda row, context: context.ingress_ids.get(row.id),
+        )
+    ],
     url="/api/v2/configuration-versions/{id}",
     by_ids=_by_ids,
+    prepare=_prepare,
 )
 
 
@@ -119,3 +162,13 @@ async def download(configuration_id: str, context: CurrentContext) -> Response:
     if row.uploaded_at is None:
         raise NotFoundError(f"Configuration version {row.id} has not been uploaded.")
     return RedirectResponse(context.signed(Deed.DOWNLOAD_CONFIGURATION, row.id), status_code=302)
+
+
+@router.get("/configuration-versions/{configuration_id}/ingress-attributes")
+async def read_ingress(
+    configuration_id: str,
+    query: Annotated[Query, Depends(INGRESS_ATTRIBUTES.query)],
+    context: CurrentContext,
+) -> Response:
+    row = await queries.ingress(context.session, context.actor, configuration_id)
+    return await INGRESS_ATTRIBUTES.one(row, query, context)

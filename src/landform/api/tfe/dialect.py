@@ -19,7 +19,7 @@ from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
 from landform.kit.errors import ForbiddenError, LandformError, NotFoundError
 from landform.toolchain.versions import parse_version
-from landform.workspaces.models import Workspace
+from landform.workspaces.models import Workspace, WorkspaceRepository
 
 T = TypeVar("T")
 
@@ -65,6 +65,9 @@ class Context:
     tag_names: dict[str, list[str]] = field(default_factory=dict)
     resource_counts: dict[str, int] = field(default_factory=dict)
     organization_names: dict[str, str] = field(default_factory=dict)
+    ingress_ids: dict[str, str] = field(default_factory=dict)
+    repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
+    connection_kinds: dict[str, str] = field(default_factory=dict)
     shown_output: str = ""
 
     async def learn(self, workspace_ids: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 from msgspec import UNSET, UnsetType
 
 from landform.access.permissions import Permission
@@ -25,7 +25,11 @@ from landform.api.jsonapi import (
     given,
     reads,
 )
+from landform.api.tfe import workspace_repositories
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
+from landform.api.tfe.workspace_repositories import Found, VcsRepo, VcsRepoInput
+from landform.edge.brief import BriefActor
+from landform.edge.deps import CurrentProcess
 from landform.kit.errors import ConflictError, InvalidError
 from landform.organizations.models import Organization
 from landform.runs import deletion, locks
@@ -91,6 +95,11 @@ def _permissions(workspace: Workspace, context: Context) -> Permissions:
     )
 
 
+def _identifier(workspace: Workspace, context: Context) -> str | None:
+    row = context.repositories.get(workspace.id)
+    return row.identifier if row else None
+
+
 class WorkspaceAttributes(Attributes[Workspace]):
     """One state, its settings and its queue of runs. `engine` is ours: terraform or tofu."""
 
@@ -124,8 +133,8 @@ class WorkspaceAttributes(Attributes[Workspace]):
     trigger_patterns: list[str]
     trigger_prefixes: list[str]
     updated_at: datetime
-    vcs_repo: None = reads(lambda _: None)
-    vcs_repo_identifier: None = reads(lambda _: None)
+    vcs_repo: VcsRepo | None = reads(workspace_repositories.shown)
+    vcs_repo_identifier: str | None = reads(_identifier)
     working_directory: str
 
 
@@ -137,6 +146,7 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Workspace]:
 
 async def _prepare(workspaces: Sequence[Workspace], context: Context) -> None:
     await context.learn(workspace.id for workspace in workspaces)
+    await workspace_repositories.learn(list(workspaces), context)
     context.tag_names.update(await tags.tag_names(context.session, workspaces))
     context.resource_counts.update(await states.resource_counts(context.session, workspaces))
     wanted = {workspace.organization_id for workspace in workspaces}
@@ -245,6 +255,7 @@ class WorkspaceInput(Kebab):
     trigger_patterns: list[str] | UnsetType | None = UNSET
     source_name: str | UnsetType | None = UNSET
     source_url: str | UnsetType | None = UNSET
+    vcs_repo: VcsRepoInput | UnsetType | None = UNSET
 
 
 class TagName(Kebab):
@@ -282,6 +293,16 @@ TAG_LIST = ListInput(TFE, "tags", TagName)
 REASON = ActionInput(TFE, Reason)
 One = Annotated[Query, Depends(WORKSPACES.query)]
 Sent = Annotated[Body[WorkspaceInput], Depends(WORKSPACE)]
+
+
+async def _find(
+    request: Request, process: CurrentProcess, actor: BriefActor, body: Sent
+) -> Found | None:
+    return await workspace_repositories.find(request, process, actor, body.attributes.vcs_repo)
+
+
+# Before the context in every signature: what is open by then must not wait for a provider.
+FoundRepository = Annotated[Found | None, Depends(_find)]
 BindingList = Annotated[ListQuery, Depends(TAG_BINDINGS.list_query)]
 SentTags = Annotated[tuple[Body[TagName], ...], Depends(TAG_LIST)]
 
@@ -304,7 +325,9 @@ async def list_of_organization(
 
 
 @router.post("/organizations/{organization}/workspaces", status_code=201)
-async def create(organization: str, body: Sent, query: One, context: CurrentContext) -> Response:
+async def create(
+    organization: str, body: Sent, found: FoundRepository, query: One, context: CurrentContext
+) -> Response:
     session, actor = context.session, context.actor
     owner = await organizations.by_name(session, actor, organization)
     linked = body.one("project")
@@ -320,6 +343,8 @@ async def create(organization: str, body: Sent, query: One, context: CurrentCont
         project=project,
         tags=[*flat, *(Tag(pair.key, pair.value or "") for pair in pairs)],
     )
+    if found is not None:
+        await workspace_repositories.keep(context, workspace, body.attributes.vcs_repo, found)
     return await WORKSPACES.one(workspace, query, context)
 
 
@@ -339,16 +364,23 @@ async def read(workspace_id: str, query: One, context: CurrentContext) -> Respon
 
 @router.patch("/organizations/{organization}/workspaces/{name}")
 async def update_by_name(
-    organization: str, name: str, body: Sent, query: One, context: CurrentContext
+    organization: str,
+    name: str,
+    body: Sent,
+    found: FoundRepository,
+    query: One,
+    context: CurrentContext,
 ) -> Response:
     workspace = await queries.by_name(context.session, context.actor, organization, name)
-    return await _update(workspace, body, query, context)
+    return await _update(workspace, body, found, query, context)
 
 
 @router.patch("/workspaces/{workspace_id}")
-async def update(workspace_id: str, body: Sent, query: One, context: CurrentContext) -> Response:
+async def update(
+    workspace_id: str, body: Sent, found: FoundRepository, query: One, context: CurrentContext
+) -> Response:
     workspace = await queries.get(context.session, context.actor, workspace_id)
-    return await _update(workspace, body, query, context)
+    return await _update(workspace, body, found, query, context)
 
 
 @router.delete("/organizations/{organization}/workspaces/{name}", status_code=204)
@@ -467,13 +499,18 @@ async def remove_tags(workspace_id: str, body: SentTags, context: CurrentContext
 
 
 async def _update(
-    workspace: Workspace, body: Body[WorkspaceInput], query: Query, context: Context
+    workspace: Workspace,
+    body: Body[WorkspaceInput],
+    found: Found | None,
+    query: Query,
+    context: Context,
 ) -> Response:
     session, actor = context.session, context.actor
     linked = body.one("project")
     project = await projects.get_project(session, actor, linked.id) if linked else None
     settings = _settings(body, context, of=workspace)
     workspace = await service.update_workspace(session, actor, workspace, settings, project=project)
+    await workspace_repositories.keep(context, workspace, body.attributes.vcs_repo, found)
     return await WORKSPACES.one(workspace, query, context)
 
 
@@ -487,6 +524,7 @@ def _settings(
 ) -> WorkspaceSettings:
     """Translate TFE's names; null means "leave it"."""
     sent: dict[str, Any] = {k: v for k, v in given(body.attributes).items() if v is not None}
+    sent.pop("vcs_repo", None)
     engine = sent.pop("engine", None)
     operations = sent.pop("operations", None)
     if "execution_mode" not in sent and operations is not None:

@@ -143,7 +143,7 @@ class AzureDevOps:
         """See VcsProvider."""
         return await looking.find_ref(self._api, repository, "tags", name)
 
-    async def commit(self, repository: Repository, sha: str) -> Commit:
+    async def read_commit(self, repository: Repository, sha: str) -> Commit:
         """See VcsProvider."""
         return await looking.find_commit(self._api, repository, sha)
 

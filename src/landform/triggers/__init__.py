@@ -1,0 +1,1 @@
+"""What happens at a repository becomes runs of the workspaces planned from it, and back."""

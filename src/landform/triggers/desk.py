@@ -1,0 +1,20 @@
+"""What the handlers of triggers need of the process they run in."""
+
+from dataclasses import dataclass
+
+from landform.kit.db import Sessions
+from landform.runs.attempts import Platform
+from landform.vcs.reach import Reach
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Made once by a composition root."""
+
+    platform: Platform
+    reach: Reach
+
+    @property
+    def sessions(self) -> Sessions:
+        """Of the platform."""
+        return self.platform.sessions

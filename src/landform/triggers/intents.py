@@ -1,0 +1,81 @@
+"""What one change at a repository means for each workspace, before any of it is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from landform.triggers.matching import Rules
+from landform.triggers.starting import Origin
+from landform.workspaces.models import Workspace, WorkspaceRepository
+
+Linked = Sequence[tuple[Workspace, WorkspaceRepository]]
+
+
+@dataclass(frozen=True)
+class SeenMark:
+    """What is to be remembered of a ref or pull request, if `expected` still is.
+
+    Attributes:
+        key: the ref's whole name, or the number.
+        expected: the commit remembered when the decision was made; None for nothing.
+    """
+
+    key: str | int
+    expected: str | None
+    commit: str
+    was_open: bool | None = None
+    is_open: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What is to be done about a change.
+
+    Attributes:
+        change: the change in a few words, for the list of deliveries.
+        starts: workspaces whose runs start, by id, with the reason.
+        refuses: the others, with theirs.
+        cancels: why what still runs for the pull request is to be canceled; empty: it is not.
+        nothing: why nothing at all is done; no workspace was asked.
+    """
+
+    change: str
+    origin: Origin | None = None
+    mark: SeenMark | None = None
+    starts: Sequence[tuple[str, str]] = ()
+    refuses: Sequence[tuple[str, str]] = ()
+    cancels: str = ""
+    nothing: str = ""
+
+
+@dataclass
+class Outcomes:
+    """What came of changes, as the list of deliveries shows it."""
+
+    rows: list[dict[str, str | None]] = field(default_factory=list)
+
+    def add(
+        self,
+        change: str,
+        reason: str,
+        *,
+        workspace_id: str | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        """Note what came of a change for one workspace, or for none."""
+        self.rows.append(
+            {"change": change, "workspace_id": workspace_id, "run_id": run_id, "reason": reason}
+        )
+
+
+def rules_of(workspace: Workspace, repository: WorkspaceRepository) -> Rules:
+    """Return what the workspace says of what starts its runs."""
+    return Rules(
+        branch=repository.followed_branch,
+        tags_regex=repository.tags_regex,
+        working_directory=workspace.working_directory,
+        filters_files=workspace.file_triggers_enabled,
+        prefixes=tuple(workspace.trigger_prefixes),
+        patterns=tuple(workspace.trigger_patterns),
+        is_speculative=workspace.speculative_enabled,
+        takes_forks=repository.forks_enabled,
+    )

@@ -1,0 +1,263 @@
+"""A workspace on a private repository of Azure DevOps: pushes and pull requests become runs."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.cli.command import eventually
+from tests.e2e.api import Workspace
+from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
+from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_reviews import latest
+from tests.standins.azure_world import EVERYTHING, Identity, Repository
+
+MAIN = """
+resource "terraform_data" "{name}" {{
+  input = "{name}"
+}}
+
+output "name" {{
+  value = terraform_data.{name}.output
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository at the provider, and the organization here that is connected to it."""
+
+    azure: AzureDevOps
+    ann: Identity
+    repository: Repository
+    organization: Organization
+    token_id: str
+
+    def push(self, name: str, branch: str = "main") -> str:
+        files = {"live/main.tf": MAIN.format(name=name)}
+        return self.azure.people.push(
+            self.repository, self.ann, files, branch=branch, message=f"Add {name}"
+        )
+
+    def link(self, name: str = "app", **attributes: Any) -> Workspace:
+        repo = {
+            "identifier": self.repository.remote_url,  # with the user in it, as people paste it
+            "oauth-token-id": self.token_id,
+        }
+        return self.organization.make_workspace(
+            name, vcs_repo=repo, working_directory="live", **attributes
+        )
+
+    def wait_for_hook(self) -> None:
+        """Wait until pushes are delivered."""
+        theirs = self.repository.project.organization
+        kinds = {"git.push", "git.pullrequest.created", "git.pullrequest.updated"}
+
+        def made() -> bool:
+            there = list(theirs.subscriptions.values())
+            return kinds <= {one.document["eventType"] for one in there}
+
+        eventually(made, within_s=60, say=lambda: theirs.subscriptions)
+
+    def deliveries(self) -> list[Mapping[str, Any]]:
+        """What was delivered, and what came of it."""
+        client = self.token_id.replace("ot-", "oc-", 1)
+        found = self.organization.platform.api.get(f"oauth-clients/{client}/deliveries")
+        return [each["attributes"] for each in found]
+
+    def status_of(self, sha: str, name: str = "app") -> Mapping[str, Any]:
+        rows = list(reversed(self.repository.commit_statuses.get(sha, [])))
+        return latest(rows).get(("Landform", f"{self.organization.name}/{name}"), {})
+
+    def wait_for_status(self, sha: str, state: str, words: str) -> None:
+        def told() -> bool:
+            status = self.status_of(sha)
+            return status.get("state") == state and words in status["description"]
+
+        eventually(told, within_s=60, say=lambda: self.status_of(sha))
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureDevOps]:
+    with azure_devops(tmp_path_factory.mktemp("azure")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def watching_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform that may call loopback, and looks every second where no hook tells."""
+    with platform_in(
+        tmp_path_factory.mktemp("watching"),
+        LANDFORM_EGRESS_ALLOW="127.0.0.1",
+        LANDFORM_VCS_POLL_S="1",
+        LANDFORM_TOOLCHAIN_OFFLINE="true",
+    ) as platform:
+        yield platform
+
+
+@pytest.fixture
+def place(azure: AzureDevOps, watching_platform: Platform, tmp_path: Path) -> Place:
+    organization = make_organization(watching_platform, tmp_path)
+    theirs = azure.organization(f"Acme{len(azure.organizations)}")
+    ann = theirs.identity("Ann")
+    repository = theirs.repository("Cloud Team", "infra")
+    azure.people.push(repository, ann, {"live/main.tf": MAIN.format(name="first")})
+    pat = azure.tokens.issue(ann, EVERYTHING)
+    token_id = _connect(watching_platform, organization.name, azure, theirs.name, pat)
+    return Place(azure, ann, repository, organization, token_id)
+
+
+def test_a_push_is_planned_confirmed_and_applied_and_the_commit_says_so(place: Place) -> None:
+    workspace = place.link()
+    place.wait_for_hook()
+    sha = place.push("second")
+    run = workspace.wait_for_run("planned", within_s=90)
+    [delivery] = place.deliveries()
+    assert (delivery["event"], delivery["status"]) == ("git.push", "done")
+    assert [outcome["run_id"] for outcome in delivery["outcomes"]] == [run["id"]]
+    assert run["attributes"]["message"] == "Add second"
+    place.wait_for_status(sha, "pending", "Waits to be confirmed")
+    api = place.organization.platform.api
+    shown = api.request("GET", f"runs/{run['id']}?include=configuration_version").json()
+    version = shown["data"]["relationships"]["configuration-version"]["data"]["id"]
+    ingress = api.get(f"configuration-versions/{version}/ingress-attributes")["attributes"]
+    assert ingress["commit-sha"] == sha
+    assert ingress["branch"] == "main"
+    assert ingress["commit-message"] == "Add second"
+    assert ingress["on-default-branch"] is True
+    api.act(f"runs/{run['id']}/actions/apply")
+    workspace.wait_for_run("applied", within_s=90)
+    place.wait_for_status(sha, "succeeded", "Applied")
+    assert workspace.outputs() == {"name": "second"}
+
+
+def test_a_pull_request_is_planned_and_its_one_comment_follows_it(place: Place) -> None:
+    workspace = place.link()
+    place.wait_for_hook()
+    place.push("second", "topic")
+    pull = place.azure.people.open_pull(
+        place.repository, place.ann, "topic", title="Rename the resource"
+    )
+    run = workspace.wait_for_run("planned_and_finished", within_s=90)
+    assert run["attributes"]["plan-only"] is True
+    eventually(lambda: len(pull.threads) == 1, within_s=60, say=lambda: pull.statuses)
+    [comment] = pull.threads[0]["comments"]
+    assert "to add" in comment["content"]
+    assert "terraform_data.second" in comment["content"]
+    assert pull.statuses[-1]["iterationId"] == 1
+    place.push("third", "topic")
+    eventually(
+        lambda: "terraform_data.third" in comment["content"],
+        within_s=90,
+        say=lambda: comment["content"],
+    )
+    assert len(pull.threads) == 1
+    assert (pull.statuses[-1]["iterationId"], pull.statuses[-1]["state"]) == (2, "succeeded")
+
+
+def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
+    place.repository.project.organization.hook_rights.clear()
+    workspace = place.link()
+    eventually(lambda: "az devops" in str(workspace.attributes["vcs-repo"]["problem"]), within_s=60)
+    place.push("second")
+    workspace.wait_for_run("planned", within_s=90)
+    assert place.deliveries() == []
+
+
+def test_a_workspace_shows_and_changes_its_repository_as_tfe_does(place: Place) -> None:
+    workspace = place.link("shown", trigger_prefixes=["/modules"], file_triggers_enabled=True)
+    repo = workspace.attributes["vcs-repo"]
+    assert repo["identifier"].endswith("/Cloud Team/_git/infra")
+    assert (repo["oauth-token-id"], repo["service-provider"]) == (place.token_id, "ado_services")
+    assert repo["branch"] == ""
+    workspace.change(vcs_repo={"branch": "release", "ingress-submodules": True})
+    changed = workspace.attributes["vcs-repo"]
+    assert (changed["branch"], changed["ingress-submodules"]) == ("release", True)
+    assert changed["identifier"] == repo["identifier"]
+    workspace.change(vcs_repo=None)
+    assert workspace.attributes["vcs-repo"] is None
+
+
+@pytest.mark.parametrize(
+    ("repo", "words"),
+    [
+        ({"identifier": "{account}/Cloud Team/_git/nothing"}, "does not exist"),
+        ({"identifier": "https://github.com/acme/infra"}, ""),
+        ({"oauth-token-id": "ot-0000000000000000"}, "no VCS connection"),
+        ({"branch": "../x"}, "not the name of a branch"),
+        ({"tags-regex": "("}, "not a regular expression"),
+    ],
+)
+def test_what_cannot_be_connected_is_refused_with_the_reason(
+    place: Place, repo: dict[str, str], words: str
+) -> None:
+    account = place.repository.project.organization.name
+    given = {
+        "identifier": place.repository.web_url,
+        "oauth-token-id": place.token_id,
+        **{key: text.replace("{account}", account) for key, text in repo.items()},
+    }
+    api = place.organization.platform.api
+    answer = _try_to_link(api, place.organization.name, given)
+    assert answer.status_code == 422, answer.text
+    assert words in answer.text
+
+
+def test_the_token_is_in_no_log_database_dump_or_work_directory(place: Place) -> None:
+    workspace = place.link("quiet", queue_all_runs=True)
+    workspace.wait_for_run("planned", within_s=90)
+    secrets = list(place.azure.tokens._tokens)
+    home = place.organization.platform.home
+    for root, _, names in os.walk(home):
+        for name in names:
+            path = Path(root) / name
+            if path.is_file() and not path.is_symlink() and path.stat().st_size < 64 << 20:
+                raw = path.read_bytes()
+                assert not any(secret.encode() in raw for secret in secrets), path
+
+
+def _connect(
+    platform: Platform, organization: str, azure: AzureDevOps, account: str, pat: str
+) -> str:
+    attributes = {
+        "name": "azure",
+        "vcsType": "AZURE_DEVOPS",
+        "signIn": "token",
+        "clientSecret": pat,
+        "endpoint": azure.vssps_url,
+        "apiUrl": azure.url,
+        "account": account,
+    }
+    answer = httpx2.post(
+        f"{platform.url}/api/v1/organization/{organization}/vcs",
+        headers={
+            "Authorization": f"Bearer {platform.token}",
+            "Content-Type": "application/vnd.api+json",
+        },
+        json={"data": {"type": "vcs", "attributes": attributes}},
+        trust_env=False,
+    )
+    assert answer.status_code == 201, answer.text
+    made = str(answer.json()["data"]["id"])
+    tested = httpx2.post(
+        f"{platform.url}/api/v1/organization/{organization}/vcs/{made}/test",
+        headers={"Authorization": f"Bearer {platform.token}"},
+        trust_env=False,
+    )
+    assert tested.status_code == 200, tested.text
+    assert tested.json()["data"]["attributes"]["status"] == "COMPLETED", tested.text
+    return made.replace("oc-", "ot-", 1)
+
+
+def _try_to_link(api: Any, organization: str, repo: Mapping[str, Any]) -> httpx2.Response:
+    attributes = {"name": "refused", "vcs-repo": dict(repo)}
+    answer: httpx2.Response = api.request(
+        "POST",
+        f"organizations/{organization}/workspaces",
+        {"data": {"type": "workspaces", "attributes": attributes}},
+    )
+    return answer
