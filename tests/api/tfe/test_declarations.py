@@ -64,7 +64,6 @@ def test_these_types_are_named_by_relationships_but_not_offered_yet() -> None:
     assert TFE.undeclared() == {
         "agent-pools",
         "cost-estimates",
-        "ingress-attributes",
         "policy-checks",
         "task-stages",
     }
