@@ -12,7 +12,7 @@ from landform.triggers import watching
 from landform.triggers.background import Background
 from landform.triggers.models import RepositoryWatch
 from landform.vcs import deliveries
-from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow
+from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
 from landform.vcs.sealing import open_hook_secrets
 from tests.standins.serving import Answer
 from tests.triggers.scene import Scene
@@ -36,7 +36,7 @@ async def forge(scene: Scene, said: dict[str, Any]) -> None:
     """Deliver what the provider could, with the secret it knows."""
     async with transaction(scene.platform.sessions) as session:
         hook_id = scene.received[0].path.rpartition("/")[2]
-        hook = await session.get_one(deliveries.Hook, hook_id)
+        hook = await session.get_one(Hook, hook_id)
     secret = open_hook_secrets(scene.platform.keyring, hook)[0]
     assert secret
     headers = scene.received[0].headers
