@@ -6,12 +6,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from landform.contract import Artefact, Counts, Phase
 from landform.identity.models import User
+from landform.kit import clock
+from landform.kit.crypto import Keyring
 from landform.kit.db import transaction
+from landform.kit.ids import new_id
 from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.vcs.connections import callback_url
+from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.sealing import seal_secrets
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.browser.conftest import Desk
@@ -71,6 +79,7 @@ async def furnish(desk: Desk) -> str:
         ):
             await factories.make_workspace(session, organization, name, tags=tags)
         await factories.make_team(session, organization, "platform", members=[user])
+        session.add(azure(world.platform.keyring, organization.id, user.id))
     world.organization = "acme"
     await world.confirm(first := await plan(desk, "Build the network"))
     job = await world.must_begin(first, Phase.APPLY)
@@ -79,6 +88,26 @@ async def furnish(desk: Desk) -> str:
     await attempts.put_state(world.platform, job, state, final=True)
     await world.finish(job, counts=Counts(additions=3))
     return await plan(desk, "Widen the subnets of production")
+
+
+def azure(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
+    """Return a connection that somebody made a while ago."""
+    connection_id = new_id("oc")
+    return Connection(
+        id=connection_id,
+        organization_id=organization_id,
+        name="Azure DevOps",
+        account="acme",
+        kind=Kind.AZURE_DEVOPS,
+        sign_in=SignIn.ENTRA_OAUTH,
+        client_id="00000000-0000-4000-8000-000000000000",
+        sealed_secrets=seal_secrets(keyring, connection_id, {}),
+        callback_url=callback_url("https://landform.example.com", connection_id),
+        status=ConnectionStatus.CONNECTED,
+        connected_at=clock.now(),
+        capabilities={"identity": "Ada", "listing": True, "hooks": True, "statuses": True},
+        created_by=user_id,
+    )
 
 
 async def plan(desk: Desk, message: str) -> str:
@@ -95,6 +124,8 @@ async def plan(desk: Desk, message: str) -> str:
 
 async def test_pictures_of_every_page(desk: Desk) -> None:
     run_id = await furnish(desk)
+    async with transaction(desk.world.platform.sessions) as session:
+        vcs_id = (await session.scalars(select(Connection.id))).one()
     place, home = await desk.place(), "/organizations/acme"
     pages = {
         "workspaces": "/app/acme",
@@ -110,6 +141,10 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
         "projects": f"{home}/projects",
         "teams": f"{home}/teams",
         "new-workspace": f"{home}/workspaces/new",
+        "vcs": f"{home}/vcs",
+        "vcs-connection": f"{home}/vcs/{vcs_id}",
+        "vcs-ways": f"{home}/vcs/new?kind=ado_services",
+        "vcs-new": f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
         "tokens": "/account/tokens",
         "first-steps": "/welcome",
         "not-found": "/app/nowhere",

@@ -2,18 +2,19 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from landform.edge.deps import process_of
-from landform.identity import sessions
-from landform.identity.actor import Actor
+from landform.edge.deps import CurrentProcess
+from landform.edge.process import Process
 from landform.kit.db import transaction
-from landform.kit.errors import UnauthenticatedError
-from landform.vcs import callback
+from landform.kit.errors import NotFoundError
+from landform.organizations.models import Organization
+from landform.vcs import callback, queries
 from landform.vcs.callback import Return
 from landform.vcs.connections import CALLBACK
-from landform.web.pages import COOKIE, SECURITY_HEADERS, SignInFirstError
+from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor
+from landform.web.visit import Crumb, Visit, enter
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,21 +23,12 @@ _LONGEST: Final = 16384  # characters: a code, and what an old Azure DevOps adds
 Text = Annotated[str, Query(max_length=_LONGEST)]
 
 
-async def _visitor(request: Request) -> Actor:
-    """Return who is signed in, in a transaction that does not wait for the provider."""
-    async with transaction(process_of(request).platform.sessions) as session:
-        try:
-            actor, _ = await sessions.session_actor(session, request.cookies.get(COOKIE, ""))
-        except UnauthenticatedError:
-            raise SignInFirstError(f"{request.url.path}?{request.url.query}") from None
-    return actor
-
-
 @router.get(CALLBACK + "/{vcs_id}")
 async def come_back(
     request: Request,
+    process: CurrentProcess,
     vcs_id: str,
-    visitor: Annotated[Actor, Depends(_visitor)],
+    visitor: CurrentSession,
     code: Text = "",
     state: Text = "",
     error: Text = "",
@@ -44,7 +36,20 @@ async def come_back(
 ) -> Response:
     """Trade the code for a token; say `Connected`, or go where the connection says."""
     back = Return(name=vcs_id, code=code, state=state, error=error, description=error_description)
-    then = await callback.finish(process_of(request).reach, visitor, back)
+    then = await callback.finish(process.reach, visitor.actor, back)
     if then:
         return RedirectResponse(then, status_code=302, headers=SECURITY_HEADERS)
-    return PlainTextResponse("Connected", headers=SECURITY_HEADERS)
+    if "text/html" not in request.headers.get("accept", ""):
+        return PlainTextResponse("Connected", headers=SECURITY_HEADERS)
+    return await _connected(request, process, visitor, vcs_id)
+
+
+async def _connected(request: Request, process: Process, visitor: Visitor, vcs_id: str) -> Response:
+    async with transaction(process.platform.sessions) as session:
+        row = await queries.find_by_callback(session, vcs_id)
+        if row is None:
+            raise NotFoundError("The connection was deleted meanwhile.")
+        organization = await session.get_one(Organization, row.organization_id)
+        visit = await enter(Visit(request, session, visitor), organization.name)
+        crumbs = [Crumb("VCS providers", f"{visit.path}/vcs"), Crumb(row.name)]
+        return await visit.page("vcs/connected.html", section="vcs", crumbs=crumbs, connection=row)

@@ -154,11 +154,20 @@ async def _visit(request: Request, session: Session, visitor: CurrentVisitor) ->
 AnyVisit = Annotated[Visit, Depends(_visit)]
 
 
-async def _in_organization(visit: AnyVisit, organization: str) -> OrganizationVisit:
+async def enter(visit: Visit, organization: str) -> OrganizationVisit:
+    """Return a visit of the organization.
+
+    Raises:
+        NotFoundError: there is none, or the visitor may not know of it.
+    """
     found = await organizations.by_name(visit.session, visit.actor, organization)
     place = Place(organization_id=found.id)
     held = await permissions(visit.session, visit.actor, place)
     return OrganizationVisit(visit.request, visit.session, visit.visitor, found, held)
+
+
+async def _in_organization(visit: AnyVisit, organization: str) -> OrganizationVisit:
+    return await enter(visit, organization)
 
 
 InOrganization = Annotated[OrganizationVisit, Depends(_in_organization)]

@@ -1,0 +1,319 @@
+"""Connections to places that keep repositories: choosing, connecting, and what arrived."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from landform.access.permissions import Permission, Place
+from landform.access.service import require
+from landform.edge.deps import CurrentProcess, base_url
+from landform.edge.process import Process
+from landform.identity import users
+from landform.identity.actor import Actor
+from landform.kit.clock import now
+from landform.kit.db import transaction
+from landform.kit.errors import InvalidError, LandformError, NotFoundError
+from landform.kit.pagination import Page
+from landform.vcs import callback, connections, deliveries, queries
+from landform.vcs.connections import callback_url
+from landform.vcs.kinds import WAYS, Kind, SignIn
+from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.oauth import federated_subject
+from landform.vcs.providers import KINDS
+from landform.vcs.settings import ConnectionSettings
+from landform.web.forms import FormAlone, OwnForm, attempt, refusals_to
+from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
+from landform.web.present import vcs as present
+from landform.web.present.pages import Pages
+from landform.web.visit import Crumb, InOrganization, OrganizationVisit
+from landform.workspaces import organizations
+
+router = APIRouter(include_in_schema=False)
+
+_LIST: Final = "/organizations/{organization}/vcs"
+_ONE: Final = _LIST + "/{vcs_id}"
+_SIZE: Final = 50
+_DELIVERIES: Final = 20
+_WARN_DAYS: Final = 30
+_CALLBACK_BYTES: Final = 8
+Text = Annotated[str, Query(max_length=100)]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+
+
+@router.get(_LIST)
+async def show_all(visit: InOrganization, page: Number = 1) -> Response:
+    """List the connections and how they are."""
+    wanted = Page(number=page, size=_SIZE)
+    found = await queries.list_connections(
+        visit.session, visit.actor, visit.organization.id, wanted
+    )
+    path = f"{visit.path}/vcs"
+    return await visit.page(
+        "vcs/list.html",
+        section="vcs",
+        crumbs=[Crumb("VCS providers")],
+        connections=[(each, *present.look(each), _days_left(each)) for each in found.items],
+        providers=present.PROVIDERS,
+        labels=present.LABELS,
+        may_manage=visit.may(Permission.MANAGE_VCS),
+        warn_days=_WARN_DAYS,
+        pages=Pages(path, {}, wanted, found.total),
+    )
+
+
+@router.get(f"{_LIST}/new")
+async def show_new(
+    request: Request, visit: InOrganization, kind: Text = "", way: Text = ""
+) -> Response:
+    """Lead through the choice: provider, way to sign in, and what to copy where."""
+    place = Place(organization_id=visit.organization.id)
+    await require(visit.session, visit.actor, Permission.MANAGE_VCS, place)
+    return await _new(request, visit, kind, way, {}, "")
+
+
+@router.post(f"{_LIST}/new")
+async def create(request: Request, visit: InOrganization, form: OwnForm) -> Response:
+    """Make the connection; where a person must sign in, its page says how to go on."""
+    kind, way = form.line("kind"), form.line("way")
+    chosen = _chosen(kind, way)
+    if chosen is None:
+        return await _new(request, visit, kind, way, {}, "Choose a provider and a way to sign in.")
+    fields = {each.name: form.text(each.name) for each in present.guide(*chosen).every}
+    given = {**fields, "name": form.line("name"), "callback": form.line("callback")}
+    with refusals_to(f"{visit.path}/vcs/new"):
+        settings = _settings(given)
+    made, failure = await attempt(
+        visit.session,
+        connections.create_connection(
+            visit.session,
+            visit.process.platform.keyring,
+            visit.actor,
+            visit.organization.id,
+            settings,
+            kind=chosen[0],
+            sign_in=chosen[1],
+            base=base_url(request),
+        ),
+    )
+    if made is None:
+        return await _new(request, visit, kind, way, given, failure)
+    return redirect(f"{visit.path}/vcs/{made.id}", say=f"{made.name} was saved.")
+
+
+@router.get(_ONE)
+async def show_one(visit: InOrganization, vcs_id: str, page: Number = 1) -> Response:
+    """Show a connection: how it is, what to do next, what arrived."""
+    row = await _find(visit, vcs_id)
+    may_manage = visit.may(Permission.MANAGE_VCS)
+    wanted = Page(number=page, size=_DELIVERIES)
+    hooks, arrived, total = [], [], 0
+    if may_manage:
+        hooks = list(await queries.list_hooks(visit.session, visit.actor, row))
+        found = await queries.list_deliveries(visit.session, visit.actor, row, wanted)
+        arrived, total = list(found.items), found.total
+    names = {each.id: each.repository_name or each.repository_id for each in hooks}
+    people = await users.names_of(visit.session, {row.created_by})
+    look, label = present.look(row)
+    guide = present.guide(row.kind, row.sign_in)
+    return await visit.page(
+        "vcs/connection.html",
+        section="vcs",
+        crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb(row.name)],
+        connection=row,
+        provider=present.PROVIDERS[row.kind][0],
+        way=present.LABELS[row.sign_in],
+        guide=guide,
+        connection_values={each.name: getattr(row, each.name, "") for each in guide.every},
+        look=look,
+        label=label,
+        identity=(row.capabilities or {}).get("identity", ""),
+        abilities=present.abilities(row),
+        is_interactive=present.has_callback(row.sign_in),
+        is_connected=row.status is ConnectionStatus.CONNECTED,
+        federated=_federated(row),
+        may_manage=may_manage,
+        made_by=people.get(row.created_by, row.created_by),
+        days_left=_days_left(row),
+        warn_days=_WARN_DAYS,
+        hooks=hooks,
+        deliveries=[
+            (each, names.get(each.hook_id, ""), *present.delivered(each)) for each in arrived
+        ],
+        pages=Pages(f"{visit.path}/vcs/{row.id}", {}, wanted, total),
+    )
+
+
+@router.post(_ONE)
+async def change(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
+    """Change settings; a secret that is left empty stays as it is."""
+    row = await _find(visit, vcs_id)
+    here = f"{visit.path}/vcs/{row.id}"
+    given = {"name": form.line("name"), "description": form.line("description")}
+    for each in present.guide(row.kind, row.sign_in).every:
+        if each.kind == "text" or form.line(each.name):
+            given[each.name] = form.text(each.name)
+    with refusals_to(here):
+        await connections.update_connection(
+            visit.session, visit.process.platform.keyring, visit.actor, row, _settings(given)
+        )
+    return redirect(here, say="Saved.")
+
+
+@router.post(f"{_ONE}/connect")
+async def connect(request: Request, visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
+    """Send the visitor to the provider, to come back connected."""
+    row = await _find(visit, vcs_id)
+    with refusals_to(f"{visit.path}/vcs/{row.id}"):
+        way = await callback.begin(
+            visit.session, visit.process.reach, visit.actor, row, base=base_url(request)
+        )
+    return RedirectResponse(way.url, status_code=303, headers=SECURITY_HEADERS)
+
+
+@router.post(f"{_ONE}/disconnect")
+async def disconnect(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
+    """Forget the token."""
+    row = await _find(visit, vcs_id)
+    await connections.disconnect(visit.session, visit.actor, row)
+    return redirect(f"{visit.path}/vcs/{row.id}", say="The token was forgotten.")
+
+
+@router.post(f"{_ONE}/deliveries/{{delivery_id}}/redeliver")
+async def redeliver(
+    visit: InOrganization, vcs_id: str, delivery_id: str, form: OwnForm
+) -> Response:
+    """Have a delivery looked at again."""
+    row = await _find(visit, vcs_id)
+    here = f"{visit.path}/vcs/{row.id}"
+    _, hook, _ = await queries.get_delivery(visit.session, visit.actor, delivery_id)
+    if hook.connection_id != row.id:
+        raise NotFoundError(f"There is no delivery {delivery_id} of this connection.")
+    with refusals_to(here):
+        await deliveries.redeliver(visit.session, visit.actor, delivery_id)
+    return redirect(f"{here}#deliveries", say="It will be looked at again.")
+
+
+@router.post(f"{_ONE}/test")
+async def test(
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    form: FormAlone,
+    organization: str,
+    vcs_id: str,
+) -> Response:
+    """Ask the provider who we are there."""
+    here = await _brief(process, visitor.actor, organization, vcs_id)
+    try:
+        found = await connections.test_connection(process.reach, visitor.actor, vcs_id)
+    except LandformError as failure:
+        raise SendBackError(here, str(failure)) from None
+    known = f" The provider knows us as {found.identity}." if found.identity else ""
+    return redirect(here, say=f"It works.{known}")
+
+
+@router.post(f"{_ONE}/delete")
+async def delete(
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    form: FormAlone,
+    organization: str,
+    vcs_id: str,
+) -> Response:
+    """Remove a connection whose name was typed, and its hooks at the provider."""
+    here = await _brief(process, visitor.actor, organization, vcs_id, typed=form.line("name"))
+    with refusals_to(here):
+        await connections.delete_connection(process.reach, visitor.actor, vcs_id)
+    return redirect(f"/organizations/{organization}/vcs", say="The connection was deleted.")
+
+
+async def _new(
+    request: Request,
+    visit: OrganizationVisit,
+    kind: str,
+    way: str,
+    given: dict[str, str],
+    failure: str,
+) -> Response:
+    chosen_kind = Kind(kind) if kind in KINDS else None
+    chosen = _chosen(kind, way)
+    asked = [each.name for each in present.guide(*chosen).every] if chosen else []
+    name = given.get("callback") or f"vcs-{secrets.token_hex(_CALLBACK_BYTES)}"
+    return await visit.page(
+        "vcs/new.html",
+        section="vcs",
+        status=422 if failure else 200,
+        crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb("New")],
+        providers=[(each, *present.PROVIDERS[each]) for each in KINDS],
+        kind=chosen_kind,
+        provider=present.PROVIDERS[chosen_kind][0] if chosen_kind else "",
+        ways=present.ways_of(chosen_kind, WAYS[chosen_kind]) if chosen_kind else [],
+        way=chosen[1] if chosen else None,
+        way_label=present.LABELS[chosen[1]] if chosen else "",
+        guide=present.guide(*chosen) if chosen else None,
+        is_interactive=chosen is not None and present.has_callback(chosen[1]),
+        callback=name,
+        callback_url=callback_url(base_url(request), name),
+        given={"name": "", **dict.fromkeys(asked, ""), **given},
+        failure=failure,
+    )
+
+
+async def _find(visit: OrganizationVisit, vcs_id: str) -> Connection:
+    row = await queries.get_connection(visit.session, visit.actor, vcs_id)
+    if row.organization_id != visit.organization.id:
+        raise NotFoundError(f"There is no VCS connection {vcs_id} in this organization.")
+    return row
+
+
+async def _brief(
+    process: Process, actor: Actor, organization: str, vcs_id: str, typed: str | None = None
+) -> str:
+    """Return the connection's page, having asked in a transaction that waits for nobody."""
+    async with transaction(process.platform.sessions) as session:
+        found = await organizations.by_name(session, actor, organization)
+        row = await queries.get_connection(session, actor, vcs_id)
+        if row.organization_id != found.id:
+            raise NotFoundError(f"There is no VCS connection {vcs_id} in this organization.")
+        here = f"/organizations/{found.name}/vcs/{row.id}"
+        if typed is not None and typed != row.name:
+            raise SendBackError(here, "Type the connection's name to delete it.")
+    return here
+
+
+def _chosen(kind: str, way: str) -> tuple[Kind, SignIn] | None:
+    if kind not in KINDS or way not in WAYS[Kind(kind)]:
+        return None
+    return Kind(kind), SignIn(way)
+
+
+def _settings(given: dict[str, str]) -> ConnectionSettings:
+    values: dict[str, Any] = {name: value.strip() for name, value in given.items()}
+    if "secret_expires_at" in values:
+        values["secret_expires_at"] = _day(values["secret_expires_at"])
+    return ConnectionSettings(**values)
+
+
+def _day(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidError(f"{text!r} is no date; one is 2027-05-31.") from None
+
+
+def _days_left(row: Connection) -> int | None:
+    return None if row.secret_expires_at is None else (row.secret_expires_at - now()).days
+
+
+def _federated(row: Connection) -> list[tuple[str, str]]:
+    if row.sign_in is not SignIn.SERVICE_PRINCIPAL_FEDERATED:
+        return []
+    return [
+        ("Issuer", row.callback_url.partition(connections.CALLBACK)[0]),
+        ("Subject identifier", federated_subject(row.organization_id, row.id)),
+        ("Audience", "api://AzureADTokenExchange"),
+    ]

@@ -1,0 +1,241 @@
+"""The pages of VCS connections: choosing, connecting, and what arrived."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from html import unescape
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from landform.kit.db import transaction
+from landform.kit.ids import new_id
+from landform.settings import Settings
+from landform.vcs import deliveries
+from landform.vcs.kinds import WAYS, Kind, SignIn
+from landform.vcs.models import Connection, DeliveryRow, Hook
+from landform.vcs.providers import KINDS
+from landform.vcs.sealing import seal_hook_secrets
+from landform.vcs.settings import NEEDS
+from landform.web.present import vcs as present
+from landform.wiring import make_reach
+from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_world import EVERYTHING, Identity
+from tests.web.pages import BASE, Browser, Site, text_of
+
+
+@dataclass
+class Place:
+    """The pages, and an Azure DevOps that Ann is signed in to."""
+
+    site: Site
+    azure: AzureDevOps
+    ann: Identity
+
+    @property
+    def path(self) -> str:
+        return f"/organizations/{self.site.world.organization}/vcs"
+
+    async def by_token(self, **fields: str) -> str:
+        """Connect by a personal token; return the connection's page's address."""
+        given = {
+            "kind": "ado_services",
+            "way": "token",
+            "name": "Azure",
+            "account": "Acme",
+            "client_secret": self.azure.tokens.issue(self.ann, EVERYTHING),
+            "secret_expires_at": "",
+            "api_url": self.azure.url,
+            "endpoint": "",
+            **fields,
+        }
+        of = f"{self.path}/new?kind=ado_services&way=token"
+        await self.site.owner.post(f"{self.path}/new", given, of=of)
+        return f"{self.path}/{(await self.row()).id}"
+
+    async def row(self) -> Connection:
+        async with transaction(self.site.world.platform.sessions) as session:
+            return (await session.scalars(select(Connection))).one()
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[AzureDevOps]:
+    with azure_devops(tmp_path / "azure") as service:
+        yield service
+
+
+@pytest.fixture
+async def place(
+    app: FastAPI, site: Site, database_url: str, azure: AzureDevOps
+) -> AsyncIterator[Place]:
+    settings = Settings(database_url=SecretStr(database_url), egress_allow="127.0.0.1")
+    platform = site.world.platform
+    reach = make_reach(settings, platform.sessions, platform.keyring)
+    app.state.process = replace(app.state.process, reach=reach)
+    acme = azure.organization("Acme")
+    yield Place(site, azure, acme.identity("Ann"))
+    await reach.close()
+
+
+def test_every_way_in_has_a_guide_that_asks_for_what_it_needs() -> None:
+    for kind in Kind:
+        for way, _, guide in present.ways_of(kind, WAYS[kind]):
+            asked = {each.name for each in guide.every}
+            assert set(NEEDS[way]) <= asked, (kind, way)
+        assert len(present.ways_of(kind, WAYS[kind])) == len(WAYS[kind])
+
+
+async def test_an_organization_without_a_connection_is_led_to_one(place: Place) -> None:
+    page = await place.site.owner.get(place.path)
+    assert "No provider is connected yet" in page
+    page = await place.site.owner.get(f"{place.path}/new")
+    for kind in KINDS:
+        assert present.PROVIDERS[kind][0] in page
+    page = text_of(await place.site.owner.get(f"{place.path}/new?kind=ado_services"))
+    assert page.index("Microsoft Entra OAuth") < page.index("OAuth application")
+    assert "Microsoft takes no new applications" in page
+
+
+async def test_a_person_is_led_from_the_values_to_connected(place: Place) -> None:
+    of = f"{place.path}/new?kind=ado_services&way=oauth"
+    page = await place.site.owner.get(of)
+    (callback,) = set(re.findall(rf"{BASE}/callback/v1/vcs/[\w-]+", page))
+    application = place.azure.oauth.register(callback)
+    given = {
+        "kind": "ado_services",
+        "way": "oauth",
+        "name": "Azure",
+        "callback": callback.rpartition("/")[2],
+        "account": "Acme",
+        "client_id": application.client_id,
+        "client_secret": application.secret,
+        "api_url": place.azure.url,
+        "endpoint": place.azure.vssps_url,
+    }
+    page = await place.site.owner.post(f"{place.path}/new", given, of=of)
+    assert application.secret not in page
+    assert callback in page
+    assert "Not connected yet" in page
+    here = f"{place.path}/{(await place.row()).id}"
+    sent = await _press(place.site.owner, f"{here}/connect", of=here)
+    place.azure.browser = place.ann
+    async with httpx2.AsyncClient(trust_env=False) as there:
+        answer = await there.get(sent)
+    back = answer.headers["location"].removeprefix(BASE)
+    answer = await place.site.owner.http.get(back, headers={"Accept": "text/html"})
+    assert "<h1>Connected</h1>" in answer.text
+    assert f'href="{here}"' in answer.text
+    assert "Connect again" in await place.site.owner.get(here)
+
+
+async def test_what_the_provider_refuses_is_said_on_the_connection_s_page(place: Place) -> None:
+    here = await place.by_token(client_secret="wrong")
+    page = text_of(await place.site.owner.post(f"{here}/test", of=here))
+    assert "It works" not in page
+    assert "token" in page
+    token = place.azure.tokens.issue(place.ann, EVERYTHING)
+    fields = {"name": "Azure", "description": "", "account": "Acme", "client_secret": token}
+    fields |= {"secret_expires_at": "", "api_url": place.azure.url, "endpoint": ""}
+    assert "Saved." in await place.site.owner.post(here, fields)
+    page = await place.site.owner.post(f"{here}/test", of=here)
+    assert "It works. The provider knows us as Ann" in page
+    assert token not in page
+
+
+async def test_settings_that_cannot_be_are_said_on_the_form_without_the_secret(
+    place: Place,
+) -> None:
+    given = {"kind": "ado_services", "way": "token", "name": "Azure", "account": ""}
+    given |= {"client_secret": "hush-hush", "secret_expires_at": "", "api_url": "", "endpoint": ""}
+    of = f"{place.path}/new?kind=ado_services&way=token"
+    page = await place.site.owner.post(f"{place.path}/new", given, of=of, status=422)
+    assert "Name the Azure DevOps organization" in page
+    assert "hush-hush" not in page
+    page = await place.site.owner.post(
+        f"{place.path}/new", given | {"account": "Acme", "secret_expires_at": "soon"}, of=of
+    )
+    assert "'soon' is no date" in unescape(page)
+
+
+async def test_a_secret_that_ends_soon_is_warned_of(place: Place) -> None:
+    here = await place.by_token(secret_expires_at="2026-01-01")
+    assert "The secret has ended" in await place.site.owner.get(here)
+    assert "Its secret has ended." in await place.site.owner.get(place.path)
+
+
+async def test_a_delivery_shows_what_came_of_it_and_is_looked_at_again(place: Place) -> None:
+    here = await place.by_token()
+    row = await place.row()
+    world = place.site.world
+    async with transaction(world.platform.sessions) as session:
+        hook = Hook(
+            id=(hook_id := new_id("hook")),
+            connection_id=row.id,
+            repository_id="r",
+            repository_name="infra",
+            sealed_secrets=seal_hook_secrets(world.platform.keyring, hook_id, ["the-secret"]),
+        )
+        session.add(hook)
+    delivery = {"id": "d-1", "eventType": "git.push", "resource": {}}
+    answer = await place.site.nobody().post(
+        f"/hooks/vcs/{hook_id}",
+        content=json.dumps(delivery),
+        headers={"Content-Type": "application/json"},
+        auth=("landform", "the-secret"),
+    )
+    assert answer.status_code == 202, answer.text
+    page = await place.site.owner.get(here)
+    assert "Received" in page
+    assert "infra" in page
+    assert "Redeliver" not in page
+    async with transaction(world.platform.sessions) as session:
+        delivery_id = (await session.scalars(select(DeliveryRow.id))).one()
+        reason = {"change": "main", "reason": "No workspace follows this branch."}
+        await deliveries.settle(session, delivery_id, [reason])
+    page = text_of(await place.site.owner.get(here))
+    assert "main No workspace follows this branch." in page
+    again = f"{here}/deliveries/{delivery_id}/redeliver"
+    page = text_of(await place.site.owner.post(again, of=here))
+    assert "It will be looked at again." in page
+    assert "No workspace follows" not in page
+
+
+async def test_a_connection_is_deleted_by_its_name(place: Place) -> None:
+    here = await place.by_token()
+    page = await place.site.owner.post(f"{here}/delete", {"name": "other"}, of=here)
+    assert "Type the connection's name" in unescape(page)
+    page = await place.site.owner.post(f"{here}/delete", {"name": "Azure"}, of=here)
+    assert "The connection was deleted." in page
+
+
+async def test_who_may_only_use_connections_sees_no_form(place: Place) -> None:
+    here = await place.by_token()
+    stranger = await place.site.stranger()
+    await stranger.get(here, status=404)
+    reader = await place.site.member("read")
+    await reader.get(here, status=404)
+    await reader.get(f"{place.path}/new", status=403)
+
+
+async def test_the_values_of_a_federated_credential_are_shown_to_copy(place: Place) -> None:
+    given = {"kind": "ado_services", "way": "service-principal-federated", "name": "Azure"}
+    given |= {"account": "Acme", "tenant": "t", "client_id": "c", "api_url": "", "endpoint": ""}
+    of = f"{place.path}/new?kind=ado_services&way={SignIn.SERVICE_PRINCIPAL_FEDERATED}"
+    page = await place.site.owner.post(f"{place.path}/new", given, of=of)
+    row = await place.row()
+    assert f"organization:{row.organization_id}:vcs:{row.id}" in page
+    assert f'data-copy="{BASE}"' in page
+
+
+async def _press(browser: Browser, path: str, *, of: str) -> str:
+    """Send a form of the page `of`; return where it leads, out of here."""
+    token = re.search(r'name="form_token" value="(\w+)"', await browser.get(of))
+    assert token is not None
+    answer = await browser.http.post(path, data={"form_token": token[1]})
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
