@@ -164,7 +164,7 @@ def make_room(host: Host, job: PhaseJob, path: Path, tool: Path) -> Room:
     Args:
         tool: the program; made visible to the child where it would not be.
     """
-    for name in ("config", "home", "tmp", "in", "out"):
+    for name in ("config", "home", "tmp", "shm", "in", "out"):
         (path / name).mkdir(mode=0o700)
     tool = tool.resolve()
     providers = _scoped(host.root / "providers", job)
@@ -180,6 +180,7 @@ def make_room(host: Host, job: PhaseJob, path: Path, tool: Path) -> Room:
     mounts = (
         # First, so that what is shown of our own /tmp lies over it.
         Mount(path / "tmp", Path("/tmp"), writable=True),  # noqa: S108 - the child's, not ours
+        Mount(path / "shm", Path("/dev/shm"), writable=True),  # noqa: S108 - counted as disk
         *(Mount(shown, shown) for shown in (*host.visible, *_certificates(host))),
         *(Mount(mirror, at) for mirror, at in zip(host.mirrors, seen_mirrors, strict=True)),
         Mount(tool, seen_tool),

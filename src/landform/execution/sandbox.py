@@ -6,9 +6,11 @@ from the server's files; it is no wall against a fault of the kernel.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +28,9 @@ _ISOLATION: Final = (
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
     *("--hostname", "landform", "--proc", "/proc", "--dev", "/dev"),
 )
+_CLOSED: Final = ("--remount-ro", "/", "--remount-ro", "/dev")
+"""These are in memory, and what is written there would count as no process's."""
+
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _SETTINGS: Final = (
     *("resolv.conf", "hosts", "host.conf", "nsswitch.conf", "gai.conf", "services", "protocols"),
@@ -87,11 +92,18 @@ class Sandbox:
         """
         if not self.confines:
             return [*self.setpriv, *argv]
-        words = [*self.bubblewrap, *_ISOLATION, *_system(), "--json-status-fd", str(status_fd)]
+        words = [
+            *self.bubblewrap,
+            *_ISOLATION,
+            *_kernel(),
+            *_system(),
+            "--json-status-fd",
+            str(status_fd),
+        ]
         for mount in mounts:
             words += ["--bind" if mount.writable else "--ro-bind"]
             words += [str(mount.source), str(mount.target)]
-        return [*words, "--chdir", cwd, "--", *argv]
+        return [*words, *_CLOSED, "--chdir", cwd, "--", *argv]
 
 
 async def detect(mode: SandboxMode, *, program: str = "bwrap") -> Sandbox:
@@ -152,6 +164,21 @@ async def _try(words: tuple[str, ...]) -> str:
     if process.returncode == 0:
         return ""
     return errors.decode(errors="replace").strip() or f"it ended with {process.returncode}"
+
+
+def _kernel() -> list[str]:
+    # Root needs no capability to write to what is root's in /proc, such as the kernel's
+    # core_pattern, which names a program that it starts outside. Bubblewrap covers a few of these.
+    if os.geteuid():
+        return []
+    words: list[str] = []
+    for path in sorted(Path("/proc").iterdir()):
+        if path.name.isdigit() or path.is_symlink():
+            continue
+        with suppress(OSError):  # it went away
+            if path.is_dir() or path.stat().st_mode & 0o222:
+                words += ["--ro-bind", str(path), str(path)]
+    return words
 
 
 def _system() -> list[str]:
