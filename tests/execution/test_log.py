@@ -1,6 +1,7 @@
 """The two logs: what is in them, in which blocks, and what never is."""
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -139,6 +140,19 @@ FORMS: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "not ASCII": ("pässwörd", str.encode),
     "not ASCII, escaped": ("pässwörd", lambda s: json.dumps(s).encode()),
     "with spaces about it": ("  p4ssword\n", lambda _: b"p4ssword"),
+    "in a query": ("p4/ss word&é+", lambda _: b"p4%2Fss+word%26%C3%A9%2B"),
+    "in a query, in small letters": ("p4/ss word&", lambda _: b"p4%2fss%20word%26"),
+    "in a path": ("p4/ss word&:x", lambda _: b"p4%2Fss%20word&:x"),
+    "in a path, in JSON as Go writes it": ("p4/ss&w", lambda _: b"p4%2Fss\\u0026w"),
+    "before a host": ("p4/ss@word;x", lambda _: b"p4%2Fss%40word;x"),
+    "as a component": ("p4/ss'(word)", lambda _: b"p4%2Fss'(word)"),
+    "as an address": ("https://u:p4 ss@host/", lambda _: b"https://u:p4%20ss@host/"),
+    "in base64": ("p4ss-word-9", lambda s: base64.b64encode(s.encode())),
+    "within something in base64": (
+        "p4ss-word-99",
+        lambda s: base64.b64encode(f"user:{s} and so on".encode()),
+    ),
+    "in base64 for URLs": ("p4ss\xff\xfe?word>>", lambda s: base64.urlsafe_b64encode(s.encode())),
     "a line of several": ("line-one-1\nline-two-2", lambda _: b"  line-two-2"),
 }
 
@@ -149,8 +163,23 @@ def test_a_secret_is_recognised_in_every_form(form: str) -> None:
     line = b"before " + written(value) + b" after"
     clean = secret(value).line(line)
     assert REPLACEMENT.encode() in clean
+    assert b"word" not in clean
     assert clean.startswith(b"before ")
     assert clean.endswith(b" after")
+
+
+async def test_a_secret_is_recognised_though_its_control_characters_were_taken_out(
+    plane: Recorder,
+) -> None:
+    value = "pass\x07word\x1b[2Jthat-is-long\r\nsecond-line"
+    log = make_log(plane, secret(value))
+    await log.plain([b"said " + value.split("\n", maxsplit=1)[0].encode(), b"second-line"])
+    await log.messages([message(value)], planning=False)
+    await log.close(patience_s=5)
+    for stream in LogStream:
+        for part in ("password", "that-is-long", "second-line"):
+            assert part not in plane.text(JOB, stream)
+        assert REPLACEMENT in plane.text(JOB, stream)
 
 
 def test_the_strings_within_a_sensitive_value_in_hcl_are_secrets_too() -> None:

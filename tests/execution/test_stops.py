@@ -8,20 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from landform.contract import Artefact, LogStream, Outcome, PhaseJob, PhaseResult, Stop
-from landform.execution import processes
+from landform.execution import messages, processes
 from landform.execution.host import Host
 from landform.execution.phase import run_phase
 from landform.execution.sandbox import Sandbox, SandboxMode, detect
 from landform.execution.state import recover_spool
 
-from .conftest import TERRAFORM, Configure, apply_job, make_host, plan_job
+from .conftest import Configure, apply_job, make_host, plan_job
 from .recorder import Recorder
 
 # `first` is made at once, `second` goes on until it is stopped; `seen` says that it began.
@@ -350,26 +351,22 @@ async def test_a_fault_of_the_platforms_own_loses_neither_the_state_nor_the_list
 
 
 async def test_a_fault_of_the_workers_own_loses_the_list_of_nothing_that_was_made(
-    plane: Recorder, host: Host, configure: Configure, tmp_path: Path
+    plane: Recorder, host: Host, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure('resource "terraform_data" "x" {}')
     await run_phase(plan_job(), plane, host=host)
-    # Words of terraform's that nobody expects: what reads them fails.
-    unheard_of = '{"@message":"","type":"change_summary","changes":{"add":"many"}}'
-    tool = tmp_path / "terraform"
-    tool.write_text(
-        f"#!/bin/sh\n{TERRAFORM} \"$@\"\n[ $1 != apply ] || echo '{unheard_of}'\nsleep 9\n"
-    )
-    tool.chmod(0o755)
+    as_text = messages.as_text
 
-    async def ensure(*_: object) -> Path:
-        return tool
+    def fails_at_the_end(message: Mapping[str, Any], *, planning: bool) -> str:
+        if message.get("type") == "change_summary":
+            raise RuntimeError("a fault of ours")
+        return as_text(message, planning=planning)
 
-    other = make_host(tmp_path / "other", host.sandbox, ensure_tool=ensure, visible=[TERRAFORM])
+    monkeypatch.setattr(messages, "as_text", fails_at_the_end)
     plane.down_at = "put_state"
-    object.__setattr__(other, "clock", type(other.clock)(farewell_s=0.2))
-    result = await run_phase(apply_job(), plane, host=other)
-    assert "ValueError" in result.error
+    object.__setattr__(host, "clock", type(host.clock)(farewell_s=0.2))
+    result = await run_phase(apply_job(), plane, host=host)
+    assert "RuntimeError: a fault of ours" in result.error
     assert [made.address for made in result.maybe_not_in_state] == ["terraform_data.x"]
     assert result.state_in_doubt
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from landform.contract import Counts, Created
@@ -9,6 +10,9 @@ from landform.execution import messages
 
 _DETAIL: Final = 400
 _HARMLESS: Final = frozenset({"read", "noop"})
+_LONGEST: Final = 4000  # characters of an address or an id
+_MOST_OBJECTS: Final = 200_000
+_MOST: Final = 2**31 - 1
 _ERROR_LINE: Final = re.compile(r"\W*Error: (?P<summary>.+)")
 
 # Looked for in an error's summary and detail, in this order.
@@ -83,15 +87,22 @@ class Findings:
         self._said = ""
 
     def note(self, found: Iterable[Mapping[str, Any]]) -> None:
-        """Listen to `found`, in the order in which they came."""
+        """Listen to `found`, in the order in which they came.
+
+        What has not the form that the tool gives it was said by something else in the run.
+        """
         for message in found:
-            kind = message.get("type")
-            if kind == "diagnostic":
-                self._note_diagnostic(message)
-            elif kind == "change_summary":
-                self._note_summary(message.get("changes") or {})
-            elif kind in {"apply_start", "apply_complete", "apply_errored"}:
-                self._note_apply(str(kind), message.get("hook") or {})
+            with suppress(*messages.MALFORMED):
+                self._note(message)
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "diagnostic":
+            self._note_diagnostic(message)
+        elif kind == "change_summary":
+            self._note_summary(message.get("changes") or {})
+        elif kind in {"apply_start", "apply_complete", "apply_errored"}:
+            self._note_apply(str(kind), message.get("hook") or {})
 
     def note_text(self, lines: Iterable[bytes]) -> None:
         """Listen to what was not a message: the error of a tool that could not even begin."""
@@ -128,24 +139,27 @@ class Findings:
             self._errors += 1
 
     def _note_summary(self, changes: Mapping[str, Any]) -> None:
-        self.counts = Counts(
-            additions=int(changes.get("add") or 0),
-            changes=int(changes.get("change") or 0),
-            destructions=int(changes.get("remove") or 0),
-            imports=int(changes.get("import") or 0),
+        add, change, remove, imported = (
+            min(max(int(changes.get(name) or 0), 0), _MOST)
+            for name in ("add", "change", "remove", "import")
         )
+        self.counts = Counts(additions=add, changes=change, destructions=remove, imports=imported)
 
     def _note_apply(self, kind: str, hook: Mapping[str, Any]) -> None:
-        address = str((hook.get("resource") or {}).get("addr") or "")
+        address = str((hook.get("resource") or {}).get("addr") or "")[:_LONGEST]
         self.touched = self.touched or hook.get("action") not in _HARMLESS
-        if not address or hook.get("action") != "create":
+        known = address in self._begun or address in self.made
+        full = not known and len(self._begun) + len(self.made) >= _MOST_OBJECTS
+        if not address or full or hook.get("action") != "create":
             return
         if kind == "apply_start":
             self._begun[address] = Created(address=address)
             return
         self._begun.pop(address, None)
         # One that failed may exist all the same, and nobody else will say so.
-        self.made[address] = Created(address=address, id_value=str(hook.get("id_value") or ""))
+        self.made[address] = Created(
+            address=address, id_value=str(hook.get("id_value") or "")[:_LONGEST]
+        )
 
 
 def _shortened(detail: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from landform.contract import ControlPlane, LogStream, LostLeaseError, PhaseJob
-from landform.execution import messages
+from landform.execution import messages, terminal
 from landform.execution.patience import insist
 from landform.execution.process import CUT
 from landform.execution.redaction import Redactor
@@ -92,7 +92,9 @@ class PhaseLog:
                 continue
             if _is_our_own(message):
                 continue
-            clean, message = self._redactor.in_json(line, message)
+            # In this order: what is taken out of the middle of a secret would bring it together.
+            clean, message = terminal.harmless_json(line, message)
+            clean, message = self._redactor.in_json(clean, message)
             heard.messages.append(message)
             raw.append(clean)
             if said := self._said(message, planning=planning):
@@ -122,6 +124,7 @@ class PhaseLog:
             channel.release()
 
     def _plain(self, line: bytes) -> bytes:
+        line = terminal.harmless(line)
         if line.endswith(CUT):
             return self._redactor.head(line.removesuffix(CUT)) + CUT
         return self._redactor.line(line)
@@ -131,7 +134,10 @@ class PhaseLog:
             if self._greeted:
                 return ""
             self._greeted = True
-        return messages.as_text(message, planning=planning)
+        try:
+            return messages.as_text(message, planning=planning)
+        except messages.MALFORMED:
+            return str(message["@message"])
 
     async def _write(self, stream: LogStream, lines: list[bytes]) -> None:
         if lines:

@@ -14,18 +14,43 @@ from landform.kit.clock import now, rfc3339
 _NOT_IN_PLAN: Final = frozenset({"planned_change", "resource_drift", "change_summary", "outputs"})
 _NEVER: Final = frozenset({"refresh_complete", "provision_complete"})
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+MALFORMED: Final = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What a message raises whose parts are not what they are in the tool's own."""
+
 _INDENT: Final = "  "
+_DEEPEST: Final = 100
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """Return the message that `line` is, or None when it is ordinary text."""
+    """Return the message that `line` is, or None when it is ordinary text.
+
+    What a run starts can write to the tool's output, so a line may be anything.
+    """
     if not line.startswith(b"{"):
         return None
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) and "@message" in message else None
+    if not isinstance(message, dict) or "@message" not in message or not _is_shallow(message):
+        return None
+    return message
+
+
+def _is_shallow(value: Any) -> bool:
+    """Tell whether what walks over `value` comes to its end."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def as_text(message: Mapping[str, Any], *, planning: bool) -> str:
@@ -64,7 +89,8 @@ def where(diagnostic: Mapping[str, Any]) -> str:
     place = diagnostic.get("range")
     if not isinstance(place, Mapping):
         return ""
-    line = (place.get("start") or {}).get("line")
+    start = place.get("start")
+    line = start.get("line") if isinstance(start, Mapping) else None
     return f"{place.get('filename', '')} line {line}" if line else str(place.get("filename", ""))
 
 

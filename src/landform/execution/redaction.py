@@ -1,11 +1,14 @@
 """Takes the values of sensitive variables out of whatever leaves the machine."""
 
+import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 from landform.contract import Variable
+from landform.execution import terminal
 
 REPLACEMENT: Final = "(sensitive value)"
 
@@ -14,6 +17,16 @@ SHORTEST: Final = 3
 
 _HARMLESS: Final = frozenset({"true", "false", "null"})
 _SHORTEST_LINE: Final = 8
+_SHORTEST_BASE64: Final = 10
+_UNESCAPED_IN_URLS: Final = (
+    "",  # a value of a query (terraform's urlencode)
+    "/",
+    "$&+:=@",  # a segment of a path, as Go writes it
+    "$&+,;=",  # a password before the host, as Go writes it
+    "!*'()",  # a component, as JavaScript writes it
+    "!*'();,/?:@&=+$#",  # a whole address, as JavaScript writes it
+)
+_ESCAPED_BYTE: Final = re.compile(r"%[0-9A-F]{2}")
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _STRUCTURE: Final = frozenset(
     {
@@ -108,22 +121,46 @@ def _values(variable: Variable) -> list[str]:
 
 
 def _forms(value: str) -> set[str]:
-    """Every way in which `value` may be written: as it is, by line, escaped for JSON and HCL."""
+    """Ways in which `value` may be written: as it is, by line, for JSON, HCL, URLs, in base64."""
     plain = {value, value.strip()}
-    if "\n" in value:
-        plain |= {
-            line.strip() for line in value.splitlines() if len(line.strip()) >= _SHORTEST_LINE
-        }
+    # A log has lost its control sequences before it is looked through.
+    plain |= {terminal.cleaned(text) for text in plain}
+    for text in list(plain):
+        if "\n" in text:
+            lines = (line.strip() for line in text.splitlines())
+            plain |= {line for line in lines if len(line) >= _SHORTEST_LINE}
     plain = {text for text in plain if len(text) >= SHORTEST and text not in _HARMLESS}
-    forms = set(plain)
-    for text in plain:
+    forms: set[str] = set()
+    in_urls = {written for text in plain for written in _in_urls(text)}
+    for text in plain | in_urls:
         for ascii_only in (True, False):
             escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
             # Go writes <, > and & as escapes; a quoted command in a message is escaped twice.
             html = re.sub(r"[<>&]", lambda match: f"\\u{ord(match.group()):04x}", escaped)
             twice = json.dumps(escaped, ensure_ascii=ascii_only)[1:-1]
             forms |= {escaped, html, twice, escaped.replace("${", "$${").replace("%{", "%%{")}
+    for text in plain:
+        forms |= {text, *_in_base64(text)}
     return forms
+
+
+def _in_urls(text: str) -> Iterator[str]:
+    """Yield `text` as it stands in URLs, where what is escaped hangs on the part and the writer."""
+    raw = text.encode(errors="replace")
+    for unescaped in _UNESCAPED_IN_URLS:
+        for written in (quote(raw, safe=unescaped), quote_plus(raw, safe=unescaped)):
+            yield written
+            yield _ESCAPED_BYTE.sub(lambda match: match[0].lower(), written)
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """Yield what of `text` in base64 does not depend on what stands before and after it."""
+    raw = text.encode(errors="replace")
+    for before, dependent in ((0, 0), (1, 2), (2, 3)):
+        encoded = base64.b64encode(bytes(before) + raw).decode()
+        core = encoded[dependent : (before + len(raw)) * 8 // 6]
+        if len(core) >= _SHORTEST_BASE64:
+            yield from {core, core.replace("+", "-").replace("/", "_")}
 
 
 def _unescaped(text: str) -> str:
