@@ -182,7 +182,11 @@ class Worker:
 
     async def _attempt(self, phase_id: str) -> None:
         job = await attempts.begin(
-            self._platform, self._toolchain.resolve, phase_id=phase_id, worker_id=self._id
+            self._platform,
+            self._toolchain.resolve,
+            phase_id=phase_id,
+            worker_id=self._id,
+            sandbox=self._host.sandbox.name,
         )
         if job is None:
             return

@@ -282,11 +282,13 @@ async def test_snapshots_of_an_apply_become_one_chain_of_states(world: World) ->
     assert [(await world.state(each)).serial for each in ids[run_id]] == [1, 2]
 
 
-async def test_only_an_apply_may_write_state(world: World) -> None:
+async def test_only_an_apply_may_write_state_or_offer_one(world: World) -> None:
     run_id = await world.create()
     job = await world.must_begin(run_id)
     with pytest.raises(InvalidError, match="Only an apply"):
         await attempts.put_state(world.platform, job, make_state(1), final=True)
+    with pytest.raises(InvalidError, match="Only an apply"):
+        await attempts.offer_state(world.platform, job, make_state(1))
 
 
 async def test_a_state_that_came_too_late_is_kept_beside_the_others(world: World) -> None:

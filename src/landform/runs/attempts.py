@@ -76,11 +76,14 @@ class Platform:
 
 
 async def begin(
-    platform: Platform, resolve: Resolve, *, phase_id: str, worker_id: str
+    platform: Platform, resolve: Resolve, *, phase_id: str, worker_id: str, sandbox: str = ""
 ) -> PhaseJob | None:
     """Take the phase for this worker; None when there is nothing to do.
 
     A version that cannot be had, or a plan that went stale while it waited, ends the run here.
+
+    Args:
+        sandbox: what keeps the worker's runs apart; see `RunPhase`.
     """
     asked = await _asked_version(platform, phase_id)
     if asked is None:
@@ -101,6 +104,7 @@ async def begin(
             return None
         run.tool_version = version
         await _start(session, workspace, run, phase)
+        phase.sandbox = sandbox
         token = await run_tokens.mint(
             session,
             phase_id=phase_id,
@@ -175,7 +179,13 @@ async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: boo
 
 
 async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
-    """Keep a state that came too late beside the others; needs no lease, changes nothing else."""
+    """Keep a state that came too late beside the others; needs no lease, changes nothing else.
+
+    Raises:
+        InvalidError: it is not a state, or the phase is not an apply.
+    """
+    if job.phase is not Phase.APPLY:
+        raise InvalidError("Only an apply may write state.")
     state = states.new_from_run(job.workspace_id, job.run_id, raw, final=False)
     await platform.store.put(state.path, raw)
     async with transaction(platform.sessions) as session:

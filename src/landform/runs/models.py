@@ -90,6 +90,8 @@ class RunPhase(Base):
         artefacts: names of what is in the store at `phases/{id}/{name}` or, for those a worker
             wrote, the epoch whose write counts: `{name: epoch}`.
         maybe_not_in_state: objects that an apply made after the newest state it could save.
+        sandbox: what kept the last attempt apart from other runs and the worker's machine:
+            `bubblewrap`, `none`, or empty before the first.
     """
 
     __tablename__ = "run_phases"
@@ -107,6 +109,7 @@ class RunPhase(Base):
     has_changes: Mapped[bool] = mapped_column(default=False)
     artefacts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     maybe_not_in_state: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    sandbox: Mapped[str] = mapped_column(default="")
 
     def move(self, status: PhaseStatus) -> None:
         """Set the status and note when."""

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from landform.dispatch.models import Lease, LeaseState
 from landform.edge.deps import process_of
+from landform.fleet.models import Kind
+from landform.fleet.queries import present
 from landform.kit.db import transaction
 from landform.kit.errors import NotFoundError, UnavailableError
 
@@ -30,17 +32,26 @@ async def healthz() -> Response:
 
 @router.get("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> Response:
-    """Answer 200 when database and object store do, else 503 with what does not."""
+    """Answer 200 when database and object store do, else 503 with what does not.
+
+    Lines after the first say what an operator should know, to whoever asks: nothing of where.
+    """
     platform = process_of(request).platform
     try:
         async with transaction(platform.sessions) as session:
-            await session.execute(select(1))
+            workers = [one for one in await present(session) if one.kind is Kind.WORKER]
         await platform.store.get(_PROBE)
     except NotFoundError:
         pass
     except UnavailableError as failure:
         return Response(f"{failure}\n", status_code=503, media_type="text/plain")
-    return Response("ready\n", media_type="text/plain")
+    bare = sum(worker.sandbox == "none" for worker in workers)
+    warning = (
+        f"warning: {bare} of {len(workers)} workers do not keep runs apart: no sandbox\n"
+        if bare
+        else ""
+    )
+    return Response(f"ready\n{warning}", media_type="text/plain")
 
 
 @router.get("/metrics", include_in_schema=False)

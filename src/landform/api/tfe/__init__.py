@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from landform.api.tfe import (
     account,
+    admin_processes,
     admin_users,
     audit_trail,
     comments,
@@ -30,6 +31,7 @@ router = APIRouter()
 for each in (
     discovery,
     account,
+    admin_processes,
     admin_users,
     audit_trail,
     tokens,

@@ -66,7 +66,7 @@ def _has_generated(phase: RunPhase) -> bool:
 
 
 class PlanAttributes(Attributes[RunPhase]):
-    """What a run would do."""
+    """What a run would do. `sandbox` is ours."""
 
     execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
     generated_configuration: bool = reads(_has_generated)
@@ -76,6 +76,7 @@ class PlanAttributes(Attributes[RunPhase]):
     resource_changes: int | None = reads("changes")
     resource_destructions: int | None = reads("destructions")
     resource_imports: int | None = reads("imports")
+    sandbox: str
     status: PhaseStatus
     status_timestamps: dict[str, Any]
     structured_run_output_enabled: bool = reads(_is_structured)
@@ -85,7 +86,7 @@ class ApplyAttributes(Attributes[RunPhase]):
     """What a run did.
 
     Ours: `maybe-not-in-state`, objects made after the newest state that the apply saved, each with
-    the block that imports it; and `newest-state-version-id`, that state.
+    the block that imports it; `newest-state-version-id`, that state; and `sandbox`.
     """
 
     execution_details: ExecutionDetails = reads(lambda _: ExecutionDetails("remote"))
@@ -96,6 +97,7 @@ class ApplyAttributes(Attributes[RunPhase]):
     resource_changes: int | None = reads("changes")
     resource_destructions: int | None = reads("destructions")
     resource_imports: int | None = reads("imports")
+    sandbox: str
     status: PhaseStatus
     status_timestamps: dict[str, Any]
     structured_run_output_enabled: bool = reads(_is_structured)

@@ -222,6 +222,7 @@ class PhaseView:
 
     Attributes:
         lost: what was made after the newest state that could be saved, as import blocks.
+        is_bare: whether nothing kept it from other runs and from its worker's machine.
     """
 
     id: str
@@ -231,6 +232,7 @@ class PhaseView:
     lost: Sequence[str]
     began: bool
     is_running: bool
+    is_bare: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +321,7 @@ def _phase(phase: RunPhase) -> PhaseView:
         lost=[import_block(Created.model_validate(one)) for one in phase.maybe_not_in_state],
         began=phase.status not in (PhaseStatus.PENDING, PhaseStatus.UNREACHABLE),
         is_running=phase.status in (PhaseStatus.RUNNING, PhaseStatus.QUEUED),
+        is_bare=phase.sandbox == "none",
     )
 
 
