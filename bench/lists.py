@@ -82,7 +82,9 @@ async def _in_process(engine: AsyncEngine, url: str) -> AsyncIterator[httpx2.Asy
     store = open_store("memory://", keyring)
     parts = Parts(make_sessions(engine), store, keyring, Limits())
     transport = httpx2.ASGITransport(
-        app=build(make_process(Settings(database_url=SecretStr(url)), parts))
+        app=build(
+            make_process(Settings(database_url=SecretStr(url), api_requests_per_second=0), parts)
+        )
     )
     async with httpx2.AsyncClient(transport=transport, base_url="http://inside") as client:
         yield client

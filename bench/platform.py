@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def up(home: Path, *arguments: str) -> Iterator[Started]:
         began = time.perf_counter()
         process = subprocess.Popen(
             [*command, "up", "--home", str(home), "--port", "0", *arguments],
+            env={**os.environ, "LANDFORM_API_REQUESTS_PER_SECOND": "0"},
             stdout=file,
             stderr=subprocess.STDOUT,
         )

@@ -40,6 +40,14 @@ def _patient_database() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_limit_of_requests() -> Iterator[None]:
+    """Tests are in more of a hurry than people; those of the limit set it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LANDFORM_API_REQUESTS_PER_SECOND", "0")
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a server for this process and yield the URL of a database with empty tables in it.

@@ -21,10 +21,12 @@ from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
 from landform.audit.service import Upkeep, keep_forever
 from landform.audit.sinks import make_sinks
+from landform.edge.allowances import Allowances
 from landform.edge.deps import process_of
 from landform.edge.origin import NoteOrigin
 from landform.edge.paths import RefuseControlCharacters
 from landform.edge.process import Process
+from landform.edge.rate_limit import LimitRate
 from landform.edge.signed_urls import PREFIX as SIGNED
 from landform.edge.signed_urls import UrlSigner
 from landform.fleet.models import Kind
@@ -46,6 +48,7 @@ _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
     *("/oauth/token", "/openapi.json"),
 )
+_LIMITED: Final = ("/api/", "/oauth/token")
 
 
 def build(process: Process) -> FastAPI:
@@ -89,6 +92,7 @@ def build(process: Process) -> FastAPI:
     app.include_router(issuer)
     app.include_router(web)
     app.mount("/static", static, name="static")
+    app.add_middleware(LimitRate, below=_LIMITED, refuse=error_response)
     app.add_middleware(Measure)
     app.add_middleware(RefuseControlCharacters)
     app.add_middleware(NoteOrigin)
@@ -143,6 +147,7 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         max_configuration_bytes=settings.max_configuration_mb * 2**20,
         max_state_bytes=settings.max_state_mb * 2**20,
         sweep_s=settings.sweep_s,
+        allowances=Allowances(settings.api_requests_per_second),
         upkeep=Upkeep(
             sinks=make_sinks(
                 settings.audit_syslog,

@@ -20,6 +20,8 @@ class Settings(BaseSettings):
         lease_s: seconds after which a silent worker's phase is taken from it.
         sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
         worker_slots: phases one worker runs at a time.
+        api_requests_per_second: how many each token, and each address without one, may make of
+            each server; 0 for no limit.
         audit_retention_days: events older than that are deleted; 0 keeps all.
         audit_syslog: `tcp://HOST:PORT` or `udp://HOST:PORT`, to which events are forwarded.
         audit_webhook: an address to which events are posted, as JSON lines.
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
     disk_limit_mb: int = Field(default=4096, ge=16)
     max_configuration_mb: int = Field(default=100, ge=1)
     max_state_mb: int = Field(default=200, ge=1)
+    api_requests_per_second: int = Field(default=30, ge=0)
     audit_retention_days: int = Field(default=0, ge=0)
     audit_syslog: str = ""
     audit_webhook: str = ""

@@ -26,7 +26,8 @@ def environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("LANDFORM_", "TF_"))
     }
-    return {**kept, "PYTHONPATH": str(SOURCES), "COLUMNS": "200", **more}
+    ours = {"PYTHONPATH": str(SOURCES), "COLUMNS": "200", "LANDFORM_API_REQUESTS_PER_SECOND": "0"}
+    return {**kept, **ours, **more}
 
 
 def landform_command(*arguments: object) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from landform.audit.denials import Denials
 from landform.audit.service import Upkeep
+from landform.edge.allowances import Allowances
 from landform.edge.signed_urls import UrlSigner
 from landform.kit.notify import Listener
 from landform.runs.attempts import Platform
@@ -23,6 +24,7 @@ class Process:
         denials: what this process told lately of attempts at what may not be.
         sweep_s: seconds between two looks for phases whose worker is gone.
         default_tool: for workspaces that do not say.
+        allowances: how often clients of the API may ask.
     """
 
     platform: Platform
@@ -36,3 +38,4 @@ class Process:
     upkeep: Upkeep = field(default_factory=Upkeep)
     denials: Denials = field(default_factory=Denials)
     default_tool: Tool = Tool.TERRAFORM
+    allowances: Allowances = field(default_factory=lambda: Allowances(0))

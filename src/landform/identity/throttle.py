@@ -6,7 +6,6 @@ through than of a hundred in a row.
 """
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -15,11 +14,11 @@ from sqlalchemy import Float, cast, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.models import PasswordAttempts
+from landform.kit.addresses import network_of
 from landform.kit.errors import TooManyError
 
 _FORGOTTEN_AFTER: Final = timedelta(minutes=15)
 _PRUNED_AT_ONCE: Final = 100
-_NETWORK_BITS: Final = 64  # of IPv6: whoever has one address of these has them all
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,5 @@ def _of_account(username: str) -> bytes:
 
 
 def _of_address(address: str) -> bytes:
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        network = address
-    else:
-        bits = _NETWORK_BITS if isinstance(known, ipaddress.IPv6Address) else known.max_prefixlen
-        network = str(ipaddress.ip_network((known, bits), strict=False))
+    network = network_of(address)
     return hashlib.sha256(b"address\n" + network.encode(errors="surrogatepass")).digest()
