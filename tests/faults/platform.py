@@ -228,24 +228,23 @@ class Platform:
 
     @contextmanager
     def workers_with(self, **settings: str) -> Iterator["Platform"]:
-        """Have only workers that were started with these settings, as long as the context lasts."""
+        """Have only workers that were started with these settings; after the context, none."""
         before, self.settings = self.settings, {**self.settings, **settings}
         try:
-            self._replace_workers()
+            self._kill_workers()
+            self.restore()
             yield self
         finally:
             self.settings = before
-            self._replace_workers()
+            self._kill_workers()
 
     @contextmanager
     def everything_with(self, **settings: str) -> Iterator["Platform"]:
-        """Have workers and servers that were started with these settings, for the context."""
+        """Have only workers and servers that were started with these settings; then none."""
+        self.kill_servers()
         with self.workers_with(**settings):
-            self.kill_servers()
-            self.restore()
             yield self
         self.kill_servers()
-        self.restore()
 
     def worker_of(self, run_id: str) -> Part:
         """Return the worker that has the run's plan or apply now."""
@@ -303,12 +302,11 @@ class Platform:
             )
         await engine.dispose()
 
-    def _replace_workers(self) -> None:
+    def _kill_workers(self) -> None:
         for worker in self.workers:
             if worker.is_alive:
                 worker.thaw()
                 worker.kill()
-        self.restore()
 
     def _start_workers(self, count: int, settings: Mapping[str, str]) -> list[Part]:
         started = [self._start("worker", **settings) for _ in range(count)]

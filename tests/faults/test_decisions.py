@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from landform.contract import Artefact
+from landform.runs.attempt_paths import artefact_path
 from tests.faults.client import Client
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
@@ -89,6 +91,27 @@ def test_a_saved_plan_is_applied_when_nothing_moved(
     client.wait(saved, "planned_and_saved")
     assert client.act(saved, "apply") == 202
     client.wait(saved, "applied")
+
+
+@pytest.mark.parametrize("file", ["plan", "configuration"])
+def test_a_plan_that_was_altered_on_the_disk_is_not_applied(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str, file: str
+) -> None:
+    configuration = client.upload(workspace, gated(gate, name))
+    run = client.start(workspace, configuration)
+    client.wait(run, "planned")
+    plan = artefact_path(run.replace("run-", "plan-", 1), Artefact.PLAN, 1)
+    path = plan if file == "plan" else f"configurations/{configuration}.tar.gz"
+    altered = platform.home / "objects" / path
+    content = bytearray(altered.read_bytes())
+    content[len(content) // 2] ^= 1
+    altered.write_bytes(content)
+    assert client.act(run, "apply") == 202
+    ended = client.wait(run, "errored")
+    assert "altered" in ended["error"], ended
+    assert gate.at(f"apply/{name}/one") == []
+    assert client.state(workspace) is None
+    assert not client.workspace(workspace)["locked"]
 
 
 def _at_once(platform: Platform, run: str, actions: Sequence[str]) -> list[int]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from landform.settings import Settings
 from tests.cli.command import eventually
 from tests.faults.client import Client, addresses
 from tests.faults.configurations import gated
@@ -131,4 +132,29 @@ def test_the_last_snapshot_of_a_killed_apply_is_kept_and_what_came_after_it_is_l
     assert "terraform_data.four" in listed
     assert kept | listed == {f"terraform_data.{each}" for each in ("one", "two", "three", "four")}
     assert not kept & listed
+    assert client.post(f"/workspaces/{workspace}/actions/force-unlock").status_code == 200
+
+
+def test_with_the_default_lease_too_a_death_is_seen_within_fifteen_seconds(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    defaults = Settings.model_fields
+    lease_s, sweep_s = (defaults[each].default for each in ("lease_s", "sweep_s"))
+    gate.hold(f"plan/{name}", f"apply/{name}/one")
+    with platform.everything_with(LANDFORM_LEASE_S=str(lease_s), LANDFORM_SWEEP_S=str(sweep_s)):
+        archive = gated(gate, name)
+        run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
+        gate.wait_for(f"plan/{name}")
+        platform.worker_of(run).kill()
+        killed = time.monotonic()
+        gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+        platform.measured("by default: a killed plan runs again", since(killed))
+        platform.restore()
+        gate.open(f"plan/{name}")
+        gate.wait_for(f"apply/{name}/one")
+        platform.worker_of(run).kill()
+        killed = time.monotonic()
+        client.wait(run, "errored", within_s=RECOVERY_S)
+        platform.measured("by default: a killed apply is declared", since(killed))
+    platform.restore()
     assert client.post(f"/workspaces/{workspace}/actions/force-unlock").status_code == 200

@@ -1,5 +1,7 @@
 """Servers that die, and connections that do."""
 
+import socket
+
 import pytest
 
 from tests.cli.command import eventually
@@ -107,3 +109,66 @@ def test_a_log_reader_is_woken_again_after_its_servers_listener_was_cut(
         eventually(lambda: b"two: Creation complete" in reader.read, within_s=5)
         client.wait(run, "applied")
     assert reader.failures == 0
+
+
+def test_a_server_that_is_stopped_lets_readers_go_on_at_the_other(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"apply/{name}/two", f"apply/{name}/three")
+    archive = gated(gate, name, ("one", "two", "three"), lines=200)
+    run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
+    gate.wait_for(f"apply/{name}/two")
+    address = client.apply(run)["log-read-url"]
+    readers = [Reader(client, address) for _ in range(4)]
+    with (
+        readers[0].following(),
+        readers[1].following(),
+        readers[2].following(),
+        readers[3].following(),
+    ):
+        eventually(lambda: all(b"one line 200" in each.read for each in readers), within_s=10)
+        stopped = platform.servers[0]
+        stopped.terminate()
+        gate.open(f"apply/{name}/two")
+        gate.wait_for(f"apply/{name}/three")
+        assert stopped.wait() == 0
+        gate.open(f"apply/{name}/three")
+        client.wait(run, "applied")
+    whole = client.read_log(address, 0, 1 << 20)
+    assert [bytes(each.read) for each in readers] == [whole] * 4
+    assert sum(each.failures for each in readers) == 0
+
+
+def test_a_server_that_is_stopped_ends_the_request_that_it_has(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    stopped = platform.servers[0]
+    assert stopped.address is not None
+    host, port = stopped.address
+    own = Client(f"http://{host}:{port}", platform.token)
+    archive = gated(gate, name)
+    configuration = own.announce(workspace)
+    with socket.create_connection(stopped.address, timeout=30) as connection:
+        path = own.upload_address(configuration).partition(str(port))[2]
+        head = (
+            f"PUT {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {len(archive)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + archive[:100])
+        own.close()
+        stopped.terminate()
+        eventually(lambda: not _takes_connections(stopped.address), within_s=10)
+        connection.sendall(archive[100:])
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    assert stopped.wait() == 0
+    run = client.start(workspace, configuration)
+    client.wait(run, "planned")
+    assert client.act(run, "discard") == 202
+
+
+def _takes_connections(address: tuple[str, int] | None) -> bool:
+    assert address is not None
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """A configuration's tar.gz as a directory, whoever made it and whatever they meant by it."""
 
+import errno
 import io
 import os
 import tarfile
@@ -9,9 +10,10 @@ from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
-from landform.kit.errors import InvalidError
+from landform.kit.errors import InvalidError, UnavailableError
 
 _CHUNK: Final = 1 << 18
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 4000
 _LONGEST_EXTENSION: Final = 1 << 20
@@ -55,6 +57,7 @@ def unpack(archive: bytes, into: Path, *, bounds: Bounds | None = None) -> None:
 
     Raises:
         InvalidError: not a tar.gz, or an entry that could harm; the text names the entry.
+        UnavailableError: the disk is full.
     """
     source = _Gunzip(archive, bounds or Bounds())
     target = _Target(into, source.bounds)
@@ -66,6 +69,13 @@ def unpack(archive: bytes, into: Path, *, bounds: Bounds | None = None) -> None:
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise InvalidError(
             f"The configuration is not a tar archive ({error}). Upload a directory as tar.gz."
+        ) from error
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UnavailableError(
+            f"There is no room for the configuration on this machine's disk ({error.strerror})."
+            " Free some and try again."
         ) from error
     target.check_links()
 
