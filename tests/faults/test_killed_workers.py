@@ -1,7 +1,9 @@
 """kill -9 of a worker: a plan is made again, an apply never is."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from landform.settings import Settings
 from tests.cli.command import eventually
@@ -47,6 +49,15 @@ def test_a_plan_that_takes_every_worker_with_it_is_given_up_after_three_attempts
     assert not client.workspace(workspace)["locked"]
 
 
+@pytest.fixture(params=["auto", "off"])
+def with_and_without_sandbox(
+    request: pytest.FixtureRequest, platform: Platform
+) -> Iterator[Platform]:
+    with platform.workers_with(LANDFORM_SANDBOX=request.param):
+        yield platform
+
+
+@pytest.mark.usefixtures("with_and_without_sandbox")
 def test_an_apply_whose_worker_was_killed_is_never_done_again(
     platform: Platform, client: Client, gate: Gate, workspace: str, name: str
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from uvicorn.loops.auto import auto_loop_factory
 
 from landform.cli.database import require_current_schema
+from landform.execution.guardian import guarding
 from landform.execution.host import Host
 from landform.execution.sandbox import SandboxMode, detect
 from landform.kit.archive import Bounds
@@ -42,7 +43,11 @@ async def _work(settings: Settings) -> None:
     redactor = configure_logs(settings, process="worker")
     await require_current_schema(settings)
     toolchain = make_toolchain(settings)
-    with claimed_room(settings.home / "work") as room:
+    sandbox = await detect(SandboxMode(settings.sandbox))
+    with (
+        claimed_room(settings.home / "work") as room,
+        contextlib.nullcontext() if sandbox.confines else guarding() as guardian,
+    ):
         async with open_platform(settings, redactor) as platform:
             reach = make_reach(settings, platform.sessions, platform.keyring)
             worker = Worker(
@@ -51,7 +56,8 @@ async def _work(settings: Settings) -> None:
                 Host(
                     root=room,
                     ensure_tool=toolchain.ensure,
-                    sandbox=await detect(SandboxMode(settings.sandbox)),
+                    sandbox=sandbox,
+                    guardian=guardian,
                     memory_bytes=settings.memory_limit_mb * _MB,
                     disk_bytes=settings.disk_limit_mb * _MB,
                     state_bytes=settings.max_state_mb * _MB,

@@ -19,7 +19,7 @@ from landform.execution.host import Host, Room
 from landform.execution.log import Heard, PhaseLog
 from landform.execution.made import read_made
 from landform.execution.patience import insist
-from landform.execution.process import Command, Sink, start, stream
+from landform.execution.process import Child, Command, Sink, start, stream
 from landform.kit.archive import unpack
 from landform.kit.errors import InvalidError
 from landform.toolchain import cli_config
@@ -84,7 +84,7 @@ class Desk:
         self.halt.check()
         if any("\0" in word for word in argv):
             raise InvalidError("An option of the run holds a NUL. Remove it.")
-        child = start(self.host.sandbox, self.room, self._command(argv))
+        child = self._start(self._command(argv))
         with self.halt.over(child):
             return await stream(child, out=out, err=err or self.hear_text)
 
@@ -93,11 +93,14 @@ class Desk:
         self.halt.check()
         # Without a name, the child cannot put a link in its place.
         with tempfile.TemporaryFile(dir=self.host.phases) as file:
-            child = start(self.host.sandbox, self.room, self._command(argv, out=file))
+            child = self._start(self._command(argv, out=file))
             with self.halt.over(child):
                 code = await stream(child, out=self.hear_text, err=self.hear_text)
             file.seek(0)
             return await asyncio.to_thread(file.read) if code == 0 else None
+
+    def _start(self, command: Command) -> Child:
+        return start(self.host.sandbox, self.room, command, guardian=self.host.guardian)
 
     def _command(self, argv: Sequence[str], out: BinaryIO | None = None) -> Command:
         env = self.env

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from landform.contract import Phase, PhaseJob
+from landform.execution.guardian import Guardian
 from landform.execution.sandbox import Mount, Sandbox
 from landform.kit.archive import Bounds
 from landform.toolchain.versions import Tool
@@ -78,6 +79,7 @@ class Host:
         memory_bytes: of all processes of a phase together; None for no limit.
         disk_bytes: of all files of a phase together.
         state_bytes: the largest state that is taken from terraform.
+        guardian: ends what runs when this process is killed; None where the sandbox does.
         platform_url: how runs reach the platform, without a trailing slash; empty: they do not.
     """
 
@@ -90,6 +92,7 @@ class Host:
     memory_bytes: int | None = None
     disk_bytes: int = 20 << 30
     state_bytes: int = 512 << 20
+    guardian: Guardian | None = None
     platform_url: str = ""
     archive: Bounds = field(default_factory=Bounds)
     clock: Clock = field(default_factory=Clock)

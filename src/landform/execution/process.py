@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from landform.execution import processes
+from landform.execution.guardian import MARK, Guardian
 from landform.execution.host import Room
 from landform.execution.sandbox import Sandbox
 from landform.kit.errors import UnavailableError
@@ -22,9 +23,6 @@ LONGEST_LINE: Final = 4 << 20
 """Bytes of a line that are kept; the rest is dropped, and `CUT` says so."""
 
 CUT: Final = b" [... the rest of this line was dropped]"
-
-MARK: Final = "LANDFORM_PROCESS"
-"""Name of the variable by which a child's descendants are found where no sandbox holds them."""
 
 _PIPE: Final = 1 << 18
 _CHUNK: Final = 1 << 16
@@ -54,7 +52,14 @@ class Command:
 class Child:
     """A process under way, and everything it starts."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], status: int | None, mark: str) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        status: int | None,
+        mark: str,
+        guardian: Guardian | None,
+    ) -> None:
+        self._guardian = guardian
         self._popen = popen
         self._status = status
         self._mark = f"{MARK}={mark}".encode()
@@ -91,6 +96,8 @@ class Child:
         if not self._over:
             self._sweep()
             self._over = True
+            if self._guardian is not None:
+                self._guardian.release(self.pid)
             self._popen.wait()
             if self._status is not None:
                 os.close(self._status)
@@ -120,13 +127,23 @@ class Child:
         return None
 
 
-def start(sandbox: Sandbox, room: Room, command: Command, *, piped: bool = True) -> Child:
+def start(
+    sandbox: Sandbox,
+    room: Room,
+    command: Command,
+    *,
+    piped: bool = True,
+    guardian: Guardian | None = None,
+) -> Child:
     """Start `command` in `room`; its output must then be read with `stream`.
+
+    Args:
+        guardian: ends it and what it starts when this process is killed; for where no sandbox does.
 
     Raises:
         UnavailableError: it could not be started.
     """
-    mark = secrets.token_hex(16)
+    mark = (guardian.mark if guardian else "") + secrets.token_hex(16)
     env = dict(command.env)
     ours: int | None = None
     theirs = -1
@@ -156,7 +173,9 @@ def start(sandbox: Sandbox, room: Room, command: Command, *, piped: bool = True)
     finally:
         if sandbox.confines:
             os.close(theirs)
-    return Child(popen, ours, mark)
+    if guardian is not None:
+        guardian.watch(popen.pid)
+    return Child(popen, ours, mark, guardian)
 
 
 async def stream(child: Child, *, out: Sink, err: Sink) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -53,6 +53,11 @@ def marked(mark: bytes) -> set[int]:
     return found
 
 
+def in_sessions(sessions: Container[int]) -> set[int]:
+    """Return the processes whose session is one of `sessions`."""
+    return {pid for pid, (_, session) in _living().items() if session in sessions}
+
+
 def resident_bytes(pids: Iterable[int]) -> int:
     """Return the memory of `pids` together, without what is mapped from files."""
     total = 0
@@ -71,13 +76,18 @@ def kill(pids: Iterable[int]) -> None:
 
 
 def _parents() -> dict[int, int]:
-    parents = {}
+    return {pid: parent for pid, (parent, _) in _living().items()}
+
+
+def _living() -> dict[int, tuple[int, int]]:
+    """Return parent and session of each process that has not ended."""
+    living = {}
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             with suppress(OSError, ValueError, IndexError):
                 stat = (entry / "stat").read_bytes()
                 # The name may hold anything, a bracket too; after the last one come the figures.
-                state, parent = stat[stat.rindex(b")") + 2 :].split(maxsplit=2)[:2]
+                state, parent, _, session = stat[stat.rindex(b")") + 2 :].split(maxsplit=4)[:4]
                 if state not in b"ZX":
-                    parents[int(entry.name)] = int(parent)
-    return parents
+                    living[int(entry.name)] = int(parent), int(session)
+    return living
