@@ -33,7 +33,7 @@ from landform.variables import service as variables
 from landform.variables.service import VariableSettings
 from landform.vcs import connections
 from landform.vcs.kinds import Kind, SignIn
-from landform.vcs.models import DeliveryRow, DeliveryStatus, Hook
+from landform.vcs.models import DeliveryRow, DeliveryStatus, Hook, KnownPerson
 from landform.vcs.sealing import seal_body, seal_hook_secrets
 from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
@@ -310,6 +310,14 @@ async def _connections(place: Place) -> dict[str, Made]:
             status=DeliveryStatus.DONE,
         )
         session.add(delivery)
+        person = KnownPerson(
+            connection_id=made["token-vcs"],
+            person_id="ann",
+            user_id=world.owner.id,
+            created_by=world.owner.id,
+        )
+        session.add(person)
+        await session.flush()
     return {
         **made,
         "organization_id": world.organization_id,
@@ -317,6 +325,7 @@ async def _connections(place: Place) -> dict[str, Made]:
         "oauth_token_id": made["token-vcs"].replace("oc-", "ot-"),
         "hook_id": hook_id,
         "delivery_id": delivery_id,
+        "vcs_person_id": person.id,
     }
 
 

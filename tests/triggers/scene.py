@@ -59,6 +59,7 @@ class Scene:
     repository: Repository
     pat: str
     received: list[Request]
+    _answers: list[Answer]
     _server: Server
 
     @classmethod
@@ -70,10 +71,11 @@ class Scene:
         azure.people.push(repository, ann, {"main.tf": "# first\n"})
         pat = azure.tokens.issue(ann, EVERYTHING)
         received: list[Request] = []
+        answers = [Answer(202)]
 
         def keep(request: Request) -> Answer:
             received.append(request)
-            return Answer(202)
+            return answers[0]
 
         scene = cls(
             azure,
@@ -84,10 +86,11 @@ class Scene:
             repository,
             pat,
             received,
+            answers,
             Server(keep),
         )
         for event in EVENTS:
-            scene._subscribe(event)
+            scene.subscribe(event)
         await scene.link()
         return scene
 
@@ -104,6 +107,10 @@ class Scene:
         )
         await (world or self.world).on_workspace(repositories.connect, given=given)
 
+    def answer(self, answer: Answer) -> None:
+        """Answer what the provider delivers like this from now on."""
+        self._answers[0] = answer
+
     # ── what people do ──────────────────────────────────────────────────────────────────────────
 
     @property
@@ -118,6 +125,14 @@ class Scene:
         branch = options.pop("branch", "topic")
         self.push(files, branch=branch)
         return self.azure.people.open_pull(self.repository, self.ann, branch, **options)
+
+    def open_fork(self, files: Mapping[str, str]) -> PullRequest:
+        """Ask for a branch of another repository to be merged."""
+        fork = self.repository.project.organization.repository("Cloud Team", "fork")
+        source = self.repository.git
+        fork.git.git("fetch", "--quiet", str(source.directory), "refs/heads/main:refs/heads/main")
+        fork.git.commit("theirs", files)
+        return self.azure.people.open_pull(self.repository, self.ann, "theirs", fork=fork)
 
     # ── what the platform does ──────────────────────────────────────────────────────────────────
 
@@ -198,7 +213,8 @@ class Scene:
     def close(self) -> None:
         self._server.close()
 
-    def _subscribe(self, event: str) -> None:
+    def subscribe(self, event: str, version: str = "1.0") -> None:
+        """Have what happens at the provider delivered here."""
         project = self.repository.project
         self.azure.hooks.create(
             project.organization,
@@ -210,6 +226,7 @@ class Scene:
                     {
                         "publisherId": "tfs",
                         "eventType": event,
+                        "resourceVersion": version,
                         "consumerId": "webHooks",
                         "consumerActionId": "httpRequest",
                         "publisherInputs": {

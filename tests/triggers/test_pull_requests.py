@@ -84,11 +84,7 @@ async def test_an_update_that_arrives_after_the_end_starts_nothing(scene: Scene)
 
 
 async def test_a_fork_is_not_planned_until_the_workspace_allows_it(scene: Scene) -> None:
-    fork = scene.repository.project.organization.repository("Cloud Team", "fork")
-    source = scene.repository.git
-    fork.git.git("fetch", "--quiet", str(source.directory), "refs/heads/main:refs/heads/main")
-    fork.git.commit("theirs", {"evil.tf": "1"})
-    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "theirs", fork=fork)
+    pull = scene.open_fork({"evil.tf": "1"})
     rows = await scene.take()
     assert not started(rows)
     assert "from a fork" in rows[0]["reason"]

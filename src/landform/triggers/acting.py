@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.kit.db import transaction
 from landform.kit.errors import LandformError, UnavailableError
+from landform.triggers.commenting import obey
 from landform.triggers.deciding import decide
 from landform.triggers.desk import Desk
 from landform.triggers.intents import Intent, Outcomes, SeenMark
@@ -73,6 +74,11 @@ async def _write_all(
 async def _write(
     session: AsyncSession, desk: Desk, connection_id: str, intent: Intent, outcomes: Outcomes
 ) -> None:
+    if intent.origin is not None and intent.order is not None:
+        place = intent.origin.connection_id, intent.origin.repository_id
+        linked = await repositories.linked_to(session, *place)
+        await obey(session, desk, intent, linked, outcomes)
+        return
     if intent.origin is None or intent.mark is None:
         outcomes.add(intent.change, intent.nothing)
         return

@@ -1,15 +1,13 @@
 """Decides what a change means. Asks the provider, so never inside a transaction."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
-from landform.checkout import service as checkout
 from landform.kit.db import transaction
-from landform.kit.errors import LandformError
+from landform.triggers.commenting import decide_comment
 from landform.triggers.desk import Desk
-from landform.triggers.intents import Intent, Linked, SeenMark, rules_of
+from landform.triggers.intents import Intent, Known, SeenMark, origin_of, rules_of
 from landform.triggers.matching import (
     Rules,
     Verdict,
@@ -20,13 +18,10 @@ from landform.triggers.matching import (
     needs_paths,
 )
 from landform.triggers.models import SeenPullRequest, SeenRef
+from landform.triggers.providing import Providing
 from landform.triggers.starting import Origin, short
-from landform.vcs.changes import Action, Change, PullRequest, Push, TagPush
-from landform.vcs.credentials import open_provider
-from landform.vcs.errors import ProviderAwayError
-from landform.vcs.facts import Repository
+from landform.vcs.changes import Action, Change, Comment, PullRequest, Push, TagPush
 from landform.vcs.models import Connection
-from landform.vcs.provider import VcsProvider
 from landform.workspaces import repositories
 
 log = structlog.get_logger()
@@ -35,83 +30,26 @@ _CLOSED = frozenset({Action.MERGED, Action.CLOSED})
 Paths = Callable[[], Awaitable[frozenset[str] | None]]
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What a decision rests on."""
-
-    connection: Connection
-    linked: Linked
-    seen: SeenRef | SeenPullRequest | None
-
-    @property
-    def commit(self) -> str | None:
-        if isinstance(self.seen, SeenPullRequest):
-            return self.seen.source_commit
-        return self.seen.commit if self.seen else None
-
-
-class _Provider:
-    """The provider and the repository, asked for only when one is needed."""
-
-    def __init__(self, desk: Desk, connection_id: str, repository_id: str) -> None:
-        self._desk = desk
-        self._connection_id = connection_id
-        self._repository_id = repository_id
-        self._opened: tuple[VcsProvider, Repository] | None = None
-
-    async def open(self) -> tuple[VcsProvider, Repository]:
-        if self._opened is None:
-            provider = await open_provider(self._desk.reach, self._connection_id)
-            self._opened = provider, await provider.repository(self._repository_id)
-        return self._opened
-
-    async def changed_paths(self, before: str, after: str) -> frozenset[str] | None:
-        """Ask the provider, and git when that cannot tell; None when neither can."""
-        if not before or not after:
-            return None
-        provider, repository = await self.open()
-        try:
-            paths = await provider.changed_paths(repository, before, after)
-        except ProviderAwayError:
-            raise
-        except LandformError as failure:
-            log.info("the provider cannot compare", reason=str(failure))
-            paths = None
-        if paths is not None:
-            return paths
-        try:
-            return await checkout.changed_paths(
-                lambda: provider.clone_credentials(repository),
-                before,
-                after,
-                allow=self._desk.reach.services.http.allow,
-            )
-        except LandformError as failure:
-            log.info("git cannot compare", reason=str(failure))
-            return None
-
-    async def pull_request_paths(self, number: int) -> frozenset[str] | None:
-        provider, repository = await self.open()
-        return await provider.pull_request_paths(repository, number)
-
-
 async def decide(desk: Desk, connection_id: str, change: Change) -> Intent:
-    """Return what is to be done about a push, a tag or a pull request.
+    """Return what is to be done about a push, a tag, a pull request or a comment.
 
     Raises:
         SignInNeededError, NotAllowedError, ProviderAwayError: the provider had to be asked.
     """
-    provider = _Provider(desk, connection_id, change.repository_id)
+    provider = Providing(desk, connection_id, change.repository_id)
     if isinstance(change, Push):
         return await _decide_push(desk, connection_id, provider, change)
     if isinstance(change, TagPush):
         return await _decide_tag(desk, connection_id, provider, change)
     if isinstance(change, PullRequest):
         return await _decide_pull_request(desk, connection_id, provider, change)
+    if isinstance(change, Comment):
+        known = await _look(desk, connection_id, change.repository_id, number=change.number)
+        return await decide_comment(connection_id, known, provider, change)
     return Intent(change=type(change).__name__, nothing="Nothing is done about this.")
 
 
-async def _decide_push(desk: Desk, connection_id: str, provider: _Provider, push: Push) -> Intent:
+async def _decide_push(desk: Desk, connection_id: str, provider: Providing, push: Push) -> Intent:
     ref = f"refs/heads/{push.branch}"
     words = f"{push.branch}: {short(push.before) or 'new'} → {short(push.after) or 'deleted'}"
     known = await _look(desk, connection_id, push.repository_id, ref=ref)
@@ -145,7 +83,7 @@ async def _decide_push(desk: Desk, connection_id: str, provider: _Provider, push
     )
 
 
-async def _decide_tag(desk: Desk, connection_id: str, provider: _Provider, push: TagPush) -> Intent:
+async def _decide_tag(desk: Desk, connection_id: str, provider: Providing, push: TagPush) -> Intent:
     ref = f"refs/tags/{push.tag}"
     words = f"tag {push.tag}"
     known = await _look(desk, connection_id, push.repository_id, ref=ref)
@@ -183,7 +121,7 @@ async def _decide_tag(desk: Desk, connection_id: str, provider: _Provider, push:
 
 
 async def _decide_pull_request(
-    desk: Desk, connection_id: str, provider: _Provider, pull: PullRequest
+    desk: Desk, connection_id: str, provider: Providing, pull: PullRequest
 ) -> Intent:
     words = f"pull request {pull.number} {pull.action}"
     known = await _look(desk, connection_id, pull.repository_id, number=pull.number)
@@ -208,7 +146,7 @@ async def _decide_pull_request(
     ]
     return await _filtered(
         words,
-        _origin(connection_id, known, pull),
+        origin_of(connection_id, known, pull),
         _pull_mark(seen, pull, is_open=True),
         verdicts,
         lambda: provider.pull_request_paths(pull.number),
@@ -218,7 +156,7 @@ async def _decide_pull_request(
 def _closed(
     words: str,
     connection_id: str,
-    known: _Known,
+    known: Known,
     seen: SeenPullRequest | None,
     pull: PullRequest,
 ) -> Intent:
@@ -227,7 +165,7 @@ def _closed(
     deed = "merged" if pull.action is Action.MERGED else "closed"
     return Intent(
         change=words,
-        origin=_origin(connection_id, known, pull),
+        origin=origin_of(connection_id, known, pull),
         mark=_pull_mark(seen, pull, is_open=False),
         cancels=f"Pull request {pull.number} was {deed}.",
     )
@@ -236,22 +174,6 @@ def _closed(
 def _is_old_news(seen: SeenPullRequest | None, pull: PullRequest) -> bool:
     """Azure says `updated` for votes and titles as well: only a new commit is news."""
     return seen is not None and seen.is_open and seen.source_commit == pull.source_commit
-
-
-def _origin(connection_id: str, known: _Known, pull: PullRequest) -> Origin:
-    author = pull.author.name or pull.author.login
-    return Origin(
-        connection_id=connection_id,
-        kind=known.connection.kind,
-        repository_id=pull.repository_id,
-        ref=f"refs/heads/{pull.source_branch}",
-        commit=pull.source_commit,
-        base_commit=pull.target_commit,
-        sender=author or pull.by.name or pull.by.login,
-        pull_request=pull.number,
-        pull_request_title=pull.title,
-        pull_request_url=pull.url,
-    )
 
 
 def _pull_mark(seen: SeenPullRequest | None, pull: PullRequest, *, is_open: bool) -> SeenMark:
@@ -286,7 +208,7 @@ async def _filtered(
     return Intent(change=words, origin=origin, mark=mark, starts=starts, refuses=refuses)
 
 
-async def _is_tip(provider: _Provider, push: Push) -> bool:
+async def _is_tip(provider: Providing, push: Push) -> bool:
     service, repository = await provider.open()
     tip = await service.branch(repository, push.branch)
     return (tip.commit if tip else "") == push.after
@@ -294,7 +216,7 @@ async def _is_tip(provider: _Provider, push: Push) -> bool:
 
 async def _look(
     desk: Desk, connection_id: str, repository_id: str, *, ref: str = "", number: int = 0
-) -> _Known:
+) -> Known:
     seen: SeenRef | SeenPullRequest | None
     async with transaction(desk.sessions) as session:
         connection = await session.get_one(Connection, connection_id)
@@ -303,4 +225,4 @@ async def _look(
             seen = await session.get(SeenRef, (connection_id, repository_id, ref))
         else:
             seen = await session.get(SeenPullRequest, (connection_id, repository_id, number))
-        return _Known(connection, linked, seen)
+        return Known(connection, linked, seen)

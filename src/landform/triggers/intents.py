@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from landform.triggers.commands import Command
 from landform.triggers.matching import Rules
+from landform.triggers.models import SeenPullRequest, SeenRef
 from landform.triggers.starting import Origin
+from landform.vcs.changes import Person, PullRequest
+from landform.vcs.models import Connection
 from landform.workspaces.models import Workspace, WorkspaceRepository
 
 Linked = Sequence[tuple[Workspace, WorkspaceRepository]]
@@ -26,6 +30,31 @@ class SeenMark:
     is_open: bool = True
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a decision rests on."""
+
+    connection: Connection
+    linked: Linked
+    seen: SeenRef | SeenPullRequest | None
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that was last acted on."""
+        if isinstance(self.seen, SeenPullRequest):
+            return self.seen.source_commit
+        return self.seen.commit if self.seen else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What somebody asked for by a comment."""
+
+    command: Command
+    comment_id: str
+    by: Person
+
+
 @dataclass(frozen=True, kw_only=True)
 class Intent:
     """What is to be done about a change.
@@ -35,6 +64,7 @@ class Intent:
         starts: workspaces whose runs start, by id, with the reason.
         refuses: the others, with theirs.
         cancels: why what still runs for the pull request is to be canceled; empty: it is not.
+        order: what is to be done, when a comment asked for it.
         nothing: why nothing at all is done; no workspace was asked.
     """
 
@@ -44,6 +74,7 @@ class Intent:
     starts: Sequence[tuple[str, str]] = ()
     refuses: Sequence[tuple[str, str]] = ()
     cancels: str = ""
+    order: Order | None = None
     nothing: str = ""
 
 
@@ -65,6 +96,27 @@ class Outcomes:
         self.rows.append(
             {"change": change, "workspace_id": workspace_id, "run_id": run_id, "reason": reason}
         )
+
+
+def origin_of(connection_id: str, known: Known, pull: PullRequest, *, sender: str = "") -> Origin:
+    """Return what is planned of a pull request.
+
+    Args:
+        sender: who asked for it, unless that is its author.
+    """
+    author = pull.author.name or pull.author.login
+    return Origin(
+        connection_id=connection_id,
+        kind=known.connection.kind,
+        repository_id=pull.repository_id,
+        ref=f"refs/heads/{pull.source_branch}",
+        commit=pull.source_commit,
+        base_commit=pull.target_commit,
+        sender=sender or author or pull.by.name or pull.by.login,
+        pull_request=pull.number,
+        pull_request_title=pull.title,
+        pull_request_url=pull.url,
+    )
 
 
 def rules_of(workspace: Workspace, repository: WorkspaceRepository) -> Rules:

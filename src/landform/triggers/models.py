@@ -43,6 +43,20 @@ class SeenPullRequest(Base):
     seen_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
+class SeenComment(Base):
+    """A comment that was a command, and was acted on; editing it asks for nothing again."""
+
+    __tablename__ = "vcs_seen_comments"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("vcs_connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    repository_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    comment_id: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class RunFeedback(Base):
     """What the provider is to be told of a run, and was told last.
 

@@ -1,5 +1,6 @@
 """Runs started from a repository: configurations that await their commit, and their runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.configurations import service as configurations
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion, Ingress
 from landform.configurations.service import NewConfiguration
-from landform.identity.actor import SYSTEM
+from landform.identity.actor import SYSTEM, Actor
 from landform.kit.crypto import Keyring
 from landform.kit.errors import LandformError
 from landform.kit.tasks import defer
@@ -70,13 +71,20 @@ async def start_run(
     workspace: Workspace,
     repository: WorkspaceRepository,
     origin: Origin,
+    *,
+    actor: Actor = SYSTEM,
+    applies: bool = False,
 ) -> Run:
     """Create the run of a commit; it waits until the commit is fetched (`FETCH_COMMIT`).
+
+    Args:
+        actor: who asked for it, and must have the permission to.
+        applies: of a pull request too, the plan is applied as soon as it is made.
 
     Raises:
         LandformError: the workspace takes no run; nothing was written.
     """
-    is_speculative = origin.pull_request is not None
+    is_speculative = origin.pull_request is not None and not applies
     new = NewConfiguration(
         auto_queue_runs=False, speculative=is_speculative, source=SOURCES[origin.kind]
     )
@@ -87,12 +95,13 @@ async def start_run(
         run = await creation.create_run(
             session,
             keyring,
-            SYSTEM,
+            actor,
             workspace,
             NewRun(
                 message=_message(origin),
                 source="tfe-configuration-version",
                 configuration_version_id=version.id,
+                auto_apply=True if applies else None,
             ),
         )
         session.add(
@@ -170,7 +179,28 @@ async def waiting_for(
 async def cancel_plans_of(
     session: AsyncSession, origin: Origin, *, workspace_id: str | None = None, reason: str
 ) -> list[Run]:
-    """Cancel what has not ended of a pull request's runs; a run that ends just now is let be.
+    """Cancel what has not ended of a pull request's plans; a run that ends just now is let be.
+
+    A run that is to be applied, because somebody asked for that, is left alone.
+
+    Args:
+        workspace_id: of this workspace only.
+    """
+    canceled = []
+    for run in await runs_of(session, origin, workspace_id=workspace_id):
+        if not run.plan_only:
+            continue
+        try:
+            canceled.append(await runs.cancel(session, SYSTEM, run.id, comment=reason))
+        except LandformError:
+            continue
+    return canceled
+
+
+async def runs_of(
+    session: AsyncSession, origin: Origin, *, workspace_id: str | None = None
+) -> Sequence[Run]:
+    """Return the runs of a pull request that are under way and were not told to stop.
 
     Args:
         workspace_id: of this workspace only.
@@ -189,13 +219,7 @@ async def cancel_plans_of(
     )
     if workspace_id is not None:
         query = query.where(Run.workspace_id == workspace_id)
-    canceled = []
-    for run in (await session.scalars(query)).all():
-        try:
-            canceled.append(await runs.cancel(session, SYSTEM, run.id, comment=reason))
-        except LandformError:
-            continue
-    return canceled
+    return (await session.scalars(query)).all()
 
 
 def short(commit: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from landform.kit.clock import now
 from landform.kit.db import database_now, transaction
 from landform.triggers.desk import Desk
-from landform.triggers.models import RepositoryWatch, SeenPullRequest, SeenRef
+from landform.triggers.models import RepositoryWatch, SeenComment, SeenPullRequest, SeenRef
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.workspaces.models import WorkspaceRepository
 
@@ -126,7 +126,7 @@ async def look_now(session: AsyncSession, connection_id: str, repository_id: str
 async def forget(desk: Desk, watched: Watched) -> None:
     """Stop watching, and forget what was seen, so that a later workspace begins anew."""
     async with transaction(desk.sessions) as session:
-        for table in (RepositoryWatch, SeenRef, SeenPullRequest):
+        for table in (RepositoryWatch, SeenRef, SeenPullRequest, SeenComment):
             await session.execute(
                 delete(table).where(
                     table.connection_id == watched.connection_id,

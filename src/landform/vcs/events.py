@@ -65,3 +65,21 @@ class DeliveryRepeated(Event):
     """Somebody had a delivery looked at again."""
 
     hook_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonIntroduced(Event):
+    """An owner said that a person of the provider is a user here; its subject is the entry."""
+
+    connection_id: str
+    person_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonForgotten(Event):
+    """A person of the provider is nobody here any more."""
+
+    connection_id: str
+    person_id: str
+    user_id: str

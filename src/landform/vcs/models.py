@@ -137,6 +137,26 @@ class Hook(Base):
     last_delivery_at: Mapped[datetime | None]
 
 
+class KnownPerson(Base):
+    """A person of the provider who is a user here.
+
+    Attributes:
+        person_id: the provider's; the only thing of theirs that does not change hands.
+        name: for people who read the list.
+    """
+
+    __tablename__ = "vcs_people"
+    __table_args__ = (UniqueConstraint("connection_id", "person_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("vcsp"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("vcs_connections.id", ondelete="CASCADE"))
+    person_id: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str]
+
+
 class DeliveryStatus(StrEnum):
     """How far a delivery has come."""
 

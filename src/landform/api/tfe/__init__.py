@@ -24,6 +24,7 @@ from landform.api.tfe import (
     tokens,
     variables,
     vcs_deliveries,
+    vcs_people,
     workspaces,
 )
 
@@ -50,6 +51,7 @@ for each in (
     comments,
     oauth_clients,
     vcs_deliveries,
+    vcs_people,
     signed,
 ):
     router.include_router(each.router)
