@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, text, update
 
+from landform.configurations.models import ConfigurationVersion
 from landform.kit.clock import now
 from landform.kit.db import transaction
 from landform.triggers import watching
@@ -77,6 +78,32 @@ async def test_a_delivery_whose_job_was_lost_is_dealt_with_all_the_same(scene: S
     assert await scene.run_jobs() == 0
 
 
+async def test_a_job_is_rung_for_when_its_worker_is_silent_and_not_while_it_lives(
+    scene: Scene,
+) -> None:
+    await scene.hook()
+    scene.push({"main.tf": "# second\n"})
+    await scene.receive()
+    background = Background(scene.desk, look_s=30)
+    counts = []
+    for silence_s in (0, 60):
+        async with transaction(scene.platform.sessions) as session:
+            await session.execute(text("DELETE FROM procrastinate_workers"))
+            await session.execute(
+                text(
+                    "WITH one AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+                    " VALUES (now() - make_interval(secs => :silence)) RETURNING id)"
+                    " UPDATE procrastinate_jobs SET status = 'doing', worker_id = one.id FROM one"
+                ),
+                {"silence": silence_s},
+            )
+            long_ago = now() - timedelta(minutes=1)
+            await session.execute(update(DeliveryRow).values(received_at=long_ago))
+        await background.ring_again()
+        counts.append(len(await scene.jobs()))
+    assert counts == [1, 2]
+
+
 async def test_a_delivery_that_no_worker_survives_is_given_up_and_says_so(scene: Scene) -> None:
     await scene.hook()
     scene.push({"main.tf": "# second\n"})
@@ -93,6 +120,19 @@ async def test_a_delivery_that_no_worker_survives_is_given_up_and_says_so(scene:
     [row] = await rows(scene)
     assert row.status.value == "failed"
     assert "stopped before it was done" in row.outcomes[0]["reason"]
+
+
+async def test_a_commit_that_never_comes_ends_its_run_with_the_reason(scene: Scene) -> None:
+    scene.push({"main.tf": "# second\n"})
+    await scene.take()
+    await lose_jobs(scene)
+    async with transaction(scene.platform.sessions) as session:
+        long_ago = now() - timedelta(hours=2)
+        await session.execute(update(ConfigurationVersion).values(created_at=long_ago))
+    await Background(scene.desk, look_s=30).ring_again()
+    assert await scene.run_jobs() == 0
+    [run] = await scene.runs()
+    assert (run.status.value, "within an hour" in run.error) == ("errored", True)
 
 
 async def test_two_workers_at_the_same_delivery_start_one_run(scene: Scene) -> None:

@@ -14,6 +14,8 @@ from landform.vcs.models import Hook
 from landform.vcs.sealing import open_hook_secrets
 from landform.workspaces import repositories
 from landform.workspaces.models import WorkspaceRepository
+from tests.standins.azure_world import Subscription
+from tests.standins.serving import Answer
 from tests.triggers.scene import Scene
 
 PUBLIC = "https://landform.example"
@@ -27,6 +29,11 @@ def reachable(scene: Scene) -> Scene:
     scene.azure.hooks.needs_https = True
     scene.desk = replace(scene.desk, reach=replace(scene.desk.reach, public_url=PUBLIC))
     return scene
+
+
+def subscriptions_of(scene: Scene, event: str) -> list[Subscription]:
+    there = scene.repository.project.organization.subscriptions.values()
+    return [one for one in there if one.document["eventType"] == event]
 
 
 async def see_to(scene: Scene) -> None:
@@ -92,6 +99,35 @@ async def test_a_hook_that_was_switched_off_is_switched_on_and_the_gap_looked_at
     assert row.next_look_at <= now()
 
 
+async def test_after_an_outage_hooks_come_back_and_each_missed_commit_is_planned_once(
+    scene: Scene,
+) -> None:
+    await scene.hook()
+    theirs = scene.repository.project.organization
+    scene.answer(Answer(500))
+    scene.push({"a.tf": "1"})
+    scene.azure.sender.settle()
+    for _ in range(7):
+        scene.azure.clock.advance(hours=15)
+        scene.azure.sender.probe(theirs)
+    assert {one.status for one in subscriptions_of(scene, "git.push")} == {"disabledBySystem"}
+    missed = scene.push({"a.tf": "2"})
+    scene.received.clear()
+    scene.answer(Answer(202))
+    await see_to(scene)
+    assert {one.status for one in theirs.subscriptions.values()} == {"enabled"}
+    await look_at_due(scene.desk, every_s=30)
+    await scene.run_jobs()
+    [run] = await scene.runs()
+    assert run.status.value == "plan_queued"
+    assert missed == scene.repository.git.resolve("refs/heads/main")
+    scene.push({"a.tf": "3"})
+    assert await scene.receive() == 1
+    await scene.run_jobs()
+    await look_at_due(scene.desk, every_s=30)
+    assert len(await scene.runs()) == 2
+
+
 async def test_a_hook_somebody_deleted_is_made_again(reachable: Scene) -> None:
     await see_to(reachable)
     subscriptions = reachable.repository.project.organization.subscriptions
@@ -99,6 +135,18 @@ async def test_a_hook_somebody_deleted_is_made_again(reachable: Scene) -> None:
     subscriptions.popitem()
     await see_to(reachable)
     assert len(subscriptions) == count
+
+
+async def test_at_another_address_of_ours_the_hooks_lead_there_and_nowhere_else(
+    reachable: Scene,
+) -> None:
+    await see_to(reachable)
+    moved = replace(reachable.desk.reach, public_url="https://elsewhere.example")
+    reachable.desk = replace(reachable.desk, reach=moved)
+    await see_to(reachable)
+    subscriptions = reachable.repository.project.organization.subscriptions
+    urls = {one.document["consumerInputs"]["url"] for one in subscriptions.values()}
+    assert urls == {f"https://elsewhere.example/hooks/vcs/{(await hook_of(reachable)).id}"}
 
 
 async def test_without_the_right_to_make_hooks_the_workspace_says_what_to_run(

@@ -4,7 +4,7 @@ A job here only says "look at this"; what may be done about it is decided by row
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import procrastinate
 import psycopg
@@ -17,6 +17,12 @@ from landform.kit.db import driver_connection
 _DEFERRER = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
 Task = Callable[..., Awaitable[None]]
+
+# Of a job that somebody will still do, or is doing: a worker says every five seconds that it lives.
+ALIVE: Final = (
+    "(job.status = 'todo' OR (job.status = 'doing' AND job.worker_id IN (SELECT id FROM"
+    " procrastinate_workers WHERE last_heartbeat > now() - interval '20 seconds')))"
+)
 
 
 async def defer(

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from landform.kit.db import transaction
 from landform.kit.errors import LandformError
-from landform.kit.tasks import Task, defer
+from landform.kit.tasks import ALIVE, Task, defer
+from landform.runs.uploads import refuse_configuration
 from landform.triggers.delivering import process_delivery
 from landform.triggers.desk import Desk
 from landform.triggers.feedback import tell_due
@@ -29,19 +30,35 @@ _RING_S: Final = 15.0
 
 # Commits that somebody waits for and no job is about: its worker died.
 _LOST: Final = text(
-    """
+    f"""
     SELECT DISTINCT ingress.connection_id, ingress.repository_id, ingress.commit_sha
     FROM ingress_attributes AS ingress
     JOIN configuration_versions AS version ON version.id = ingress.configuration_version_id
     WHERE version.status = 'pending'
       AND version.created_at < clock_timestamp() - interval '15 seconds'
+      AND version.created_at >= clock_timestamp() - interval '1 hour'
       AND NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs AS job
-        WHERE job.queue_name = 'vcs' AND job.args ->> 'commit' = ingress.commit_sha
+        WHERE job.queue_name = 'vcs' AND {ALIVE}
+          AND job.args ->> 'commit' = ingress.commit_sha
       )
+    LIMIT 100
+    """  # noqa: S608 - a constant of ours
+)
+
+
+# And those that nobody will ever get: by then a provider that is away was given up on.
+_HOPELESS: Final = text(
+    """
+    SELECT version.id
+    FROM configuration_versions AS version
+    JOIN ingress_attributes AS ingress ON ingress.configuration_version_id = version.id
+    WHERE version.status = 'pending'
+      AND version.created_at < clock_timestamp() - interval '1 hour'
     LIMIT 100
     """
 )
+_NEVER_CAME: Final = "Its commit could not be fetched within an hour."
 
 
 class Background:
@@ -80,6 +97,9 @@ class Background:
                     repository_id=row[1],
                     commit=row[2],
                 )
+            hopeless = (await session.scalars(_HOPELESS)).all()
+        for version_id in hopeless:
+            await refuse_configuration(self._desk.sessions, version_id, _NEVER_CAME)
 
     async def _tell(self) -> None:
         await tell_due(self._desk)

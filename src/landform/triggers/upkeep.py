@@ -61,6 +61,8 @@ async def _see_to(desk: Desk, watched: Watched) -> str:
     if was_off:
         secret = open_hook_secrets(desk.platform.keyring, hook)[0]
         there = await provider.ensure_hooks(repository, url=url, secret=secret)
+        for old in {one["url"] for one in hook.remote} - {url}:
+            await provider.delete_hooks(repository, url=old)  # our address is another now
     await _keep(desk, watched, hook, there, was_off=was_off)
     return ""
 

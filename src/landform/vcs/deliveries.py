@@ -22,7 +22,7 @@ from landform.kit import clock, events
 from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
 from landform.kit.ids import is_id, new_id
-from landform.kit.tasks import defer
+from landform.kit.tasks import ALIVE, defer
 from landform.vcs import queries
 from landform.vcs.changes import AnyChange
 from landform.vcs.events import DeliveryReceived, DeliveryRepeated
@@ -169,8 +169,8 @@ async def ring_again(session: AsyncSession) -> int:
         DeliveryRow.status != DeliveryStatus.DONE,
         DeliveryRow.received_at < func.clock_timestamp() - _RING_AGAIN,
         text(
-            "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.queue_name = 'vcs'"
-            " AND job.args ->> 'delivery_id' = vcs_deliveries.id)"
+            f"NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE {ALIVE}"  # noqa: S608 - ours
+            " AND job.queue_name = 'vcs' AND job.args ->> 'delivery_id' = vcs_deliveries.id)"
         ),
     )
     dead = (DeliveryRow.status == DeliveryStatus.RECEIVED, DeliveryRow.attempts >= ATTEMPTS)
