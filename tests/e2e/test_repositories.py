@@ -15,6 +15,7 @@ from tests.e2e.platforms import Organization, Platform, make_organization, platf
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
 from tests.standins.azure_world import EVERYTHING, Identity, Repository
+from tests.standins.github import GitHub, github
 
 MAIN = """
 resource "terraform_data" "{name}" {{
@@ -84,6 +85,12 @@ class Place:
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureDevOps]:
     with azure_devops(tmp_path_factory.mktemp("azure")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
+    with github(tmp_path_factory.mktemp("github")) as service:
         yield service
 
 
@@ -168,6 +175,46 @@ def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
     assert place.deliveries() == []
 
 
+def test_the_same_goes_through_github(
+    watching_platform: Platform, hub: GitHub, tmp_path: Path
+) -> None:
+    organization = make_organization(watching_platform, tmp_path)
+    ann = hub.account("ann")
+    repo = hub.repository(f"acme{len(hub.repos)}", "infra")
+    hub.push(repo, ann, {"live/main.tf": MAIN.format(name="first")})
+    attributes = {
+        "service-provider": "github_enterprise",
+        "http-url": hub.url,
+        "api-url": f"{hub.url}/api/v3",
+        "oauth-token-string": hub.token(ann),
+    }
+    path = f"organizations/{organization.name}/oauth-clients"
+    client = watching_platform.api.send("POST", path, "oauth-clients", attributes)
+    _test_connection(watching_platform, organization.name, client["id"])
+    given = {"identifier": repo.full_name, "oauth-token-id": client["id"].replace("oc-", "ot-")}
+    workspace = organization.make_workspace("app", vcs_repo=given, working_directory="live")
+    eventually(lambda: bool(repo.hooks), within_s=60)
+    sha = hub.push(repo, ann, {"live/main.tf": MAIN.format(name="second")}, message="Add second")
+    run = workspace.wait_for_run("planned", within_s=90)
+    assert run["attributes"]["message"] == "Add second"
+    context = f"Landform/{organization.name}/app"
+
+    def told(commit: str, state: str) -> bool:
+        newest = [each for each in repo.statuses.get(commit, []) if each["context"] == context]
+        return bool(newest) and newest[-1]["state"] == state
+
+    watching_platform.api.act(f"runs/{run['id']}/actions/apply")
+    eventually(lambda: told(sha, "success"), within_s=90, say=lambda: repo.statuses)
+    assert workspace.outputs() == {"name": "second"}
+    hub.push(repo, ann, {"live/main.tf": MAIN.format(name="third")}, branch="topic")
+    pull = hub.open_pull(repo, ann, "topic", title="Rename")
+    eventually(lambda: len(repo.comments) == 1, within_s=90, say=lambda: repo.statuses)
+    [comment] = repo.comments.values()
+    assert "terraform_data.third" in comment["body"]
+    assert told(pull.sha, "success")
+    assert {each["status"] for each in hub.deliveries} == {202}
+
+
 def test_a_workspace_shows_and_changes_its_repository_as_tfe_does(place: Place) -> None:
     workspace = place.link("shown", trigger_prefixes=["/modules"], file_triggers_enabled=True)
     repo = workspace.attributes["vcs-repo"]
@@ -243,14 +290,18 @@ def _connect(
     )
     assert answer.status_code == 201, answer.text
     made = str(answer.json()["data"]["id"])
+    _test_connection(platform, organization, made)
+    return made.replace("oc-", "ot-", 1)
+
+
+def _test_connection(platform: Platform, organization: str, connection_id: str) -> None:
     tested = httpx2.post(
-        f"{platform.url}/api/v1/organization/{organization}/vcs/{made}/test",
+        f"{platform.url}/api/v1/organization/{organization}/vcs/{connection_id}/test",
         headers={"Authorization": f"Bearer {platform.token}"},
         trust_env=False,
     )
     assert tested.status_code == 200, tested.text
     assert tested.json()["data"]["attributes"]["status"] == "COMPLETED", tested.text
-    return made.replace("oc-", "ot-", 1)
 
 
 def _try_to_link(api: Any, organization: str, repo: Mapping[str, Any]) -> httpx2.Response:

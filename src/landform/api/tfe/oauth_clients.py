@@ -99,8 +99,8 @@ class OAuthClientAttributes(Attributes[Connection]):
     connect_path: str | None = reads(lambda _: None)
     service_provider: str = reads("kind")
     service_provider_display_name: str = reads(lambda row: _NAMES[row.kind])
-    http_url: str = reads(lambda row: row.endpoint or row.api_url or _default(row))
-    api_url: str = reads(lambda row: row.api_url or row.endpoint or _default(row))
+    http_url: str = reads(lambda row: row.endpoint or row.api_url or _default(row, "web"))
+    api_url: str = reads(lambda row: row.api_url or row.endpoint or _default(row, "api"))
     key: str | None = reads(lambda row: row.client_id or None)
     ado_entra_tenant_id: str | None = reads(lambda row: row.tenant or None)
     secret: str | None = reads(lambda _: None)
@@ -111,7 +111,9 @@ class OAuthClientAttributes(Attributes[Connection]):
     status_reason: str
 
 
-def _default(row: Connection) -> str:
+def _default(row: Connection, what: str) -> str:
+    if row.kind is Kind.GITHUB:
+        return "https://github.com" if what == "web" else "https://api.github.com"
     return _DEV_AZURE if row.kind is Kind.AZURE_DEVOPS else ""
 
 

@@ -6,13 +6,18 @@ from typing import Final
 from landform.vcs.kinds import Kind
 from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
 from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
+from landform.vcs.providers.github import GitHub, GitHubDeliveries
 
 KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]]] = {
     Kind.AZURE_DEVOPS: AzureDevOps,
     Kind.AZURE_DEVOPS_SERVER: AzureDevOps,
+    Kind.GITHUB: GitHub,
+    Kind.GITHUB_ENTERPRISE: GitHub,
 }
 
 READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.AZURE_DEVOPS: AzureDeliveries(),
     Kind.AZURE_DEVOPS_SERVER: AzureDeliveries(),
+    Kind.GITHUB: GitHubDeliveries(),
+    Kind.GITHUB_ENTERPRISE: GitHubDeliveries(),
 }

@@ -1,0 +1,582 @@
+"""GitHub: REST, git over HTTPS, the sign-in of OAuth and of apps, and webhooks.
+
+Written from GitHub's documents (vcs_providers.md §3); nothing here knows how Landform works. An
+Enterprise Server in shape: pages and git at the root, REST below `/api/v3`.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from tests.standins.repositories import ZEROS, GitRepository
+from tests.standins.serving import Answer, Clock, Refusal, Request, Server, json_answer
+
+_MOST_FILES: Final = 300  # of a comparison
+_MOST_HOOKS: Final = 20
+_STATES: Final = frozenset({"error", "failure", "pending", "success"})
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass
+class Account:
+    """A user or an organization."""
+
+    id: int
+    login: str
+
+    def json(self) -> dict[str, Any]:
+        return {"id": self.id, "login": self.login, "type": "User"}
+
+
+@dataclass
+class Grant:
+    """What a token may.
+
+    Attributes:
+        scopes: of a classic token; None for those of apps, which have permissions.
+        hooks: may manage webhooks.
+        until: when it ends.
+    """
+
+    who: Account
+    scopes: tuple[str, ...] | None
+    hooks: bool = True
+    until: datetime | None = None
+
+
+@dataclass
+class Repo:
+    """A repository."""
+
+    id: int
+    owner: Account
+    name: str
+    git: GitRepository
+    base: str
+    hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    comments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    pulls: dict[int, "Pull"] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.login}/{self.name}"
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "full_name": self.full_name,
+            "private": True,
+            "disabled": False,
+            "owner": self.owner.json(),
+            "default_branch": "main",
+            "html_url": f"{self.base}/{self.full_name}",
+            "clone_url": f"{self.base}/{self.full_name}.git",
+            "ssh_url": f"git@127.0.0.1:{self.full_name}.git",
+        }
+
+
+@dataclass
+class Pull:
+    """A pull request; its source may be another repository."""
+
+    number: int
+    author: Account
+    repo: Repo
+    source: Repo | None
+    branch: str
+    target: str
+    title: str
+    state: str = "open"
+    merged: bool = False
+    draft: bool = False
+
+    @property
+    def sha(self) -> str:
+        source = self.source or self.repo
+        return source.git.resolve(f"refs/heads/{self.branch}")
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "id": self.number * 100,
+            "number": self.number,
+            "state": self.state,
+            "merged": self.merged,
+            "merged_at": "2026-11-01T10:00:00Z" if self.merged else None,
+            "draft": self.draft,
+            "title": self.title,
+            "html_url": f"{self.repo.base}/{self.repo.full_name}/pull/{self.number}",
+            "user": self.author.json(),
+            "merge_commit_sha": None,
+            "head": {
+                "ref": self.branch,
+                "sha": self.sha,
+                "repo": self.source.json() if self.source else None,
+            },
+            "base": {
+                "ref": self.target,
+                "sha": self.repo.git.resolve(f"refs/heads/{self.target}"),
+                "repo": self.repo.json(),
+            },
+        }
+
+
+class GitHub:
+    """One service.
+
+    Attributes:
+        app_id: of the one app; `app_key` is its public key once somebody made one.
+        installations: accounts that have installed it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.clock = Clock()
+        self.accounts: dict[str, Account] = {}
+        self.repos: dict[int, Repo] = {}
+        self.tokens: dict[str, Grant] = {}
+        self.codes: dict[str, Account] = {}
+        self.app_id = "Iv1.app"
+        self.app_key: RSAKey | None = None
+        self.installations: list[Account] = []
+        self.deliveries: list[dict[str, Any]] = []
+        self._numbers = count(1001)
+        self._threads: list[threading.Thread] = []
+        self.server = Server(self._handle)
+        self.url = self.server.url
+
+    # ── what there is ───────────────────────────────────────────────────────────────────────────
+
+    def account(self, login: str) -> Account:
+        if login not in self.accounts:
+            self.accounts[login] = Account(next(self._numbers), login)
+        return self.accounts[login]
+
+    def repository(self, owner: str, name: str) -> Repo:
+        number = next(self._numbers)
+        git = GitRepository(self.root / f"{number}.git")
+        made = Repo(number, self.account(owner), name, git, self.url)
+        self.repos[number] = made
+        return made
+
+    def token(self, who: Account, *scopes: str, hooks: bool = True) -> str:
+        """Return a classic token, of scope `repo` unless others are given."""
+        value = f"ghp_{secrets.token_hex(18)}"
+        self.tokens[value] = Grant(who, scopes or ("repo",), hooks)
+        return value
+
+    # ── what people do ──────────────────────────────────────────────────────────────────────────
+
+    def push(
+        self,
+        repo: Repo,
+        who: Account,
+        files: Mapping[str, Any],
+        *,
+        branch: str = "main",
+        **more: Any,
+    ) -> str:
+        ref = f"refs/heads/{branch}"
+        before = repo.git.resolve(ref)
+        after = repo.git.commit(branch, files, **more)
+        self.pushed(repo, who, ref, before, after)
+        for pull in list(repo.pulls.values()):
+            if pull.state == "open" and pull.source is repo and pull.branch == branch:
+                self.tell_pull(pull, "synchronize", who)
+        return after
+
+    def pushed(self, repo: Repo, who: Account, ref: str, before: str, after: str) -> None:
+        """Tell of a ref that moved; `after` is a tag object where there is one."""
+        head = None
+        if after != ZEROS:
+            sha = repo.git.resolve(f"{after}^{{commit}}")
+            fields = repo.git.commit_fields(sha)
+            head = {"id": sha, "message": fields["message"].rstrip("\n")}
+        forced = ZEROS not in (before, after) and repo.git.merge_base(before, after) != before
+        self.emit(
+            repo,
+            "push",
+            {
+                "ref": ref,
+                "before": before,
+                "after": after,
+                "created": before == ZEROS,
+                "deleted": after == ZEROS,
+                "forced": forced,
+                "head_commit": head,
+                "commits": [],
+            },
+            who,
+        )
+
+    def open_pull(
+        self,
+        repo: Repo,
+        who: Account,
+        branch: str,
+        *,
+        title: str = "Change",
+        source: Repo | None = None,
+    ) -> Pull:
+        number = len(repo.pulls) + 1
+        pull = Pull(number, who, repo, source or repo, branch, "main", title)
+        repo.pulls[number] = pull
+        self.tell_pull(pull, "opened", who)
+        return pull
+
+    def close_pull(self, pull: Pull, who: Account) -> None:
+        pull.state = "closed"
+        self.tell_pull(pull, "closed", who)
+
+    def merge_pull(self, pull: Pull, who: Account) -> str:
+        ref = f"refs/heads/{pull.target}"
+        before = pull.repo.git.resolve(ref)
+        merged = pull.repo.git.merge(before, pull.sha)
+        assert merged is not None, "the pull request has conflicts"
+        pull.repo.git.set_ref(ref, merged)
+        pull.state, pull.merged = "closed", True
+        self.tell_pull(pull, "closed", who)
+        self.pushed(pull.repo, who, ref, before, merged)
+        return merged
+
+    def tell_pull(self, pull: Pull, action: str, who: Account) -> None:
+        said = {"action": action, "number": pull.number, "pull_request": pull.json()}
+        self.emit(pull.repo, "pull_request", said, who)
+
+    def comment(self, pull: Pull, who: Account, text: str) -> None:
+        number = next(self._numbers)
+        pull.repo.comments[number] = made = {"id": number, "body": text, "user": who.json()}
+        issue = {"number": pull.number, "pull_request": {"url": "…"}}
+        self.emit(
+            pull.repo, "issue_comment", {"action": "created", "issue": issue, "comment": made}, who
+        )
+
+    # ── webhooks: signed, once, never tried again ───────────────────────────────────────────────
+
+    def emit(self, repo: Repo, event: str, said: dict[str, Any], who: Account) -> None:
+        body = json.dumps({**said, "repository": repo.json(), "sender": who.json()}).encode()
+        for hook in list(repo.hooks.values()):
+            if hook["active"] and event in hook["events"]:
+                self._send(hook, event, body)
+
+    def settle(self) -> None:
+        """Wait for everything that is under way."""
+        for thread in self._threads:
+            thread.join(30)
+        self._threads.clear()
+
+    def _send(self, hook: dict[str, Any], event: str, body: bytes) -> None:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/abc",
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": str(uuid.uuid4()),
+            "X-GitHub-Hook-ID": str(hook["id"]),
+        }
+        if secret := hook["secret"]:
+            digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+            headers["X-Hub-Signature-256"] = f"sha256={digest}"
+        request = urllib.request.Request(
+            hook["config"]["url"], data=body, headers=headers, method="POST"
+        )
+
+        def deliver() -> None:
+            try:
+                with _OPENER.open(request, timeout=10) as answer:
+                    status = int(answer.status)
+            except OSError as failure:
+                status = int(getattr(failure, "code", 0))
+            self.deliveries.append({"event": event, "status": status, "hook": hook["id"]})
+
+        thread = threading.Thread(target=deliver, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    # ── HTTP ────────────────────────────────────────────────────────────────────────────────────
+
+    def _handle(self, request: Request) -> Answer:
+        try:
+            if request.segments[:2] == ("api", "v3"):
+                return self._rest(request, request.segments[2:])
+            if request.path == "/login/oauth/access_token":
+                return self._access_token(request)
+            return self._git(request)
+        except Refusal as refusal:
+            body = {"message": refusal.message, "documentation_url": "https://docs.github.com"}
+            return json_answer(body, refusal.status)
+
+    def _git(self, request: Request) -> Answer:
+        owner, name, *rest = request.segments
+        repo = self._named(owner, name.removesuffix(".git"))
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        password = base64.b64decode(value).decode().partition(":")[2] if kind == "Basic" else ""
+        if self._grant(password) is None:
+            return Answer(401, b"", {"WWW-Authenticate": 'Basic realm="GitHub"'})
+        return repo.git.serve(request, "/".join(rest), "x")
+
+    def _access_token(self, request: Request) -> Answer:
+        """Errors are 200, and a form unless JSON was asked for."""
+        assert "json" in request.headers.get("accept", "")
+        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+        who = self.codes.pop(form.get("code", ""), None)
+        if form.get("client_secret") != "app-secret":
+            return json_answer({"error": "incorrect_client_credentials"})
+        if who is None:
+            return json_answer({"error": "bad_verification_code", "error_description": "Expired."})
+        value = f"gho_{secrets.token_hex(18)}"
+        self.tokens[value] = Grant(who, ("repo",))
+        return json_answer({"access_token": value, "scope": "repo", "token_type": "bearer"})
+
+    def _rest(self, request: Request, path: Sequence[str]) -> Answer:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not request.headers.get("user-agent"):
+            raise Refusal(403, "Request forbidden by administrative rules.")
+        if path[0] == "app" or (path[0] == "users" and path[-1] == "installation"):
+            return self._app(request, path, bearer)
+        grant = self._grant(bearer)
+        if grant is None:
+            raise Refusal(401, "Bad credentials")
+        answer = self._routed(request, path, grant)
+        scopes = {} if grant.scopes is None else {"X-OAuth-Scopes": ", ".join(grant.scopes)}
+        return Answer(answer.status, answer.body, {**answer.headers, **scopes})
+
+    def _grant(self, token: str) -> Grant | None:
+        grant = self.tokens.get(token)
+        if grant is None or (grant.until and grant.until <= self.clock.now()):
+            return None
+        return grant
+
+    def _app(self, request: Request, path: Sequence[str], assertion: str) -> Answer:
+        self._check(assertion)
+        if path == ("app", "installations"):
+            return self._paged(request, [{"id": each.id} for each in self.installations])
+        if path[0] == "users":
+            found = [each for each in self.installations if each.login == path[1]]
+            if not found:
+                raise Refusal(404, "Not Found")
+            return json_answer({"id": found[0].id})
+        [who] = [each for each in self.installations if str(each.id) == path[2]]
+        value = f"ghs_{secrets.token_hex(18)}"
+        until = self.clock.now() + timedelta(hours=1)
+        self.tokens[value] = Grant(who, None, until=until)
+        stamp = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return json_answer({"token": value, "expires_at": stamp}, 201)
+
+    def _check(self, assertion: str) -> None:
+        try:
+            assert self.app_key is not None
+            claims = jwt.decode(assertion, self.app_key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError, AssertionError):
+            raise Refusal(401, "A JSON web token could not be decoded") from None
+        now = self.clock.now().timestamp()
+        if claims["iss"] != self.app_id or not claims["iat"] <= now < claims["exp"] <= now + 600:
+            raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
+
+    def _routed(self, request: Request, path: Sequence[str], grant: Grant) -> Answer:
+        match path:
+            case ("user",):
+                return json_answer(grant.who.json())
+            case ("user", "orgs"):
+                return json_answer([])
+            case ("user", "repos"):
+                return self._paged(request, [each.json() for each in self.repos.values()])
+            case ("installation", "repositories"):
+                rows = [each.json() for each in self.repos.values() if each.owner is grant.who]
+                return self._paged(request, rows, key="repositories")
+            case ("repositories", number) if int(number) in self.repos:
+                return json_answer(self.repos[int(number)].json())
+            case ("repos", owner, name):
+                return json_answer(self._named(owner, name).json())
+            case ("repos", owner, name, *rest):
+                return self._of_repository(request, self._named(owner, name), rest, grant)
+        raise Refusal(404, "Not Found")
+
+    def _of_repository(
+        self, request: Request, repo: Repo, path: Sequence[str], grant: Grant
+    ) -> Answer:
+        routes: dict[str, Callable[[], Answer]] = {
+            "branches": lambda: self._refs(request, repo, "refs/heads/"),
+            "tags": lambda: self._refs(request, repo, "refs/tags/"),
+            "git": lambda: _git_data(repo, path),
+            "commits": lambda: _commit(repo, path[1]),
+            "compare": lambda: _compare(repo, path[1]),
+            "pulls": lambda: self._pulls(request, repo, path),
+            "statuses": lambda: _status(request, repo, path[1]),
+            "issues": lambda: self._comments(request, repo, path, grant),
+            "hooks": lambda: self._hooks(request, repo, path, grant),
+        }
+        if path[0] not in routes:
+            raise Refusal(404, "Not Found")
+        return routes[path[0]]()
+
+    def _named(self, owner: str, name: str) -> Repo:
+        for each in self.repos.values():
+            if each.full_name.lower() == f"{owner}/{name}".lower():
+                return each
+        raise Refusal(404, "Not Found")
+
+    def _paged(self, request: Request, rows: Sequence[Any], *, key: str = "") -> Answer:
+        size = min(int(request.query.get("per_page", 30)), 100)
+        page = int(request.query.get("page", 1))
+        part = rows[(page - 1) * size : page * size]
+        answer = json_answer({"total_count": len(rows), key: part} if key else part)
+        more = page * size < len(rows)
+        link = {"Link": f'<{self.url}{request.path}?page={page + 1}>; rel="next"'} if more else {}
+        return Answer(answer.status, answer.body, {**answer.headers, **link})
+
+    def _refs(self, request: Request, repo: Repo, prefix: str) -> Answer:
+        rows = [
+            {"name": name.removeprefix(prefix), "commit": {"sha": peeled or target}}
+            for name, (target, peeled) in sorted(repo.git.refs().items())
+            if name.startswith(prefix)
+        ]
+        return self._paged(request, rows)
+
+    def _pulls(self, request: Request, repo: Repo, path: Sequence[str]) -> Answer:
+        if len(path) == 1:
+            rows = [each.json() for each in repo.pulls.values() if each.state == "open"]
+            return self._paged(request, rows)
+        pull = repo.pulls.get(int(path[1]))
+        if pull is None:
+            raise Refusal(404, "Not Found")
+        if path[2:] == ["files"]:
+            base = repo.git.merge_base(f"refs/heads/{pull.target}", pull.sha)
+            return self._paged(request, _files(repo, base, pull.sha)[:3000])
+        return json_answer(pull.json())
+
+    def _comments(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        text = request.json()["body"]
+        if len(text) > 65_536:
+            raise Refusal(422, "body is too long (maximum is 65536 characters)")
+        if request.method == "PATCH":
+            made = repo.comments.get(int(path[2]))
+            if made is None:
+                raise Refusal(404, "Not Found")
+            made["body"] = text
+            return json_answer(made)
+        number = next(self._numbers)
+        repo.comments[number] = made = {
+            "id": number,
+            "body": text,
+            "user": grant.who.json(),
+            "on": int(path[1]),
+        }
+        return json_answer(made, 201)
+
+    def _hooks(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        if not grant.hooks:
+            raise Refusal(404, "Not Found")
+        if request.method == "GET":
+            return self._paged(request, [_shown(each) for each in repo.hooks.values()])
+        if request.method == "POST":
+            if len(repo.hooks) >= _MOST_HOOKS:
+                raise Refusal(422, "The hook limit was reached.")
+            number = next(self._numbers)
+            repo.hooks[number] = hook = {"id": number, "name": "web"}
+        elif int(path[1]) in repo.hooks:
+            hook = repo.hooks[int(path[1])]
+        else:
+            raise Refusal(404, "Not Found")
+        if request.method == "DELETE":
+            del repo.hooks[int(path[1])]
+            return Answer(204)
+        said = request.json()
+        config = dict(said["config"])
+        hook |= {"secret": config.pop("secret", ""), "config": config}
+        hook |= {"active": said["active"], "events": said["events"]}
+        if request.method == "POST":
+            self._send(hook, "ping", b'{"zen": "Speak like a human.", "hook_id": 1}')
+        return json_answer(_shown(hook), 201 if request.method == "POST" else 200)
+
+
+def _shown(hook: Mapping[str, Any]) -> dict[str, Any]:
+    """The secret is masked."""
+    config = {**hook["config"], "secret": "********"} if hook["secret"] else hook["config"]
+    return {name: value for name, value in hook.items() if name != "secret"} | {"config": config}
+
+
+def _git_data(repo: Repo, path: Sequence[str]) -> Answer:
+    if path[1] == "ref":
+        found = repo.git.refs().get("refs/" + "/".join(path[2:]))
+        if found is None:
+            raise Refusal(404, "Not Found")
+        target, peeled = found
+        kind = "tag" if peeled else "commit"
+        return json_answer({"ref": "/".join(path[2:]), "object": {"type": kind, "sha": target}})
+    commit = repo.git.resolve(f"{path[2]}^{{commit}}")
+    return json_answer({"sha": path[2], "object": {"type": "commit", "sha": commit}})
+
+
+def _commit(repo: Repo, sha: str) -> Answer:
+    if not repo.git.has_commit(sha):
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    fields = repo.git.commit_fields(sha)
+    author = {"name": fields["name"], "email": fields["email"], "date": fields["date"]}
+    return json_answer(
+        {
+            "sha": fields["sha"],
+            "html_url": f"{repo.base}/{repo.full_name}/commit/{fields['sha']}",
+            "commit": {"message": fields["message"].rstrip("\n"), "author": author},
+        }
+    )
+
+
+def _compare(repo: Repo, span: str) -> Answer:
+    """Three dots: against the merge base, and 300 files at most."""
+    base, _, head = span.partition("...")
+    if not repo.git.has_commit(base) or not repo.git.has_commit(head):
+        raise Refusal(404, "Not Found")
+    common = repo.git.merge_base(base, head)
+    status = {(True, True): "identical", (True, False): "ahead", (False, True): "behind"}.get(
+        (common == repo.git.resolve(base), common == repo.git.resolve(head)), "diverged"
+    )
+    return json_answer({"status": status, "files": _files(repo, common, head)[:_MOST_FILES]})
+
+
+def _files(repo: Repo, base: str, head: str) -> list[dict[str, Any]]:
+    rows = []
+    for change in repo.git.changes(base, head):
+        row = {"filename": change.path, "status": "modified"}
+        if change.old_path != change.path:
+            row |= {"previous_filename": change.old_path, "status": "renamed"}
+        rows.append(row)
+    return rows
+
+
+def _status(request: Request, repo: Repo, sha: str) -> Answer:
+    said = request.json()
+    if not repo.git.has_commit(sha):
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    if said["state"] not in _STATES or len(said.get("description", "")) > 140:
+        raise Refusal(422, "Validation Failed")
+    repo.statuses.setdefault(sha, []).append(said)
+    return json_answer(said, 201)
+
+
+@contextmanager
+def github(root: Path) -> Iterator[GitHub]:
+    """Serve one for as long as the context lasts."""
+    service = GitHub(root)
+    try:
+        yield service
+    finally:
+        service.settle()
+        service.server.close()
