@@ -1,6 +1,5 @@
 """`vcs-repo` of TFE's workspaces: the repository a workspace is planned from."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request
@@ -13,10 +12,9 @@ from landform.api.tfe.dialect import Context
 from landform.edge.process import Process
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
-from landform.kit.errors import InvalidError, NotFoundError
-from landform.triggers import starting
-from landform.vcs.credentials import open_provider
-from landform.vcs.facts import Repository
+from landform.kit.errors import InvalidError
+from landform.triggers import linking
+from landform.triggers.linking import Found
 from landform.vcs.models import Connection
 from landform.workspaces import organizations, queries, repositories
 from landform.workspaces.models import Workspace, WorkspaceRepository
@@ -56,15 +54,6 @@ class VcsRepoInput(Kebab):
     tags_regex: str | UnsetType | None = UNSET
     fork_pull_requests_enabled: bool | UnsetType | None = UNSET
     comment_applies_enabled: bool | UnsetType | None = UNSET
-
-
-@dataclass(frozen=True)
-class Found:
-    """A repository that a client named, as its provider just now showed it."""
-
-    connection_id: str
-    repository: Repository
-    head: str
 
 
 def shown(workspace: Workspace, context: Context) -> VcsRepo | None:
@@ -116,26 +105,15 @@ async def find(
         )
     async with transaction(process.platform.sessions) as session:
         organization_id, current = await _subject(session, actor, request)
-        connection_id = _text(sent.oauth_token_id).replace(_TOKEN, _CONNECTION, 1)
-        connection_id = connection_id or (current.connection_id if current else "")
-        reference = _text(sent.identifier) or (current.repository_id if current else "")
-        if not connection_id or not reference:
-            raise InvalidError(
-                "A repository needs its identifier and the oauth-token-id of a VCS connection.",
-                pointer=_POINTER,
-            )
-        await repositories.usable_connection(session, actor, organization_id, connection_id)
-    provider = await open_provider(process.reach, connection_id)
-    try:
-        repository = await provider.repository(reference)
-    except NotFoundError as failure:
-        raise InvalidError(str(failure), pointer=_POINTER) from None
-    branch = _text(sent.branch).removeprefix("refs/heads/")
-    if not branch and current is not None and current.repository_id == repository.id:
-        branch = current.branch if sent.branch is UNSET else ""
-    branch = branch or repository.default_branch
-    head = await provider.branch(repository, branch) if branch else None
-    return Found(connection_id, repository, head.commit if head else "")
+    return await linking.look_up(
+        process.reach,
+        actor,
+        organization_id,
+        current,
+        connection_id=_text(sent.oauth_token_id).replace(_TOKEN, _CONNECTION, 1),
+        reference=_text(sent.identifier),
+        branch=None if sent.branch is UNSET else _text(sent.branch),
+    )
 
 
 async def keep(
@@ -151,14 +129,8 @@ async def keep(
         return
     if not isinstance(sent, VcsRepoInput) or found is None:
         return
-    before = (await repositories.repositories_of(session, [workspace])).get(workspace.id)
-    was = (before.repository_id, before.followed_branch) if before else None
-    row = await repositories.connect(session, actor, workspace, _settings(sent, found))
-    if was != (row.repository_id, row.followed_branch) and found.head:
-        connection = await session.get_one(Connection, found.connection_id)
-        await starting.begin_with(
-            session, context.process.platform.keyring, workspace, row, connection.kind
-        )
+    keyring = context.process.platform.keyring
+    await linking.link(session, keyring, actor, workspace, _settings(sent, found))
 
 
 def _settings(sent: VcsRepoInput, found: Found) -> RepositorySettings:

@@ -27,7 +27,7 @@ from landform.api.jsonapi import (
 )
 from landform.api.tfe import workspace_repositories
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
-from landform.api.tfe.workspace_repositories import Found, VcsRepo, VcsRepoInput
+from landform.api.tfe.workspace_repositories import VcsRepo, VcsRepoInput
 from landform.edge.brief import BriefActor
 from landform.edge.deps import CurrentProcess
 from landform.kit.errors import ConflictError, InvalidError
@@ -35,6 +35,7 @@ from landform.organizations.models import Organization
 from landform.runs import deletion, locks
 from landform.states import queries as states
 from landform.toolchain.versions import Tool
+from landform.triggers.linking import Found
 from landform.workspaces import organizations, projects, queries, service, tags
 from landform.workspaces.models import ExecutionMode, LockHolder, TagBinding, Workspace
 from landform.workspaces.queries import WorkspaceFilter
