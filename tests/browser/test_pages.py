@@ -108,6 +108,7 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
         *(f"{home}/vcs{each}" for each in ("", "/new", "/new?kind=ado_services")),
         f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
         *(place + each for each in ("", "/runs", "/variables", "/settings", "/states", "/access")),
+        f"{place}/repository",
         f"{place}/runs/{run_id}",
     ):
         for page in (wide, phone):

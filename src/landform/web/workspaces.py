@@ -123,7 +123,9 @@ async def create(visit: InOrganization, form: OwnForm) -> Response:
     )
     if made is None:
         return await _new(visit, given, failure)
-    return redirect(f"/app/{visit.organization.name}/{made.name}", say=f"{made.name} was created.")
+    then = "/repository" if form.line("then") == "repository" else ""
+    place = f"/app/{visit.organization.name}/{made.name}"
+    return redirect(f"{place}{then}", say=f"{made.name} was created.")
 
 
 async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") -> Response:
