@@ -1,0 +1,133 @@
+"""A new user, in a real browser, from the first start to an applied push of Azure DevOps."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.cli.command import eventually
+from tests.e2e.platforms import Platform, platform_in
+from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_world import EVERYTHING
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PASSWORD = "a password of one's own"
+MAIN = 'resource "terraform_data" "%s" {}\n'
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[AzureDevOps]:
+    with azure_devops(tmp_path / "azure") as service:
+        yield service
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    with platform_in(
+        tmp_path / "platform",
+        LANDFORM_EGRESS_ALLOW="127.0.0.1",
+        LANDFORM_VCS_POLL_S="1",
+        LANDFORM_TOOLCHAIN_OFFLINE="true",
+    ) as platform:
+        yield platform
+
+
+@pytest.fixture
+def page(platform: Platform) -> Iterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("NO BROWSER TESTS: there is no chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(base_url=platform.url)
+        page.set_default_timeout(30_000)
+        expect.set_options(timeout=60_000)
+        yield page
+        browser.close()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def sign_in(page: Page, platform: Platform) -> None:
+    """Sign in with the one-time password, and set one of one's own."""
+    page.goto("/")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(platform.password)
+    press(page, "Sign in")
+    fields = page.locator("input[type=password]")
+    expect(fields).to_have_count(3)
+    for field, text in zip(fields.all(), (platform.password, PASSWORD, PASSWORD), strict=True):
+        field.fill(text)
+    page.locator("form button").last.click()
+
+
+def connect_azure(page: Page, azure: AzureDevOps, token: str) -> None:
+    """Connect the organization acme to Azure DevOps' Acme, from its first page."""
+    page.get_by_role("link", name="VCS providers").click()
+    page.get_by_role("link", name="Connect a provider").click()
+    page.get_by_role("link", name="Azure DevOps Services").click()
+    page.get_by_role("link", name="Access token").click()
+    page.get_by_label("Azure DevOps organization").fill("Acme")
+    page.get_by_label("Personal access token").fill(token)
+    page.get_by_text("Other addresses").click()
+    page.get_by_label("Address of Azure DevOps").fill(azure.url)
+    press(page, "Save")
+    press(page, "Test")
+    expect(page.get_by_text("It works.")).to_be_visible()
+
+
+def make_workspace(page: Page, name: str, identifier: str) -> None:
+    """Make a workspace that follows a repository."""
+    page.goto("/organizations/acme/workspaces/new")
+    page.get_by_label("Name").fill(name)
+    press(page, "Create, then choose a repository")
+    page.get_by_role("link", name=re.compile("Azure DevOps Services")).click()
+    press(page, f"Follow {identifier}")
+    expect(page.get_by_text("The workspace follows")).to_be_visible()
+
+
+def open_run(page: Page, message: str) -> None:
+    """Wait for a run of the workspace network, and open it."""
+
+    def is_shown() -> bool:
+        page.goto("/app/acme/network/runs")
+        return page.get_by_role("link", name=message).count() > 0
+
+    eventually(is_shown, within_s=60, say=lambda: page.inner_text("main"))
+    page.get_by_role("link", name=message).first.click()
+
+
+def test_the_first_sign_in_leads_to_an_applied_push_of_azure_devops(
+    page: Page, platform: Platform, azure: AzureDevOps
+) -> None:
+    theirs = azure.organization("Acme")
+    ann = theirs.identity("Ann")
+    repository = theirs.repository("Cloud Team", "infra")
+    azure.people.push(repository, ann, {"main.tf": MAIN % "first"})
+
+    sign_in(page, platform)
+    expect(page.get_by_role("heading", name="Welcome to Landform")).to_be_visible()
+    page.get_by_role("link", name="New organization").click()
+    page.get_by_label("Name").fill("acme")
+    page.get_by_label("Email").fill("ann@example.com")
+    page.locator("main form button").last.click()
+    connect_azure(page, azure, azure.tokens.issue(ann, EVERYTHING))
+    make_workspace(page, "network", "Acme/Cloud Team/_git/infra")
+    eventually(lambda: bool(theirs.subscriptions), within_s=60)
+
+    azure.people.push(repository, ann, {"main.tf": MAIN % "second"}, message="Add the second")
+    open_run(page, "Add the second")
+    head = page.locator("#run-head")
+    expect(head.locator(".status")).to_have_text("Needs confirmation")
+    head.get_by_text("Confirm and apply").first.click()
+    question = page.get_by_role("dialog", name="Apply this plan?")
+    question.get_by_role("button", name="Confirm and apply").click()
+    expect(head.locator(".status")).to_have_text("Applied")
+    expect(page.locator("#run-apply")).to_contain_text("terraform_data.second")
+    page.goto("/organizations/acme/vcs")
+    page.get_by_role("link", name="Azure DevOps Services").last.click()
+    expect(page.get_by_role("region", name="Deliveries")).to_contain_text("git.push")
