@@ -106,6 +106,7 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
         *("/organizations", "/welcome", "/account/tokens", f"/app/{desk.world.organization}"),
         *(home + each for each in ("/projects", "/teams", "/settings", "/runs", "/workspaces/new")),
         *(f"{home}/vcs{each}" for each in ("", "/new", "/new?kind=ado_services")),
+        f"{home}/audit",
         f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
         *(place + each for each in ("", "/runs", "/variables", "/settings", "/states", "/access")),
         f"{place}/repository",

@@ -145,6 +145,8 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
         "vcs-connection": f"{home}/vcs/{vcs_id}",
         "vcs-ways": f"{home}/vcs/new?kind=ado_services",
         "vcs-new": f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
+        "audit": f"{home}/audit",
+        "repository": f"{place}/repository",
         "tokens": "/account/tokens",
         "first-steps": "/welcome",
         "not-found": "/app/nowhere",

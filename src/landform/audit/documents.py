@@ -36,7 +36,7 @@ _ACTIONS: Final = {
 
 async def documents(session: AsyncSession, rows: Sequence[EventRow]) -> list[dict[str, Any]]:
     """Return each row as a document, in order, with the names of those who acted."""
-    names = await _names(session, {row.actor_id for row in rows})
+    names = await names_of(session, {row.actor_id for row in rows})
     return [_document(row, names.get(row.actor_id, row.actor_id)) for row in rows]
 
 
@@ -77,7 +77,13 @@ def _kind_and_action(name: str) -> tuple[str, str]:
     return "_".join(kind).lower() or "event", action
 
 
-async def _names(session: AsyncSession, actor_ids: Iterable[str]) -> dict[str, str]:
+def words_of(name: str) -> str:
+    """Return an event's name as words: `TeamMembersAdded` as `Team members added`."""
+    return " ".join(_WORDS.findall(name)).capitalize()
+
+
+async def names_of(session: AsyncSession, actor_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of users, teams and organizations that acted, by id."""
     found: dict[str, str] = {"landform": "Landform"}
     wanted = set(actor_ids)
     for table, column in (

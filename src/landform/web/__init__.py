@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from landform.web import (
     access,
     account,
+    audit,
     health,
     live,
     oauth,
@@ -48,5 +49,6 @@ for each in (
     workspace_settings,
     access,
     account,
+    audit,
 ):
     router.include_router(each.router)
