@@ -34,17 +34,27 @@ class Category(StrEnum):
 
 RESERVED: Final = frozenset(
     {
-        *("BASH_ENV", "ENV", "GCONV_PATH", "GIT_SSH_COMMAND", "GLIBC_TUNABLES", "HOME", "IFS"),
-        *("LOCPATH", "LOGNAME", "PATH", "PWD", "SHELL", "TMPDIR", "USER"),
+        *("BASHOPTS", "BASH_ENV", "ENV", "GCONV_PATH", "GLIBC_TUNABLES", "HOME", "IFS", "LOCPATH"),
+        *("LOGNAME", "PATH", "PROMPT_COMMAND", "PS4", "PWD", "SHELL", "SHELLOPTS", "SSH_ASKPASS"),
+        *("TMPDIR", "USER", "CHECKPOINT_DISABLE"),
         *("TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "TF_WORKSPACE"),
-        *("TF_PLUGIN_CACHE_DIR", "TF_REATTACH_PROVIDERS", "TF_TEMP_LOG_PATH", "CHECKPOINT_DISABLE"),
+        *("TF_FORCE_LOCAL_BACKEND", "TF_LOG_PATH", "TF_REATTACH_PROVIDERS", "TF_TEMP_LOG_PATH"),
         *("TFE_RUN_ID", "TFC_RUN_ID", "TFC_WORKSPACE_NAME", "TFC_WORKSPACE_SLUG"),
         *("TFC_ORGANIZATION_NAME", "TFC_PROJECT_NAME"),
     }
 )
 """Names of the run's environment that the runner sets itself, or that would change the runner."""
 
-RESERVED_PREFIXES: Final = ("LD_", "LANDFORM_", "TF_CLI_ARGS", "TF_CLOUD_", "TF_HTTP_")
+RESERVED_PREFIXES: Final = (
+    *("BASH_FUNC_", "DYLD_", "GIT_", "LANDFORM_", "LD_"),
+    *("TF_CLI_ARGS", "TF_CLOUD_", "TF_HTTP_", "TF_PLUGIN_CACHE_"),
+)
+
+_GIT_ALLOWED: Final = (
+    *("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"),
+    *("GIT_HTTP_", "GIT_SSL_", "GIT_TRACE", "GIT_CURL_VERBOSE"),
+)
+"""Of git's, whose other variables name programs to run: credentials for modules go this way."""
 
 
 def is_reserved(name: str) -> bool:
@@ -57,7 +67,7 @@ def is_reserved(name: str) -> bool:
         or "=" in name
         or "\0" in name
         or name in RESERVED
-        or name.startswith(RESERVED_PREFIXES)
+        or (name.startswith(RESERVED_PREFIXES) and not name.startswith(_GIT_ALLOWED))
     )
 
 
