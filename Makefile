@@ -13,7 +13,7 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-faults system-packages check bench ui screenshots lock clean
+.PHONY: help install dev demo test test-faults test-attacks system-packages check bench ui screenshots lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,10 +28,13 @@ demo: $(VENV)/.installed  ## a platform, and a real plan and apply through it; E
 	  $(if $(DEMO_HOME),--home "$(DEMO_HOME)")
 
 test: $(VENV)/.installed-dev system-packages  ## the whole suite, but for what dies on purpose
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not faults"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not faults and not attacks"
 
 test-faults: $(VENV)/.installed-dev system-packages  ## kill -9, lost connections, full disks: minutes
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m faults $(FAULTS)
+
+test-attacks: $(VENV)/.installed-dev system-packages  ## hostile plans, logs, archives, names: minutes
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m attacks tests/attacks
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
