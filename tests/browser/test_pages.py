@@ -103,7 +103,13 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
     wide = await desk.sit(color_scheme=scheme)
     phone = await desk.sit(color_scheme=scheme, viewport={"width": 390, "height": 800})
     for path in (
-        *("/organizations", "/welcome", "/account/tokens", f"/app/{desk.world.organization}"),
+        *(
+            "/organizations",
+            "/welcome",
+            "/account/tokens",
+            "/account/sessions",
+            f"/app/{desk.world.organization}",
+        ),
         *(home + each for each in ("/projects", "/teams", "/settings", "/runs", "/workspaces/new")),
         *(f"{home}/vcs{each}" for each in ("", "/new", "/new?kind=ado_services")),
         f"{home}/audit",

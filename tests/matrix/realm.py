@@ -163,7 +163,9 @@ def _sent(line: Line, body: Any, walker: Walker) -> dict[str, Any]:
     if line.is_api:
         return {"content": json.dumps(body)}  # in ASCII, so that any text can be sent
     who = walker.actor
-    return {"data": {"form_token": Visitor(who, walker.cookie).form_token if who else "", **body}}
+    return {
+        "data": {"form_token": Visitor(who, walker.cookie, "").form_token if who else "", **body}
+    }
 
 
 @asynccontextmanager

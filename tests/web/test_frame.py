@@ -15,7 +15,14 @@ async def pages_of(site: Site) -> list[str]:
     run_id = await site.world.create(message="First run")
     home = f"/organizations/{site.world.organization}"
     return [
-        *("/organizations", "/organizations/new", "/account/tokens", "/welcome", "/search?q=w"),
+        *(
+            "/organizations",
+            "/organizations/new",
+            "/account/tokens",
+            "/account/sessions",
+            "/welcome",
+            "/search?q=w",
+        ),
         f"/app/{site.world.organization}",
         *(home + each for each in ORGANIZATION),
         *(place + each for each in WORKSPACE),

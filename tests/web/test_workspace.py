@@ -154,3 +154,22 @@ async def test_a_token_is_shown_once_and_works_until_it_is_withdrawn(site: Site)
         assert token is not None
         await site.owner.post(f"{here}/{token[1]}/delete", of=here)
         assert (await client.get("/api/v2/account/details", headers=bearer)).status_code == 401
+
+
+async def test_a_browser_is_signed_out_from_another_one(site: Site) -> None:
+    here = "/account/sessions"
+    other = await site.browser(site.world.owner)
+    page = await site.owner.get(here)
+    assert page.count("this browser") == 1
+    own, theirs = (
+        {m[1] for m in re.finditer(r"/account/sessions/(session-\w+)/delete", each)}
+        for each in (page.partition("this browser")[2], page)
+    )
+    assert own < theirs
+    await site.owner.post(f"{here}/others/delete", of=here)
+    assert "Sign in" in await other.get(here)
+    page = await site.owner.get(here)
+    assert "Sign out everywhere else" not in page
+    (last,) = re.findall(r"/account/sessions/(session-\w+)/delete", page)
+    await site.owner.post(f"{here}/{last}/delete", of=here)
+    assert "Sign in" in await site.owner.get(here)

@@ -3,7 +3,7 @@
 import uuid
 
 import structlog
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from landform.kit.events import ORIGIN, Origin
@@ -31,7 +31,12 @@ class NoteOrigin:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
-        token = ORIGIN.set(Origin(address=client[0] if client else "", request_id=request_id))
+        origin = Origin(
+            address=client[0] if client else "",
+            request_id=request_id,
+            agent=Headers(scope=scope).get("user-agent", ""),
+        )
+        token = ORIGIN.set(origin)
         try:
             with structlog.contextvars.bound_contextvars(request=request_id):
                 await self._app(scope, receive, answer)

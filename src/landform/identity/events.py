@@ -51,6 +51,13 @@ class SignedOut(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionRevoked(Event):
+    """A browser was signed out from another one; the subject is the user."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoginApproved(Event):
     """A user let a command line have a token of theirs."""
 

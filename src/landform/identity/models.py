@@ -90,14 +90,23 @@ class RunToken(Base):
 
 
 class BrowserSession(Base):
-    """A signed-in browser; the cookie holds the secret, the row its SHA-256."""
+    """A signed-in browser; the cookie holds the secret, the row its SHA-256.
+
+    Attributes:
+        address: where it signed in from.
+        agent: what the browser called itself then.
+        seen_at: within some minutes, so that not every page writes.
+    """
 
     __tablename__ = "browser_sessions"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("session"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    address: Mapped[str] = mapped_column(default="")
+    agent: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
 
 

@@ -1,32 +1,56 @@
-"""Browser sessions: a random secret in a cookie, its hash in a row, 12 hours of life."""
+"""Browser sessions: a random secret in a cookie, its hash in a row, 12 hours of life.
 
+A user sees where they are signed in, and can end each session from any other.
+"""
+
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.identity.actor import Actor
+from landform.identity.actor import Actor, ActorKind
 from landform.identity.credentials import LONGEST, digest, new_secret
-from landform.identity.events import SignedIn, SignedOut
+from landform.identity.events import SessionRevoked, SignedIn, SignedOut
 from landform.identity.models import BrowserSession, User
 from landform.identity.users import actor_of
 from landform.kit import events
 from landform.kit.clock import now
-from landform.kit.errors import UnauthenticatedError
+from landform.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 
 LIFE: Final = timedelta(hours=12)
 
+_SEEN_EVERY: Final = timedelta(minutes=5)
+_AGENT: Final = 200  # characters
+_MOST: Final = 50
+
 
 async def open_session(session: AsyncSession, user: User) -> str:
-    """Begin a browser session of `user`, who has just signed in, and return its secret."""
+    """Begin a browser session of `user`, who has just signed in, and return its secret.
+
+    Of more than 50, those that were seen longest ago end.
+    """
+    newest = (
+        select(BrowserSession.id)
+        .where(BrowserSession.user_id == user.id, BrowserSession.expires_at > now())
+        .order_by(BrowserSession.seen_at.desc(), BrowserSession.id)
+        .limit(_MOST - 1)
+    )
     await session.execute(
         delete(BrowserSession).where(
-            BrowserSession.user_id == user.id, BrowserSession.expires_at <= now()
+            BrowserSession.user_id == user.id, BrowserSession.id.not_in(newest)
         )
     )
     secret = new_secret()
-    row = BrowserSession(user_id=user.id, secret_hash=digest(secret), expires_at=now() + LIFE)
+    origin = events.ORIGIN.get()
+    row = BrowserSession(
+        user_id=user.id,
+        secret_hash=digest(secret),
+        address=origin.address,
+        agent="".join(c for c in origin.agent if c.isprintable())[:_AGENT],
+        expires_at=now() + LIFE,
+    )
     session.add(row)
     await session.flush()
     events.publish(
@@ -46,7 +70,56 @@ async def session_actor(session: AsyncSession, secret: str) -> tuple[Actor, Brow
     if found is None or found[0].expires_at <= now() or found[1].is_suspended:
         raise UnauthenticatedError("Your session has ended; sign in again.")
     row, user = found
+    if row.seen_at <= now() - _SEEN_EVERY:
+        await _note_seen(session, row)
     return actor_of(user), row
+
+
+async def list_(session: AsyncSession, actor: Actor) -> Sequence[BrowserSession]:
+    """Return the browsers in which `actor` is signed in, the one seen last first.
+
+    Raises:
+        ForbiddenError: `actor` is not a user.
+    """
+    _require_user(actor)
+    query = (
+        select(BrowserSession)
+        .where(BrowserSession.user_id == actor.id, BrowserSession.expires_at > now())
+        .order_by(BrowserSession.seen_at.desc(), BrowserSession.id)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def revoke(session: AsyncSession, actor: Actor, session_id: str) -> None:
+    """End one of the actor's own sessions.
+
+    Raises:
+        ForbiddenError: `actor` is not a user.
+        NotFoundError: it is over, or somebody else's.
+    """
+    _require_user(actor)
+    row = await session.get(BrowserSession, session_id, with_for_update=True)
+    if row is None or row.user_id != actor.id:
+        raise NotFoundError("There is no such session.")
+    await _revoke(session, actor, row)
+
+
+async def revoke_others(session: AsyncSession, actor: Actor, secret: str) -> int:
+    """End all of the actor's sessions but the one with `secret`; return how many those were.
+
+    Raises:
+        ForbiddenError: `actor` is not a user.
+    """
+    _require_user(actor)
+    query = (
+        select(BrowserSession)
+        .where(BrowserSession.user_id == actor.id, BrowserSession.secret_hash != digest(secret))
+        .with_for_update()
+    )
+    others = (await session.scalars(query)).all()
+    for row in others:
+        await _revoke(session, actor, row)
+    return len(others)
 
 
 async def close(session: AsyncSession, secret: str) -> None:
@@ -60,6 +133,35 @@ async def close(session: AsyncSession, secret: str) -> None:
         session,
         SignedOut(actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id),
     )
+
+
+async def _revoke(session: AsyncSession, actor: Actor, row: BrowserSession) -> None:
+    await session.delete(row)
+    events.publish(
+        session,
+        SessionRevoked(
+            actor_id=actor.id, organization_id=None, subject_id=row.user_id, session_id=row.id
+        ),
+    )
+
+
+async def _note_seen(session: AsyncSession, row: BrowserSession) -> None:
+    # One that another request is writing is skipped: it notes the same minutes.
+    free = (
+        select(BrowserSession.id)
+        .where(BrowserSession.id == row.id)
+        .with_for_update(skip_locked=True)
+    )
+    await session.execute(
+        update(BrowserSession).where(BrowserSession.id.in_(free)).values(seen_at=now()),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _require_user(actor: Actor) -> None:
+    # A leaked token must not be enough to sign its owner out.
+    if actor.kind is not ActorKind.USER or actor.token_id is not None:
+        raise ForbiddenError("Only a signed-in user has sessions, and only their own.")
 
 
 async def _find(session: AsyncSession, secret: str) -> tuple[BrowserSession, User] | None:

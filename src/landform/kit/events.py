@@ -23,10 +23,12 @@ class Origin:
     Attributes:
         address: the client's, as the server sees it (behind a proxy it trusts: as that says).
         request_id: names the request in the server's log and in the answer's header.
+        agent: what the client says that it is; anything may stand there.
     """
 
     address: str = ""
     request_id: str = ""
+    agent: str = ""
 
 
 NOWHERE: Final = Origin()

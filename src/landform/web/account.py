@@ -1,22 +1,23 @@
-"""A user's own API tokens."""
+"""A user's own API tokens, and the browsers in which they are signed in."""
 
 from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter, Response
 
-from landform.identity import tokens
+from landform.identity import sessions, tokens
 from landform.identity.actor import ActorKind
 from landform.kit.clock import now
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
 from landform.web.forms import OwnForm, refusals_to
-from landform.web.pages import redirect
+from landform.web.pages import COOKIE, redirect
 from landform.web.visit import AnyVisit, Crumb
 
 router = APIRouter(include_in_schema=False)
 
 _HERE: Final = "/account/tokens"
+_SESSIONS: Final = "/account/sessions"
 _SHOWN: Final = Page(number=1, size=200)
 _LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until withdrawn"}
 
@@ -51,6 +52,33 @@ async def withdraw(visit: AnyVisit, token_id: str, form: OwnForm) -> Response:
     token = await tokens.get(visit.session, visit.actor, token_id)
     await tokens.revoke(visit.session, visit.actor, token)
     return redirect(_HERE, say="The token was withdrawn.")
+
+
+@router.get(_SESSIONS)
+async def show_sessions(visit: AnyVisit) -> Response:
+    """List the browsers in which the visitor is signed in."""
+    return await visit.page(
+        "account/sessions.html",
+        section="sessions",
+        crumbs=[Crumb("Sessions")],
+        sessions=await sessions.list_(visit.session, visit.actor),
+        here=visit.visitor.session_id,
+    )
+
+
+@router.post(f"{_SESSIONS}/others/delete")
+async def sign_out_elsewhere(visit: AnyVisit, _: OwnForm) -> Response:
+    """Sign out every browser but this one."""
+    secret = visit.request.cookies.get(COOKIE, "")
+    count = await sessions.revoke_others(visit.session, visit.actor, secret)
+    return redirect(_SESSIONS, say=f"Signed out elsewhere: {count}.")
+
+
+@router.post(f"{_SESSIONS}/{{session_id}}/delete")
+async def sign_out_there(visit: AnyVisit, session_id: str, _: OwnForm) -> Response:
+    """Sign out one browser, be it this one."""
+    await sessions.revoke(visit.session, visit.actor, session_id)
+    return redirect(_SESSIONS, say="Signed out there.")
 
 
 async def _page(visit: AnyVisit, secret: str = "") -> Response:

@@ -81,8 +81,9 @@ class OwnPasswordFirstError(ForbiddenError):
 class Visitor:
     """Whoever is signed in in this browser."""
 
-    def __init__(self, actor: Actor, secret: str) -> None:
+    def __init__(self, actor: Actor, secret: str, session_id: str) -> None:
         self.actor = actor
+        self.session_id = session_id
         self._secret = secret
 
     @property
@@ -111,14 +112,14 @@ async def _signed_in(request: Request, session: AsyncSession) -> Visitor:
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     then = asked if request.method == "GET" else "/"
     try:
-        actor, _ = await sessions.session_actor(session, secret)
+        actor, row = await sessions.session_actor(session, secret)
     except UnauthenticatedError:
         raise SignInFirstError(then) from None
     request.state.actor = actor  # for whoever tells of a refusal
     user = await session.get_one(User, actor.id)
     if user.must_change_password and request.url.path not in _BEFORE_OWN_PASSWORD:
         raise OwnPasswordFirstError(then)
-    return Visitor(actor, secret)
+    return Visitor(actor, secret, row.id)
 
 
 CurrentVisitor = Annotated[Visitor, Depends(_visitor)]

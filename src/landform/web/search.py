@@ -126,6 +126,7 @@ def _pages(text: str, organization: str) -> list[Found]:
     every = [
         Found("Organizations", "Page", "/organizations"),
         Found("API tokens", "Page", "/account/tokens"),
+        Found("Sessions", "Page", "/account/sessions"),
     ]
     if organization:
         every += [
