@@ -252,6 +252,50 @@ _AZURE_SERVER: Final[Mapping[SignIn, Guide]] = {
         ),
     ),
 }
+_GITHUB_ACCOUNT: Final = Field(
+    name="account",
+    label="User or organization",
+    hint="Who installed the app. Empty where there is only one.",
+    is_required=False,
+)
+_GITHUB: Final[Mapping[SignIn, Guide]] = {
+    SignIn.GITHUB_APP: Guide(
+        advice="For a platform: Landform acts as itself, on the repositories it is installed on.",
+        steps=(
+            (
+                "Under Settings, Developer settings, GitHub Apps register an app, with its own"
+                " webhook switched off. Repository permissions: Contents and Metadata read; Commit"
+                " statuses, Pull requests, Issues and Webhooks write."
+            ),
+            "Make a private key, and install the app where your repositories are.",
+        ),
+        fields=(
+            Field(name="client_id", label="Client ID or App ID"),
+            Field(name="private_key", label="Private key, PEM", kind="lines"),
+            _GITHUB_ACCOUNT,
+        ),
+    ),
+    SignIn.TOKEN: Guide(
+        advice="The quickest: a personal access token, best a robot user's.",
+        steps=(
+            (
+                "Make a classic token with the scope repo, or a fine-grained one that may read"
+                " contents, and write commit statuses, pull requests, issues and webhooks."
+            ),
+        ),
+        fields=(Field(name="client_secret", label="Personal access token", kind="secret"), _ENDS),
+    ),
+    SignIn.OAUTH: Guide(
+        advice="For people: somebody signs in once, and Landform acts as them.",
+        steps=(
+            (
+                "Under Settings, Developer settings, OAuth Apps register one with the callback"
+                " address below. An organization may have to approve it."
+            ),
+        ),
+        fields=(Field(name="client_id", label="Client ID"), _SECRET),
+    ),
+}
 _GENERAL: Final[Mapping[SignIn, Guide]] = {
     SignIn.OAUTH: Guide(
         advice="For people: somebody signs in once, and Landform acts as them.",
@@ -265,20 +309,6 @@ _GENERAL: Final[Mapping[SignIn, Guide]] = {
         advice="The quickest: a token of a user, a group or a project, best a robot's.",
         steps=("Make a token that may read code, set statuses, comment and manage webhooks.",),
         fields=(Field(name="client_secret", label="Access token", kind="secret"), _ENDS),
-    ),
-    SignIn.GITHUB_APP: Guide(
-        advice="For a platform: Landform acts as itself, on the repositories it is installed on.",
-        steps=(
-            (
-                "Register a GitHub App: contents read, pull requests and commit statuses write,"
-                " webhooks write."
-            ),
-            "Make a private key, and install the app.",
-        ),
-        fields=(
-            Field(name="client_id", label="App ID"),
-            Field(name="private_key", label="Private key, PEM", kind="lines"),
-        ),
     ),
     SignIn.SSH_KEY: Guide(
         advice="For a server that speaks git over SSH.",
@@ -315,6 +345,8 @@ _OWN_HOST: Final = frozenset(
 _ORDER: Final[Mapping[Kind, tuple[SignIn, ...]]] = {
     Kind.AZURE_DEVOPS: tuple(_AZURE),
     Kind.AZURE_DEVOPS_SERVER: tuple(_AZURE_SERVER),
+    Kind.GITHUB: tuple(_GITHUB),
+    Kind.GITHUB_ENTERPRISE: tuple(_GITHUB),
 }
 
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
@@ -353,7 +385,8 @@ def guide(kind: Kind, sign_in: SignIn) -> Guide:
         return replace(_AZURE[sign_in], more=_ELSEWHERE)
     if kind is Kind.AZURE_DEVOPS_SERVER:
         return _AZURE_SERVER[sign_in]
-    found = _GENERAL[sign_in]
+    is_github = kind in (Kind.GITHUB, Kind.GITHUB_ENTERPRISE)
+    found = (_GITHUB if is_github else _GENERAL)[sign_in]
     if kind not in _OWN_HOST:
         return found
     return replace(found, fields=(_ADDRESS, *found.fields))
