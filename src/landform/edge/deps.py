@@ -77,22 +77,24 @@ def base_url(request: Request) -> str:
     return configured or f"{request.url.scheme}://{request.url.netloc}"
 
 
-async def read_body(request: Request, *, limit_bytes: int) -> bytes:
+async def read_body(request: Request, *, limit_bytes: int) -> bytearray:
     """Read the body of an upload, giving up as soon as it is past `limit_bytes`.
 
     Raises:
-        TooLargeError: it is.
+        TooLargeError: it is past the limit.
     """
     announced = request.headers.get("content-length", "0")
-    parts: list[bytes] = []
-    size = int(announced) if announced.isdigit() else 0
-    if size <= limit_bytes:
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > limit_bytes:
-                break
-            parts.append(part)
-    if size > limit_bytes:
-        raise TooLargeError(f"At most {limit_bytes // 2**20} MiB can be uploaded here.")
-    return b"".join(parts)
+    expected = int(announced) if announced.isdigit() else 0
+    if expected > limit_bytes:
+        raise _too_large(limit_bytes)
+    # As it comes: whoever announces much and sends nothing is given nothing.
+    body = bytearray()
+    async for part in request.stream():
+        if len(body) + len(part) > limit_bytes:
+            raise _too_large(limit_bytes)
+        body += part
+    return body
+
+
+def _too_large(limit_bytes: int) -> TooLargeError:
+    return TooLargeError(f"At most {limit_bytes // 2**20} MiB can be uploaded here.")

@@ -9,11 +9,12 @@ from typing import Any, Final
 import obstore
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
-from landform.kit.crypto import HEADER_BYTES, Keyring, used_key_id
+from landform.kit.crypto import HEADER_BYTES, Binary, Keyring, used_key_id
 from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
 
 _CONCURRENT_READS: Final = 8
 _PAGE: Final = 1000
+_LARGE: Final = 1 << 20  # bytes whose encryption would keep everybody else waiting
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,26 @@ class Store:
         self._objects = objects
         self._keyring = keyring
 
-    async def put(self, path: str, data: bytes) -> None:
+    async def put(self, path: str, data: Binary) -> None:
         """Write the object; a second write to `path` must carry the same purpose and replaces it.
 
         Raises:
             UnavailableError: the store did not take it.
         """
-        sealed = self._keyring.seal(data, place=path)
+        sealed = await self._sealed(path, data)
         try:
             await obstore.put_async(self._objects, path, sealed)
         except (OSError, obstore.exceptions.BaseError) as failure:
             raise UnavailableError(f"The object store did not take {path}.") from failure
 
-    async def create(self, path: str, data: bytes) -> None:
+    async def create(self, path: str, data: Binary) -> None:
         """Write the object only if `path` is free.
 
         Raises:
             ConflictError: something is there already; it was left as it is.
             UnavailableError: the store did not take it.
         """
-        sealed = self._keyring.seal(data, place=path)
+        sealed = await self._sealed(path, data)
         try:
             await obstore.put_async(self._objects, path, sealed, mode="create")
         except (FileExistsError, obstore.exceptions.AlreadyExistsError):
@@ -68,12 +69,19 @@ class Store:
         """
         try:
             answer = await obstore.get_async(self._objects, path)
-            sealed = bytes(await answer.bytes_async())
+            sealed = memoryview(await answer.bytes_async())
         except (FileNotFoundError, obstore.exceptions.NotFoundError):
             raise NotFoundError(f"There is no object {path}.") from None
         except (OSError, obstore.exceptions.BaseError) as failure:
             raise UnavailableError(f"The object store did not give {path}.") from failure
-        return self._keyring.open(sealed, place=path)
+        if sealed.nbytes < _LARGE:
+            return self._keyring.open(sealed, place=path)
+        return await asyncio.to_thread(self._keyring.open, sealed, place=path)
+
+    async def _sealed(self, path: str, data: Binary) -> bytearray:
+        if len(data) < _LARGE:
+            return self._keyring.seal_large(data, place=path)
+        return await asyncio.to_thread(self._keyring.seal_large, data, place=path)
 
     async def get_many(self, paths: Sequence[str]) -> list[bytes]:
         """Read several objects, a few at a time, in the order asked for."""

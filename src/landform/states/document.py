@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from landform.kit.crypto import Binary
 from landform.kit.errors import InvalidError
 
 _LARGEST_SERIAL: Final = 2**63 - 1
@@ -75,7 +76,7 @@ class StateDocument:
         return sum(each["count"] for each in self.resources if each["mode"] == "managed")
 
 
-def parse(raw: bytes) -> StateDocument:
+def parse(raw: Binary) -> StateDocument:
     """Read a raw state.
 
     Raises:
@@ -144,7 +145,7 @@ def _index(key: int | str | None) -> str:
     return "" if key is None else f"[{key}]"
 
 
-def md5_of(data: bytes) -> str:
+def md5_of(data: Binary) -> str:
     """Return the MD5 that clients announce a state by, in hexadecimal."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 

@@ -17,7 +17,7 @@ from landform.access.service import require
 from landform.identity.actor import SYSTEM, Actor
 from landform.kit import events
 from landform.kit.clock import now
-from landform.kit.crypto import Keyring
+from landform.kit.crypto import Binary, Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
 from landform.kit.failpoints import FailPoint, reach
@@ -75,7 +75,7 @@ async def announce(
 
 
 async def receive(
-    sessions: Sessions, store: Store, keyring: Keyring, *, state_version_id: str, raw: bytes
+    sessions: Sessions, store: Store, keyring: Keyring, *, state_version_id: str, raw: Binary
 ) -> None:
     """Take the upload of an announced state and make it the workspace's newest.
 
@@ -144,7 +144,7 @@ async def _give_up(session: AsyncSession, state: StateVersion) -> None:
 
 
 async def receive_json(
-    sessions: Sessions, store: Store, *, state_version_id: str, data: bytes
+    sessions: Sessions, store: Store, *, state_version_id: str, data: Binary
 ) -> None:
     """Keep what the client made of the state with `show -json`, beside the raw state."""
     try:

@@ -8,7 +8,7 @@ import pytest
 from obstore.store import MemoryStore
 from sqlalchemy import text
 
-from landform.kit.crypto import Keyring
+from landform.kit.crypto import Binary, Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.storage import Store
 from landform.states.document import md5_of
@@ -128,7 +128,7 @@ class Watching(Store):
         self.sessions = sessions
         self.open_transactions: list[int] = []
 
-    async def put(self, path: str, data: bytes) -> None:
+    async def put(self, path: str, data: Binary) -> None:
         await self._count()
         await super().put(path, data)
 

@@ -26,7 +26,7 @@ _UNAUTHORIZED: Final = 401
 async def receive(request: Request, hook_id: str) -> Response:
     """Take a delivery: 202 once it is stored, 401 without the secret, 503 if it cannot be."""
     try:
-        body = await read_body(request, limit_bytes=BODY_LIMIT)
+        body = bytes(await read_body(request, limit_bytes=BODY_LIMIT))
         headers = {name.lower(): value for name, value in request.headers.items()}
         is_new = await deliveries.receive(process_of(request).reach, hook_id, headers, body)
     except UnauthenticatedError as failure:

@@ -44,7 +44,7 @@ async def upload_configuration(
     request: Request, process: CurrentProcess, object_id: str
 ) -> Response:
     """Take a tar.gz, and start what waited for it."""
-    archive = await read_body(request, limit_bytes=process.max_configuration_bytes)
+    archive = bytes(await read_body(request, limit_bytes=process.max_configuration_bytes))
     platform = process.platform
     await receive_configuration(
         platform.sessions,
