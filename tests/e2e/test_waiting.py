@@ -1,5 +1,7 @@
 """Runs that have to wait: for a person's lock, for the run before, and no longer than they may."""
 
+import pytest
+
 from tests.e2e.configurations import COLOR
 from tests.e2e.gate import Gate
 from tests.e2e.platforms import Organization
@@ -50,6 +52,27 @@ def test_an_apply_waits_for_the_run_before_it(organization: Organization, gate: 
             done = behind.end()
     assert done.status == 0, done
     assert workspace.outputs() == {"color": "red"}
+
+
+@pytest.mark.parametrize(
+    ("deed", "word", "status"),
+    [("cancel", "canceled", 1), ("discard", "discarded", 0)],  # the CLI's, as with HCP Terraform
+    ids=["cancel", "discard"],
+)
+def test_an_apply_that_waits_for_a_lock_ends_when_somebody_else_ends_its_run(
+    organization: Organization, deed: str, word: str, status: int
+) -> None:
+    terraform = organization.initialized(COLOR)
+    workspace = organization.workspace()
+    workspace.lock("maintenance")
+    with terraform.at_terminal("apply", "-auto-approve") as terminal:
+        terminal.wait_for(LOCKED)
+        run = workspace.newest_run()["id"]
+        organization.platform.api.act(f"runs/{run}/actions/{deed}")
+        done = terminal.end(within_s=30.0)
+    assert done.status == status, done
+    assert f"{word.capitalize()} before it began." in done.said
+    assert workspace.newest_run()["attributes"]["status"] == word
 
 
 def test_an_apply_waits_for_a_lock_only_as_long_as_it_is_told_to(

@@ -219,7 +219,8 @@ async def test_a_plan_that_fails_ends_the_run_with_its_reason(world: World) -> N
     run = await world.run(run_id)
     assert (run.status.value, run.error) == ("errored", "main.tf:1: no.")
     assert (await world.phase(run_id)).status is PhaseStatus.ERRORED
-    assert (await world.phase(run_id, Phase.APPLY)).status is PhaseStatus.PENDING
+    assert (await world.phase(run_id, Phase.APPLY)).status is PhaseStatus.UNREACHABLE
+    assert await world.is_sealed(run_id, Phase.APPLY)
     assert not (await world.workspace()).is_locked
 
 
@@ -235,6 +236,11 @@ async def test_an_apply_that_lost_objects_leaves_the_workspace_locked(world: Wor
     assert kept["address"] == "terraform_data.one"
     waiting = await world.create()
     assert await world.status(waiting) == "pending"
+    async with world.platform.sessions() as session:
+        reasons = await queries.wait_reasons(session, [await world.run(waiting)])
+    assert reasons[waiting] == (
+        f"Waiting for somebody to unlock the workspace: the state may lack what {run_id} made."
+    )
 
 
 async def test_an_apply_whose_state_is_in_doubt_leaves_the_workspace_locked(world: World) -> None:

@@ -24,12 +24,44 @@ async def wait_out(world: World, run_id: str) -> None:
         run.cancel_asked_at -= service.FORCE_CANCEL_AFTER + timedelta(seconds=1)
 
 
+async def assert_unreachable(world: World, run_id: str, *phases: Phase) -> None:
+    """See that nobody will read the logs of the phases for ever: they are over, and say so."""
+    for phase in phases:
+        assert (await world.phase(run_id, phase)).status is PhaseStatus.UNREACHABLE
+        assert await world.is_sealed(run_id, phase)
+
+
 async def test_a_run_that_waits_for_its_turn_is_canceled_at_once(world: World) -> None:
     await world.create()
     waiting = await world.create()
     await world.cancel(waiting)
     assert await world.status(waiting) == "canceled"
-    assert (await world.phase(waiting)).status is PhaseStatus.PENDING
+    assert await world.log(waiting) == b"Canceled before it began.\n"
+    await assert_unreachable(world, waiting, *Phase)
+
+
+async def test_a_run_that_waits_for_its_turn_and_is_discarded_leaves_no_log_open(
+    world: World,
+) -> None:
+    await world.create()
+    waiting = await world.create()
+    await world.discard(waiting)
+    assert await world.log(waiting) == b"Discarded before it began.\n"
+    await assert_unreachable(world, waiting, *Phase)
+
+
+async def test_a_run_whose_plan_is_discarded_or_failed_has_an_apply_that_nobody_waits_for(
+    world: World,
+) -> None:
+    discarded = await world.create()
+    await world.plan(discarded)
+    await world.discard(discarded)
+    failed = await world.create()
+    await world.finish(await world.must_begin(failed), Outcome.ERRORED, error="Broke.")
+    for run_id in (discarded, failed):
+        await assert_unreachable(world, run_id, Phase.APPLY)
+    assert await world.log(discarded, Phase.APPLY) == b"Discarded before it began.\n"
+    assert await world.log(failed, Phase.APPLY) == b""
 
 
 async def test_a_plan_that_waits_for_a_worker_is_canceled_at_once(world: World) -> None:
@@ -60,6 +92,8 @@ async def test_a_confirmed_run_that_waits_is_canceled_at_once(world: World) -> N
     await world.confirm(saved)
     await world.cancel(saved)
     assert await world.status(saved) == "canceled"
+    assert await world.log(saved, Phase.APPLY) == b"Canceled before it began.\n"
+    await assert_unreachable(world, saved, Phase.APPLY)
 
 
 @pytest.mark.parametrize("phase", list(Phase))

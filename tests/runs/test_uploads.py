@@ -7,11 +7,12 @@ from sqlalchemy import text
 
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.configurations.service import NewConfiguration, create
-from landform.contract import Artefact
+from landform.contract import Artefact, Phase
 from landform.identity.actor import Actor
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError
 from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.runs.status import PhaseStatus
 from landform.workspaces.models import ExecutionMode
 from tests import factories
 from tests.files import make_archive
@@ -123,6 +124,10 @@ async def test_a_run_whose_configuration_is_no_archive_ends_with_the_reason(worl
     run = await world.run(run_id)
     assert run.status.value == "errored"
     assert "not a gzip file" in run.error
+    assert b"not a gzip file" in await world.log(run_id)
+    for phase in Phase:
+        assert (await world.phase(run_id, phase)).status is PhaseStatus.UNREACHABLE
+        assert await world.is_sealed(run_id, phase)
 
 
 async def test_a_configuration_is_uploaded_once(world: World) -> None:

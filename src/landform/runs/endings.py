@@ -9,7 +9,7 @@ from landform.logs import service as logs
 from landform.runs import workspace_queue
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
-from landform.runs.rows import phase_of
+from landform.runs.rows import phase_of, phases_of
 from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step
 from landform.workspaces import locks
 from landform.workspaces.models import Workspace
@@ -54,19 +54,42 @@ async def end_run(
         await logs.say(session, phase.id, reason)
         await logs.seal(session, phase.id)
     await move(session, run, step, actor=actor, reason=reason)
-    await after_end(session, workspace, run, keep_lock=keep_lock)
+    unbegun_because = reason if phase is None else ""
+    await after_end(session, workspace, run, unbegun_because=unbegun_because, keep_lock=keep_lock)
 
 
 async def after_end(
-    session: AsyncSession, workspace: Workspace, run: Run, *, keep_lock: bool = False
+    session: AsyncSession,
+    workspace: Workspace,
+    run: Run,
+    *,
+    unbegun_because: str = "",
+    keep_lock: bool = False,
 ) -> None:
     """Give the workspace's turn to the next run; does nothing while `run` is not over.
 
     Args:
+        unbegun_because: why the next phase of the run does not begin any more, for its log.
         keep_lock: the state may not tell the whole truth; a person must look and unlock.
     """
-    if run.status not in FINAL and run.status is not RunStatus.PLANNED_AND_SAVED:
+    if run.status in FINAL:
+        await _close_unbegun(session, run, unbegun_because)
+    elif run.status is not RunStatus.PLANNED_AND_SAVED:
         return
-    if not keep_lock:
+    if keep_lock:
+        because = f"the state may lack what {run.id} made"
+        await locks.keep_run_lock(session, workspace, run.id, because)
+    else:
         await locks.release_run_lock(session, workspace, run.id)
     await workspace_queue.advance(session, workspace)
+
+
+async def _close_unbegun(session: AsyncSession, run: Run, because: str) -> None:
+    """Close the phases that will never begin: a client may be reading their logs already."""
+    for row in await phases_of(session, run):
+        if row.status is PhaseStatus.PENDING:
+            row.move(PhaseStatus.UNREACHABLE)
+            if because:
+                await logs.say(session, row.id, because)
+                because = ""
+            await logs.seal(session, row.id)

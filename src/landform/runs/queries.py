@@ -24,7 +24,7 @@ from landform.runs.models import Comment, Run, RunPhase
 from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
-from landform.workspaces.models import Workspace
+from landform.workspaces.models import LockHolder, Workspace
 
 _AT_REST: Final = {
     RunStatus.PLAN_QUEUED: "Waiting for a worker.",
@@ -248,6 +248,9 @@ async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, 
 def _turn_reason(workspace: Workspace, ahead: Run | None) -> str:
     if ahead is not None:
         return f"Waiting for {ahead.id}, which is {ahead.status}."
+    if workspace.lock_holder_kind is LockHolder.RUN:
+        # No run at work has it, so it was kept, and a reason with it (`endings`).
+        return f"Waiting for somebody to unlock the workspace: {workspace.lock_reason}."
     if workspace.is_locked:
         because = f": {workspace.lock_reason}" if workspace.lock_reason else "."
         return f"Waiting for the workspace to be unlocked by {workspace.lock_holder_id}{because}"

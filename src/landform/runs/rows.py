@@ -1,5 +1,7 @@
 """Rows of runs, locked: always the workspace first, then the run, so that no two deadlock."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,3 +30,9 @@ async def phase_of(session: AsyncSession, run: Run, phase: Phase) -> RunPhase:
     """Return the run's plan or apply."""
     query = select(RunPhase).where(RunPhase.run_id == run.id, RunPhase.phase == phase)
     return (await session.scalars(query)).one()
+
+
+async def phases_of(session: AsyncSession, run: Run) -> Sequence[RunPhase]:
+    """Return the run's plan and apply, in this order."""
+    query = select(RunPhase).where(RunPhase.run_id == run.id).order_by(RunPhase.phase.desc())
+    return (await session.scalars(query)).all()

@@ -81,7 +81,7 @@ async def discard(session: AsyncSession, actor: Actor, run_id: str, *, comment: 
     """Give up on a plan that waits to be applied, or on a run that waits to be planned."""
     workspace, run = await _for(session, actor, run_id, Permission.QUEUE_APPLY)
     await move(session, run, Step.DISCARD, actor=actor)
-    await endings.after_end(session, workspace, run)
+    await endings.after_end(session, workspace, run, unbegun_because="Discarded before it began.")
     reach(FailPoint.RUN_DISCARDING)
     await _comment(session, actor, run, comment)
     return run

@@ -102,6 +102,15 @@ async def release_run_lock(session: AsyncSession, workspace: Workspace, run_id: 
         await _give_back(session, SYSTEM, workspace, forced=False)
 
 
+async def keep_run_lock(
+    session: AsyncSession, workspace: Workspace, run_id: str, reason: str
+) -> None:
+    """Leave the lock, if the run has it, to somebody who looks and breaks it; say why."""
+    workspace = await locked(session, workspace.id)
+    if (workspace.lock_holder_kind, workspace.lock_holder_id) == (LockHolder.RUN, run_id):
+        workspace.lock_reason = reason
+
+
 async def _take(
     session: AsyncSession,
     actor: Actor,
