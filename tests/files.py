@@ -1,5 +1,6 @@
 """Configurations and states as clients upload them."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -10,9 +11,12 @@ MAIN: Final = {"main.tf": "# empty\n"}
 
 
 def make_archive(files: Mapping[str, str] = MAIN) -> bytes:
-    """Return the files as a tar.gz."""
+    """Return the files as a tar.gz, always of the same bytes."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         for name, text in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(text.encode())

@@ -78,8 +78,19 @@ def test_a_saved_plan_is_refused_when_the_state_changed_after_it(
 ) -> None:
     planned.ok("apply", "-auto-approve", "-var=color=blue")
     done = planned.fails("apply", "saved")
-    assert "cannot be applied" in done.said
+    assert "another run was applied first" in done.said
     assert organization.workspace().outputs() == {"color": "blue"}
+
+
+def test_a_saved_plan_without_changes_says_so_when_it_is_applied(
+    organization: Organization, planned: Terraform
+) -> None:
+    planned.ok("apply", "saved")
+    planned.ok("plan", "-out=nothing")
+    status = organization.workspace().newest_run()["attributes"]["status"]
+    assert status == "planned_and_finished"
+    done = planned.fails("apply", "nothing")
+    assert "no changes" in done.said
 
 
 def test_a_saved_plan_that_was_discarded_is_refused(

@@ -107,12 +107,14 @@ class Model:
         if self.holder != PERSON:
             raise Refused
         self.holder = None
+        self._discard_stale()
         self._advance()
 
     def force_unlock(self) -> None:
         if self.holder is None or any(run.takes_turn for run in self.runs if run.id == self.holder):
             raise Refused
         self.holder = None
+        self._discard_stale()
         self._advance()
 
     def lose_worker(self, run: ModelRun) -> None:
@@ -126,10 +128,11 @@ class Model:
             self._end(run, "errored")
 
     def _planned(self, run: ModelRun) -> None:
-        if run.kind == "saved":
-            run.status = "planned_and_saved"
-        elif run.kind == "plan-only" or not run.has_changes:
+        if run.kind == "plan-only" or not run.has_changes:
             self._end(run, "planned_and_finished")
+        elif run.kind == "saved":
+            run.status = "planned_and_saved"
+            self._discard_stale()
         else:
             run.status = "planned"
             if run.auto_apply:
@@ -146,7 +149,13 @@ class Model:
         run.status = status
         if self.holder == run.id and not keep_lock:
             self.holder = None
+        self._discard_stale()
         self._advance()
+
+    def _discard_stale(self) -> None:
+        for run in self.runs:
+            if run.status == "planned_and_saved" and run.planned_on != self.state:
+                run.status = "discarded"
 
     def _advance(self) -> None:
         if self.holder is not None:

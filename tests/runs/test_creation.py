@@ -9,6 +9,7 @@ from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, Not
 from landform.runs.creation import RunVariable
 from landform.workspaces.models import ExecutionMode
 from tests import factories
+from tests.files import make_state
 from tests.world import World
 
 
@@ -111,24 +112,45 @@ async def test_who_may_only_read_cannot_queue_a_plan(world: World) -> None:
     assert await world.runs() == []
 
 
-async def test_a_workspace_holds_no_endless_queue(world: World) -> None:
-    run_id = await world.create()
+async def copy(world: World, run_id: str, count: int) -> None:
+    """Make this many runs like the one, in the same status."""
     async with world.platform.sessions.begin() as session:
         await session.execute(
             text(
                 """
                 INSERT INTO runs OVERRIDING SYSTEM VALUE (
                 SELECT (json_populate_record(runs, json_build_object(
-                    'id', 'run-copy' || n, 'number', 1000000 + n, 'status', 'pending'))).*
-                FROM runs, generate_series(1, 499) AS n WHERE id = :id)
+                    'id', 'run-copy' || n, 'number', 1000000 + n))).*
+                FROM runs, generate_series(1, :count) AS n WHERE id = :id)
                 """
             ),
-            {"id": run_id},
+            {"id": run_id, "count": count},
         )
+
+
+async def test_a_workspace_holds_no_endless_queue(world: World) -> None:
+    await world.create()
+    await copy(world, await world.create(), 498)
     with pytest.raises(ConflictError, match="500 runs that have not ended"):
         await world.create()
     await world.discard("run-copy7")
     await world.create()
+
+
+async def test_saved_plans_do_not_fill_the_queue_and_are_discarded_some_at_a_time(
+    world: World,
+) -> None:
+    saved = await world.create(save_plan=True)
+    await world.plan(saved)
+    await copy(world, saved, 1000)
+    run_id = await world.create(auto_apply=True)
+    await world.plan(run_id)
+    await world.apply(run_id, make_state(1))
+    left = [len([run for run in await world.runs() if run.status == "planned_and_saved"])]
+    while left[-1]:
+        await world.plan(await world.create(), has_changes=False)
+        left.append(len([run for run in await world.runs() if run.status == "planned_and_saved"]))
+    assert left == [801, 601, 401, 201, 1, 0]
 
 
 async def test_a_long_message_is_cut(world: World) -> None:

@@ -1,17 +1,18 @@
 """A run from its creation to its end, through the services."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from sqlalchemy import select
 
 from landform.contract import Counts, Created, Outcome, Phase
-from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from landform.runs import attempts, creation, queries, service
+from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
+from landform.runs import attempts, creation, locks, queries, service
 from landform.runs.creation import RunVariable
 from landform.runs.errors import IllegalStepError, StalePlanError
 from landform.runs.status import PhaseStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.toolchain.versions import Tool
-from landform.workspaces import locks
 from landform.workspaces.models import LockHolder
 from tests import factories
 from tests.files import make_state, resource
@@ -182,20 +183,61 @@ async def test_the_second_of_two_confirms_is_refused(world: World) -> None:
 async def test_a_plan_that_changes_nothing_is_not_confirmed(world: World) -> None:
     run_id = await world.create(save_plan=True)
     await world.plan(run_id, has_changes=False)
-    with pytest.raises(ConflictError, match="changes nothing"):
+    assert await world.status(run_id) == "planned_and_finished"
+    with pytest.raises(IllegalStepError, match="planned_and_finished"):
         await world.confirm(run_id)
+
+
+async def test_a_saved_plan_that_changes_nothing_can_be_applied_where_that_was_asked_for(
+    world: World,
+) -> None:
+    run_id = await world.create(save_plan=True, allow_empty_apply=True)
+    await world.plan(run_id, has_changes=False)
+    await world.confirm(run_id)
+    assert await world.status(run_id) == "apply_queued"
 
 
 async def test_a_stale_plan_is_refused_and_left_as_it_is(world: World) -> None:
     saved = await world.create(save_plan=True)
     await world.plan(saved)
-    await world.on_workspace(locks.lock)
+    await world.on_workspace(locks.lock, reason="")
     await world.save_state(make_state(1), serial=1)
-    await world.on_workspace(locks.unlock)
     before = await world.snapshot()
     with pytest.raises(StalePlanError, match="Discard the run and plan again"):
         await world.confirm(saved)
     assert await world.snapshot() == before
+
+
+async def test_saved_plans_are_discarded_when_the_state_moves(world: World) -> None:
+    other, begun = await world.create(save_plan=True), await world.create(save_plan=True)
+    await world.plan(other)
+    job = await world.must_begin(begun)
+    applied = await world.create(save_plan=True)
+    await world.plan(applied)
+    await world.confirm(applied)
+    await world.apply(applied, make_state(1))
+    await world.finish(job)
+    for run_id in (other, begun):
+        run = await world.run(run_id)
+        assert run.status.value == "discarded"
+        assert "The state of workspace" in run.error
+        assert (await world.phase(run_id, Phase.APPLY)).status is PhaseStatus.UNREACHABLE
+    fresh = await world.create(save_plan=True)
+    await world.plan(fresh)
+    await world.plan(await world.create(plan_only=True))
+    assert await world.status(fresh) == "planned_and_saved"
+
+
+@pytest.mark.parametrize("unlock", [locks.unlock, locks.force_unlock])
+async def test_saved_plans_are_discarded_when_a_command_line_moved_the_state(
+    world: World, unlock: Callable[..., Awaitable[object]]
+) -> None:
+    saved = await world.create(save_plan=True)
+    await world.plan(saved)
+    await world.on_workspace(locks.lock, reason="")
+    await world.save_state(make_state(1), serial=1)
+    await world.on_workspace(unlock)
+    assert await world.status(saved) == "discarded"
 
 
 async def test_a_confirmed_plan_that_went_stale_in_the_queue_is_not_applied(world: World) -> None:

@@ -172,6 +172,8 @@ class Machine(RuleBasedStateMachine):
                 assert status in RUNNING
             if status in FINAL:
                 assert lease in (None, LeaseState.ENDED)
+                assert is_sealed
+                assert phase_status != PhaseStatus.PENDING
             if lease == LeaseState.ENDED:
                 assert is_sealed
 

@@ -365,10 +365,10 @@ async def _move_on(session: AsyncSession, workspace: Workspace, run: Run, phase:
         await endings.after_end(session, workspace, run)
         return
     run.has_changes = phase.has_changes
-    if run.save_plan and not run.plan_only:
-        await move(session, run, Step.SAVE_PLAN)
-    elif run.plan_only or not (run.has_changes or run.allow_empty_apply):
+    if run.plan_only or not (run.has_changes or run.allow_empty_apply):
         await move(session, run, Step.PLAN_NOTHING)
+    elif run.save_plan:
+        await move(session, run, Step.SAVE_PLAN)
     else:
         await move(session, run, Step.PLAN)
         if run.auto_apply and not _is_stale(workspace, run):

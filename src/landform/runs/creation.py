@@ -28,7 +28,7 @@ from landform.toolchain.versions import parse_requirement
 from landform.workspaces import rows as workspace_rows
 from landform.workspaces.models import ExecutionMode, Workspace
 
-_MAX_WAITING: Final = 500  # runs per workspace that have not ended
+_MAX_WAITING: Final = 500  # runs per workspace that wait or are at work
 _MAX_MESSAGE: Final = 4096  # characters
 _MAX_ADDRESSES: Final = 1000
 _MAX_ADDRESS: Final = 2048  # characters
@@ -290,7 +290,10 @@ async def _require_room(session: AsyncSession, workspace: Workspace) -> None:
     waiting = await session.scalar(
         select(func.count())
         .select_from(Run)
-        .where(Run.workspace_id == workspace.id, Run.status.not_in(FINAL))
+        .where(
+            Run.workspace_id == workspace.id,
+            Run.status.not_in(FINAL | {RunStatus.PLANNED_AND_SAVED}),
+        )
     )
     if (waiting or 0) >= _MAX_WAITING:
         raise ConflictError(

@@ -1,5 +1,8 @@
 """How runs end: the phase and its log closed, the lock given back, the next run started."""
 
+from typing import Final
+
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import Phase
@@ -20,6 +23,8 @@ _PHASE_AT: dict[RunStatus, Phase] = {
     RunStatus.APPLY_QUEUED: Phase.APPLY,
     RunStatus.APPLYING: Phase.APPLY,
 }
+
+_STALE_AT_ONCE: Final = 200
 
 _CLOSED_AS: dict[Step, PhaseStatus] = {
     Step.CANCEL: PhaseStatus.CANCELED,
@@ -81,7 +86,30 @@ async def after_end(
         await locks.keep_run_lock(session, workspace, run.id, because)
     else:
         await locks.release_run_lock(session, workspace, run.id)
+    await discard_stale(session, workspace)
     await workspace_queue.advance(session, workspace)
+
+
+async def discard_stale(session: AsyncSession, workspace: Workspace) -> None:
+    """Discard saved plans that can never be applied, as the state moved after they were made.
+
+    Of very many the rest is left to the next call: a transaction is to be short, and none of them
+    can be confirmed meanwhile.
+    """
+    query = (
+        select(Run)
+        .where(
+            Run.workspace_id == workspace.id,
+            Run.status == RunStatus.PLANNED_AND_SAVED,
+            Run.state_version_id.is_distinct_from(workspace.current_state_version_id),
+        )
+        .order_by(Run.number)
+        .limit(_STALE_AT_ONCE)
+    )
+    reason = f"The state of workspace {workspace.name} changed after the plan was made."
+    for run in (await session.scalars(query)).all():
+        await move(session, run, Step.DISCARD, reason=reason)
+        await _close_unbegun(session, run, reason)
 
 
 async def _close_unbegun(session: AsyncSession, run: Run, because: str) -> None:

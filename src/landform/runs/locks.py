@@ -6,7 +6,7 @@ from landform.access.permissions import Permission
 from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit.errors import ConflictError
-from landform.runs import workspace_queue
+from landform.runs import endings, workspace_queue
 from landform.states import service as states
 from landform.workspaces import locks, rows
 from landform.workspaces.models import Workspace
@@ -35,6 +35,7 @@ async def unlock(session: AsyncSession, actor: Actor, workspace: Workspace) -> W
             " its upload. Repeat the upload, or force the lock open."
         )
     workspace = await locks.unlock(session, actor, workspace)
+    await endings.discard_stale(session, workspace)
     await workspace_queue.advance(session, workspace)
     return workspace
 
@@ -55,5 +56,6 @@ async def force_unlock(session: AsyncSession, actor: Actor, workspace: Workspace
         )
     workspace = await locks.force_unlock(session, actor, workspace)
     await states.discard_pending(session, workspace)
+    await endings.discard_stale(session, workspace)
     await workspace_queue.advance(session, workspace)
     return workspace

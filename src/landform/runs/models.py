@@ -28,7 +28,7 @@ class Run(Base):
         tool_version: exact, as resolved when the plan first started; the apply uses the same.
         state_version_id: the workspace's state when the plan started; the plan is stale once the
             workspace's is another.
-        error: why it ended errored or canceled, for a person.
+        error: why it ended errored or canceled, or was discarded by the platform, for a person.
         cancel_asked_at: someone asked it to stop; it has not ended yet.
     """
 
