@@ -84,14 +84,13 @@ async def test_a_run_whose_configuration_is_still_coming_holds_nobody_up(world: 
 
 
 async def test_a_run_that_waits_knows_how_many_go_before_it(world: World) -> None:
-    runs = [await world.create() for _ in range(3)]
-    await world.create(plan_only=True)
+    saved = await world.create(save_plan=True)
+    await world.plan(saved)
+    runs = [await world.create(), await world.create(plan_only=True)]
+    runs += [await world.create() for _ in range(2)]
     async with transaction(world.platform.sessions) as session:
-        found = [
-            await queries.position(session, await queries.get(session, world.owner, each))
-            for each in runs
-        ]
-    assert found == [0, 1, 2]
+        found = await queries.positions(session, await world.runs())
+    assert found == {runs[2]: 1, runs[3]: 2}
 
 
 async def test_a_run_locks_its_workspace_until_it_ends(world: World) -> None:

@@ -58,7 +58,7 @@ async def test_every_setting_a_client_gives_is_kept(session: AsyncSession) -> No
         "auto_apply": True,
         "auto_apply_run_trigger": True,
         "allow_destroy_plan": False,
-        "assessments_enabled": True,
+        "assessments_enabled": False,
         "file_triggers_enabled": False,
         "global_remote_state": True,
         "queue_all_runs": True,

@@ -20,7 +20,7 @@ from landform.organizations.models import Organization
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,40}")
 _EMAIL_LIMIT: Final = 254
-_EXECUTION_MODES: Final = ("remote", "local", "agent")
+_EXECUTION_MODES: Final = ("remote", "local")  # agent pools are not offered yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,25 @@ class OrganizationSettings:
     allow_force_delete_workspaces: bool | None = None
 
 
-async def add(session: AsyncSession, actor: Actor, *, name: str, email: str) -> Organization:
+async def add(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    name: str,
+    email: str,
+    default_execution_mode: str | None = None,
+    allow_force_delete_workspaces: bool | None = None,
+) -> Organization:
     """Add the row of a new organization.
 
     Raises:
-        InvalidError: the name is malformed or taken.
+        InvalidError: the name is malformed or taken, or there is no such execution mode.
     """
     organization = Organization(name=_checked_name(name), email=_checked_email(email))
+    if default_execution_mode is not None:
+        organization.default_execution_mode = _checked_mode(default_execution_mode)
+    if allow_force_delete_workspaces is not None:
+        organization.allow_force_delete_workspaces = allow_force_delete_workspaces
     async with unique(session, "uq_organizations_lower_name", _taken(name)):
         session.add(organization)
     events.publish(
@@ -70,11 +82,8 @@ async def change(
         _checked_name(settings.name)
     if settings.email is not None:
         _checked_email(settings.email)
-    if settings.default_execution_mode not in (None, *_EXECUTION_MODES):
-        raise InvalidError(
-            f"The default execution mode is one of {', '.join(_EXECUTION_MODES)}.",
-            pointer="default_execution_mode",
-        )
+    if settings.default_execution_mode is not None:
+        _checked_mode(settings.default_execution_mode)
     given = {each.name: getattr(settings, each.name) for each in fields(settings)}
     changed = {
         name: value
@@ -121,6 +130,15 @@ def _checked_name(name: str) -> str:
             pointer="name",
         )
     return name
+
+
+def _checked_mode(mode: str) -> str:
+    if mode not in _EXECUTION_MODES:
+        raise InvalidError(
+            f"The default execution mode is one of {', '.join(_EXECUTION_MODES)}.",
+            pointer="default_execution_mode",
+        )
+    return mode
 
 
 def _checked_email(email: str) -> str:

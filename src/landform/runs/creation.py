@@ -217,6 +217,11 @@ def _check(workspace: Workspace, new: NewRun, *, plan_only: bool) -> None:
             f"Workspace {workspace.name} has execution mode local: it keeps state, and runs"
             " happen where the command line is. Set it to remote to run here."
         )
+    if workspace.execution_mode is ExecutionMode.AGENT:
+        raise ConflictError(
+            f"Workspace {workspace.name} has execution mode agent, which is not offered yet: there"
+            " is no agent that would take the run. Set it to remote to run here."
+        )
     _refuse(
         new.refresh_only and new.is_destroy,
         "refresh-only",

@@ -1,6 +1,6 @@
 """Workspaces with the run each is at: what tables of many workspaces show, in few statements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
@@ -56,6 +56,9 @@ _SORTS: Final[Mapping[str, Any]] = {
     "project": func.lower(Project.name),
     "status": func.coalesce(Run.status, ""),
     "changed": _CHANGED,
+    "created-at": Workspace.created_at,
+    "latest-change-at": Workspace.updated_at,
+    "current-run.created-at": func.coalesce(Run.created_at, Workspace.created_at),
 }
 
 
@@ -75,13 +78,16 @@ async def list_with_runs(
     wanted: WorkspaceFilter = ALL,
     *,
     standing: Standing | None = None,
+    statuses: Sequence[RunStatus] = (),
     sort: str = "name",
     page: Page,
 ) -> Paged[Listed]:
     """Return the workspaces that are wanted and that `actor` may read, each with its run.
 
     Args:
-        sort: `name`, `project`, `status` or `changed`; `-` before it turns the order round.
+        statuses: only those whose run is in one of these; none for any.
+        sort: `name`, `project`, `status`, `changed`, `created-at`, `latest-change-at` or
+            `current-run.created-at`; `-` before it turns the order round.
 
     Raises:
         NotFoundError: `actor` may not know of the organization.
@@ -90,6 +96,8 @@ async def list_with_runs(
     base = filtered(await _visible(session, actor, organization), wanted)
     if standing is not None:
         base = base.where(_stands(standing))
+    if statuses:
+        base = base.where(Run.status.in_(statuses))
     total = await session.scalar(base.with_only_columns(func.count()))
     rows = await session.execute(
         base.order_by(_order(sort), Workspace.id).limit(page.size).offset(page.offset)

@@ -1,12 +1,13 @@
 """Reads of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from landform.access.permissions import Permission
 from landform.access.service import may, require, visible_workspaces
@@ -26,6 +27,8 @@ from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import LockHolder, Workspace
 
+_WAITING: Final = frozenset({RunStatus.PENDING, RunStatus.CONFIRMED})
+_CONFIRMED: Final = frozenset({RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, RunStatus.APPLYING})
 _AT_REST: Final = {
     RunStatus.PLAN_QUEUED: "Waiting for a worker.",
     RunStatus.APPLY_QUEUED: "Waiting for a worker.",
@@ -207,15 +210,41 @@ async def capacity(session: AsyncSession, organization: Organization) -> Capacit
     return Capacity(organization_id=organization.id, pending=pending, running=running)
 
 
-async def position(session: AsyncSession, run: Run) -> int:
-    """Return how many runs of the workspace go before this one."""
-    ahead = select(func.count()).where(
-        Run.workspace_id == run.workspace_id,
-        Run.number < run.number,
-        Run.status.not_in(FINAL),
-        Run.plan_only.is_(False),
+async def configuration_ids(
+    session: AsyncSession, workspaces: Iterable[Workspace]
+) -> dict[str, str]:
+    """Return by workspace id the configuration of the run each is at; those without one lack."""
+    ids = [each.current_run_id for each in workspaces if each.current_run_id]
+    query = select(Run.workspace_id, Run.configuration_version_id).where(Run.id.in_(ids))
+    return {row.workspace_id: row.configuration_version_id for row in await session.execute(query)}
+
+
+async def positions(session: AsyncSession, runs: Sequence[Run]) -> dict[str, int]:
+    """Return by run id how many runs of its workspace go before each; those that do not wait lack.
+
+    One question to the database, however many runs.
+    """
+    waiting = [run.id for run in runs if run.is_queued and run.status in _WAITING]
+    if not waiting:
+        return {}
+    ahead = aliased(Run)
+    takes_turn = or_(ahead.save_plan.is_(False), ahead.status.in_(_CONFIRMED))
+    query = (
+        select(Run.id, func.count(ahead.id).label("ahead"))
+        .outerjoin(
+            ahead,
+            and_(
+                ahead.workspace_id == Run.workspace_id,
+                ahead.number < Run.number,
+                ahead.status.not_in(FINAL),
+                ahead.plan_only.is_(False),
+                takes_turn,
+            ),
+        )
+        .where(Run.id.in_(waiting))
+        .group_by(Run.id)
     )
-    return await session.scalar(ahead) or 0
+    return {row.id: row.ahead for row in await session.execute(query)}
 
 
 async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, str]:
@@ -224,7 +253,7 @@ async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, 
     Three questions to the database, however many runs.
     """
     reasons = {run.id: _AT_REST.get(run.status, "") for run in runs}
-    waiting = [run for run in runs if run.status in (RunStatus.PENDING, RunStatus.CONFIRMED)]
+    waiting = [run for run in runs if run.status in _WAITING]
     if not waiting:
         return reasons
     uploaded = select(ConfigurationVersion.id).where(

@@ -74,6 +74,18 @@ async def outputs_of(session: AsyncSession, state: StateVersion) -> Sequence[Sta
     return (await session.scalars(query)).all()
 
 
+async def outputs_of_workspaces(
+    session: AsyncSession, shown: Sequence[Workspace]
+) -> dict[str, Sequence[StateOutput]]:
+    """Return by workspace id the outputs of the newest states, which the caller may show."""
+    newest = {w.current_state_version_id: w.id for w in shown if w.current_state_version_id}
+    query = select(StateOutput).where(StateOutput.state_version_id.in_(newest))
+    found: dict[str, list[StateOutput]] = {workspace.id: [] for workspace in shown}
+    for row in await session.scalars(query.order_by(StateOutput.name)):
+        found[newest[row.state_version_id]].append(row)
+    return dict(found)
+
+
 async def output(session: AsyncSession, actor: Actor, output_id: str) -> StateOutput:
     """Return one output; NotFoundError also when `actor` may not know of it."""
     missing = NotFoundError(f"There is no state version output {output_id}.")

@@ -25,6 +25,8 @@ async def create_organization(
     *,
     name: str,
     email: str = "",
+    default_execution_mode: str | None = None,
+    allow_force_delete_workspaces: bool | None = None,
     only_site_admins: bool = False,
 ) -> Organization:
     """Make an organization with its owners team, which `actor` joins, and its default project.
@@ -34,13 +36,20 @@ async def create_organization(
 
     Raises:
         ForbiddenError: `actor` is not a user, or not a site admin where only those may.
-        InvalidError: the name is malformed or taken.
+        InvalidError: the name is malformed or taken, or there is no such execution mode.
     """
     if actor.kind not in (ActorKind.USER, ActorKind.SYSTEM):
         raise ForbiddenError("Only a user can create an organization.")
     if only_site_admins and actor.kind is ActorKind.USER and not actor.is_site_admin:
         raise ForbiddenError("Only a site admin can create an organization here.")
-    organization = await service.add(session, actor, name=name, email=email)
+    organization = await service.add(
+        session,
+        actor,
+        name=name,
+        email=email,
+        default_execution_mode=default_execution_mode,
+        allow_force_delete_workspaces=allow_force_delete_workspaces,
+    )
     owners = await teams.create_owners(session, actor, organization.id)
     if actor.kind is ActorKind.USER:
         await memberships.join(session, actor, organization.id, actor.id)

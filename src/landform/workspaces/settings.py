@@ -92,11 +92,16 @@ def _working_directory(path: str) -> str:
 
 
 def _execution_mode(mode: str) -> ExecutionMode:
+    if mode == ExecutionMode.AGENT:
+        raise InvalidError(
+            "Agent pools are not offered yet; use execution mode remote or local.",
+            pointer="execution_mode",
+        )
     try:
         return ExecutionMode(mode)
     except ValueError:
         raise InvalidError(
-            f"The execution mode is one of {', '.join(ExecutionMode)}.", pointer="execution_mode"
+            "The execution mode is one of remote, local.", pointer="execution_mode"
         ) from None
 
 
@@ -118,11 +123,18 @@ def _text(name: str, limit: int) -> Callable[[str], str]:
     return lambda text: check_text(text, what=what, limit=limit, pointer=name)
 
 
+def _assessments(enabled: bool) -> bool:
+    if enabled:
+        raise InvalidError("Health assessments are not offered yet.", pointer="assessments_enabled")
+    return enabled
+
+
 _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "name": _name,
     "tool_version": _tool_version,
     "working_directory": _working_directory,
     "execution_mode": _execution_mode,
+    "assessments_enabled": _assessments,
     "trigger_prefixes": _patterns("trigger_prefixes"),
     "trigger_patterns": _patterns("trigger_patterns"),
     **{name: _text(name, limit) for name, limit in _TEXT_LIMITS.items()},

@@ -341,6 +341,24 @@ async def test_the_log_is_the_one_that_the_client_can_show(server: Server) -> No
     assert "/log-text/" in await address(**{**CLI, "Terraform-Version": "nonsense"})
 
 
+async def test_actions_cannot_be_invoked_and_nothing_is_planned_instead(server: Server) -> None:
+    links = to_one(workspace=_workspace(server))
+    refused = await server.owner.post(
+        "runs", "runs", 422, invoke_action_addrs=["action.one.two"], relationships=links
+    )
+    [error] = refused["errors"]
+    assert error["source"]["pointer"] == "/data/attributes/invoke-action-addrs"
+    assert await server.world.runs() == []
+    await server.owner.post("runs", "runs", 201, invoke_action_addrs=[], relationships=links)
+
+
+async def test_a_run_in_the_organization_s_queue_says_how_many_go_before_it(server: Server) -> None:
+    first, second, third = [await server.world.create() for _ in range(3)]
+    page = await server.owner.get(f"organizations/{server.world.organization}/runs/queue")
+    told = {run["id"]: run["attributes"]["position-in-queue"] for run in page["data"]}
+    assert told == {first: 0, second: 1, third: 2}
+
+
 async def test_where_a_run_comes_from_is_told(server: Server) -> None:
     body = {"data": {"type": "runs", "relationships": to_one(workspace=_workspace(server))}}
     for headers, source in (

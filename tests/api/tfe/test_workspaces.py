@@ -97,6 +97,15 @@ async def test_workspaces_are_sorted_as_asked(server: Server, listed: str) -> No
         ({"working-directory": "/etc"}, "working-directory"),
         ({"execution-mode": "cloudy"}, "execution-mode"),
         ({"execution-mode": "agent"}, "execution-mode"),
+        ({"assessments-enabled": True}, "assessments-enabled"),
+        ({"agent-pool-id": "apool-1"}, "agent-pool-id"),
+        ({"auto-destroy-at": "2030-01-01T00:00:00Z"}, "auto-destroy-at"),
+        ({"auto-destroy-activity-duration": "14d"}, "auto-destroy-activity-duration"),
+        (
+            {"setting-overwrites": {"execution-mode": False}, "execution-mode": "local"},
+            "setting-overwrites",
+        ),
+        ({"setting-overwrites": {"terraform-version": False}}, "setting-overwrites"),
         ({"auto-apply": "yes"}, "auto-apply"),
         ({"engine": "pulumi"}, "engine"),
         ({"trigger-prefixes": "one"}, "trigger-prefixes"),
@@ -110,6 +119,112 @@ async def test_a_setting_that_cannot_be_is_pointed_at(
     refused = await server.owner.patch(path, KIND, 422, **sent)
     assert refused["errors"][0]["source"]["pointer"] == f"/data/attributes/{attribute}"
     assert await server.world.snapshot() == before
+
+
+async def test_what_is_not_offered_yet_may_be_given_as_the_nothing_it_is(
+    server: Server, path: str, listed: str
+) -> None:
+    nothing: dict[str, Any] = {
+        "assessments-enabled": False,
+        "agent-pool-id": "",
+        "auto-destroy-at": None,
+        "auto-destroy-activity-duration": None,
+        "setting-overwrites": {"execution-mode": True, "agent-pool": False},
+    }
+    await server.owner.patch(path, KIND, **nothing)
+    default = {"execution-mode": False, "agent-pool": False}
+    await server.owner.post(listed, KIND, name="plain", setting_overwrites=default)
+    changed = await server.owner.patch(
+        path, KIND, execution_mode="local", setting_overwrites={"execution-mode": True}
+    )
+    assert changed["data"]["attributes"]["execution-mode"] == "local"
+
+
+async def test_an_update_replaces_the_tags_it_is_given(server: Server, path: str) -> None:
+    def body(kind: str, *tags: tuple[str, str]) -> dict[str, Any]:
+        bindings = [
+            {"type": "tag-bindings", "attributes": {"key": key, "value": value}}
+            for key, value in tags
+        ]
+        return {"data": {"type": kind, "relationships": {"tag-bindings": {"data": bindings}}}}
+
+    workspace = await server.world.workspace()
+    for where, kind in ((path, KIND), (f"projects/{workspace.project_id}", "projects")):
+        for wanted in ([("a", "1"), ("b", "")], [("b", "2")], []):
+            await server.owner.ask("PATCH", where, 200, body=body(kind, *wanted))
+            bound = await server.owner.get(f"{where}/tag-bindings")
+            found = [(b["attributes"]["key"], b["attributes"]["value"]) for b in bound["data"]]
+            assert found == wanted
+        await server.owner.ask("PATCH", where, 200, body=body(kind, ("kept", "")))
+        await server.owner.patch(where, kind, description="none of the tags")
+        assert len((await server.owner.get(f"{where}/tag-bindings"))["data"]) == 1
+
+
+async def test_outputs_of_the_newest_state_are_included_without_what_is_sensitive(
+    server: Server, path: str, listed: str
+) -> None:
+    outputs = {
+        "color": {"value": "red", "type": "string"},
+        "key": {"value": "s3cret", "type": "string", "sensitive": True},
+    }
+    run_id = await server.world.create(auto_apply=True)
+    await server.world.plan(run_id)
+    await server.world.apply(run_id, make_state(outputs=outputs))
+    shown = await server.owner.get(path, include="outputs")
+    found = {each["attributes"]["name"]: each for each in shown["included"]}
+    assert {each["type"] for each in found.values()} == {"workspace-outputs"}
+    assert found["color"]["attributes"] == {
+        "name": "color",
+        "output-type": "string",
+        "sensitive": False,
+        "value": "red",
+    }
+    assert found["key"]["attributes"]["value"] is None
+    linked = [each["id"] for each in related(shown, "outputs")]
+    assert linked == [found["color"]["id"], found["key"]["id"]]
+    whole = await server.owner.get(f"state-version-outputs/{found['key']['id']}")
+    assert whole["data"]["attributes"]["value"] == "s3cret"
+    await server.owner.post(listed, KIND, name="without")
+    page = await server.owner.get(listed, include="outputs,readme,current_configuration_version")
+    kinds = [each["type"] for each in page["included"]]
+    assert sorted(kinds) == ["configuration-versions", "workspace-outputs", "workspace-outputs"]
+    blind = await server.caller("custom", {"runs": "read"})
+    shown = await blind.get(path, include="outputs")
+    assert (related(shown, "outputs"), shown["included"]) == ([], [])
+
+
+async def test_workspaces_are_found_and_sorted_by_the_run_they_are_at(
+    server: Server, listed: str
+) -> None:
+    other = await server.world.beside()
+    own, newer = (await server.world.workspace()).name, (await other.workspace()).name
+    await server.world.create()
+    await other.plan(await other.create())
+    for status, wanted in (("planned", [newer]), ("plan_queued", [own]), ("applied", [])):
+        wanted_status = {"filter[current-run][status]": status}
+        page = await server.owner.get(listed, sort="-created-at", **wanted_status)
+        assert names(page) == wanted
+    key = "current-run.created-at"
+    assert names(await server.owner.get(listed, sort=key)) == [own, newer]
+    assert names(await server.owner.get(listed, sort=f"-{key}")) == [newer, own]
+    await server.owner.get(listed, 422, **{"filter[current-run][status]": "tired"})
+
+
+async def test_an_organization_can_leave_the_force_delete_of_what_manages_resources_to_its_owners(
+    server: Server, path: str
+) -> None:
+    admin = await server.caller("admin")
+    run_id = await server.world.create(auto_apply=True)
+    await server.world.plan(run_id)
+    await server.world.apply(run_id, make_state(resources=[resource()]))
+    organization = f"organizations/{server.world.organization}"
+    await server.owner.patch(organization, "organizations", allow_force_delete_workspaces=False)
+    for who, may in ((admin, False), (server.owner, True)):
+        held = (await who.get(path))["data"]["attributes"]["permissions"]
+        assert held["can-force-delete"] is may
+    refused = await admin.ask("DELETE", path, 403)
+    assert "leaves it to its owners" in detail(refused)
+    await server.owner.ask("DELETE", path, 204)
 
 
 async def test_a_name_that_is_taken_is_refused_in_whatever_case(
@@ -315,6 +430,16 @@ async def test_an_organization_is_made_changed_and_deleted_by_its_owner(server: 
     assert "fresh" not in ids(await stranger.get("organizations"))
     await owner.post("organizations", "organizations", 422, name="fresh", email="a@b.c")
     await owner.post("organizations", "organizations", 422, name="two words", email="a@b.c")
+    for mode in ("agent", "cloudy"):
+        given = {"default-execution-mode": mode}
+        await owner.post("organizations", "organizations", 422, name="other", **given)
+        await owner.patch("organizations/fresh", "organizations", 422, **given)
+    set_up: dict[str, Any] = {
+        "default-execution-mode": "local",
+        "allow-force-delete-workspaces": False,
+    }
+    made = await owner.post("organizations", "organizations", name="other", email="a@b.c", **set_up)
+    assert {name: made["data"]["attributes"][name] for name in set_up} == set_up
     await owner.delete("organizations/fresh")
     await owner.get("organizations/fresh", 404)
 

@@ -8,14 +8,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 from landform.api.jsonapi.errors import QueryError
+from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
 
 IncludeTree: TypeAlias = Mapping[str, "IncludeTree"]
 Parameters: TypeAlias = Sequence[tuple[str, str]]
+
+E = TypeVar("E", bound=StrEnum)
 
 _FILTER: Final = re.compile(r"(filter|search|q)((?:\[[^\[\]]*\])*)")
 _FIELDS: Final = re.compile(r"fields\[([^\[\]]+)\]")
@@ -94,6 +97,18 @@ class ListQuery(Query):
         """
         texts = (text for condition in self._named(name) for text in condition.values)
         return tuple(value for text in texts for part in text.split(",") if (value := part.strip()))
+
+    def members(self, name: str, kind: type[E]) -> list[E]:
+        """Return what `name` lists as members of `kind`; [] if absent.
+
+        Raises:
+            InvalidError: one of them is none.
+            LookupError: the resource does not declare that filter.
+        """
+        try:
+            return [kind(value) for value in self.values(name)]
+        except ValueError as unknown:
+            raise InvalidError(f"{unknown}; {name} takes {', '.join(kind)}.") from None
 
     def text(self, name: str) -> str:
         """Return the whole text of `name`, such as `search[name]`; empty if absent.

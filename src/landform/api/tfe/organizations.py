@@ -100,7 +100,7 @@ class EntitlementAttributes(Attributes[Organization]):
     """What is offered here: true for what works, false for what does not yet."""
 
     agents: bool = reads(lambda _: False)
-    audit_logging: bool = reads(lambda _: False)
+    audit_logging: bool = reads(lambda _: True)
     configuration_designer: bool = reads(lambda _: False)
     cost_estimation: bool = reads(lambda _: False)
     global_run_tasks: bool = reads(lambda _: False)
@@ -162,7 +162,12 @@ async def list_all(
 async def create(body: Sent, query: One, context: CurrentContext) -> Response:
     sent = body.attributes
     organization = await organizations.create_organization(
-        context.session, context.actor, name=sent.name or "", email=sent.email or ""
+        context.session,
+        context.actor,
+        name=sent.name or "",
+        email=sent.email or "",
+        default_execution_mode=sent.default_execution_mode,
+        allow_force_delete_workspaces=sent.allow_force_delete_workspaces,
     )
     return await ORGANIZATIONS.one(organization, query, context)
 

@@ -20,7 +20,7 @@ from landform.api.jsonapi import (
     reads,
 )
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
-from landform.api.tfe.workspaces import BINDINGS, TAG_BINDINGS, BindingList, TagPair
+from landform.api.tfe.tags import BINDINGS, TAG_BINDINGS, BindingList, TagPair, sent_bindings
 from landform.organizations.models import Organization
 from landform.workspaces import organizations, projects, tags
 from landform.workspaces.models import Project
@@ -120,13 +120,12 @@ async def list_of_organization(
 async def create(organization: str, body: Sent, query: One, context: CurrentContext) -> Response:
     session, actor = context.session, context.actor
     owner = await organizations.by_name(session, actor, organization)
-    pairs = [each.read(TagPair) for each in body.many("tag_bindings")]
     project = await projects.create_project(
         session,
         actor,
         owner,
         ProjectSettings(name=body.attributes.name, description=body.attributes.description),
-        tags=[Tag(pair.key, pair.value or "") for pair in pairs],
+        tags=sent_bindings(body) or (),
     )
     return await PROJECTS.one(project, query, context)
 
@@ -142,7 +141,10 @@ async def update(project_id: str, body: Sent, query: One, context: CurrentContex
     session, actor = context.session, context.actor
     project = await projects.get_project(session, actor, project_id)
     settings = ProjectSettings(name=body.attributes.name, description=body.attributes.description)
+    bindings = sent_bindings(body)
     project = await projects.update_project(session, actor, project, settings)
+    if bindings is not None:
+        await tags.replace_bindings(session, actor, project, bindings)
     return await PROJECTS.one(project, query, context)
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Response
 from msgspec import UNSET, UnsetType
@@ -28,7 +27,6 @@ from landform.workspaces import queries as workspaces
 
 router = new_router()
 
-Word = TypeVar("Word", bound=StrEnum)
 
 # Unless they are asked for, lists leave out runs that never apply, as HCP Terraform documents it:
 # a client that counts the runs before its own would wait for those too.
@@ -111,6 +109,7 @@ class RunAttributes(Attributes[Run]):
     message: str
     permissions: Permissions = reads(_permissions)
     plan_only: bool
+    position_in_queue: int = reads(lambda run, context: context.positions.get(run.id, 0))
     refresh: bool
     refresh_only: bool
     replace_addrs: list[str]
@@ -134,6 +133,7 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Run]:
 async def _prepare(runs: Sequence[Run], context: Context) -> None:
     await context.learn(run.workspace_id for run in runs)
     context.wait_reasons.update(await queries.wait_reasons(context.session, runs))
+    context.positions.update(await queries.positions(context.session, runs))
 
 
 def _suffix(run: Run) -> str:
@@ -179,6 +179,7 @@ class CreateRun(Kebab):
     allow_config_generation: bool | None = None
     target_addrs: list[str] | None = None
     replace_addrs: list[str] | None = None
+    invoke_action_addrs: list[str] | None = None
     variables: list[Variable] | None = None
     terraform_version: str | None = None
 
@@ -270,6 +271,11 @@ async def force_cancel(run_id: str, body: Remarked, context: CurrentContext) -> 
 
 def _new(body: Body[CreateRun], context: Context) -> NewRun:
     sent = body.attributes
+    if sent.invoke_action_addrs:
+        raise InvalidError(
+            "Invoking actions (-invoke) is not offered yet; plan without it.",
+            pointer="invoke_action_addrs",
+        )
     configuration = body.one("configuration_version")
     source = "terraform+cloud" if context.client.is_cloud_integration else "tfe-api"
     return NewRun(
@@ -298,19 +304,11 @@ def _is_remote_back_end(context: Context) -> bool:
 
 def _filter(query: ListQuery) -> queries.RunFilter:
     return queries.RunFilter(
-        statuses=_members(query, "filter[status]", RunStatus),
-        operations=_members(query, "filter[operation]", Operation) or _LISTED,
+        statuses=query.members("filter[status]", RunStatus),
+        operations=query.members("filter[operation]", Operation) or _LISTED,
         sources=query.values("filter[source]"),
         text=query.text("search[basic]"),
     )
-
-
-def _members(query: ListQuery, name: str, kind: type[Word]) -> list[Word]:
-    try:
-        return [kind(value) for value in query.values(name)]
-    except ValueError as unknown:
-        message = f"{unknown}; {name} takes {', '.join(kind)}."
-        raise InvalidError(message) from None
 
 
 def _user(actor_id: str | None) -> str | None:

@@ -118,6 +118,24 @@ async def _outputs(
     return {state.id: await queries.outputs_of(context.session, state) for state in states}
 
 
+class WorkspaceOutputAttributes(Attributes[StateOutput]):
+    """One output of a workspace's newest state, as it is included with the workspace.
+
+    Sensitive ones are without their value; the id is that of the state version's output.
+    """
+
+    name: str
+    sensitive: bool
+    output_type: str = reads("kind")
+    value: Any = reads(_value)
+
+
+WORKSPACE_OUTPUTS = Resource[StateOutput, Context](
+    TFE,
+    "workspace-outputs",
+    WorkspaceOutputAttributes,
+    url="/api/v2/state-version-outputs/{id}",
+)
 OUTPUTS = Resource[StateOutput, Context](
     TFE,
     "state-version-outputs",

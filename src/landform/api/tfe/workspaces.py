@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
-from msgspec import UNSET, UnsetType
 
 from landform.access.permissions import Permission
 from landform.api.jsonapi import (
@@ -13,36 +12,38 @@ from landform.api.jsonapi import (
     Attributes,
     Body,
     Identifier,
-    Input,
     Kebab,
-    ListInput,
     ListQuery,
     Query,
     Resource,
-    SortKey,
     ToMany,
     ToOne,
-    given,
     reads,
 )
 from landform.api.tfe import workspace_repositories
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
-from landform.api.tfe.workspace_repositories import VcsRepo, VcsRepoInput
+from landform.api.tfe.tags import TagName, sent_bindings
+from landform.api.tfe.workspace_input import WORKSPACE, WorkspaceInput, require_own, settings_of
+from landform.api.tfe.workspace_repositories import VcsRepo
 from landform.edge.brief import BriefActor
 from landform.edge.deps import CurrentProcess
 from landform.kit.errors import ConflictError, InvalidError
 from landform.organizations.models import Organization
-from landform.runs import deletion, locks
+from landform.runs import deletion, locks, overview
+from landform.runs import queries as runs
+from landform.runs.status import RunStatus
 from landform.states import queries as states
+from landform.states.models import StateOutput
 from landform.toolchain.versions import Tool
 from landform.triggers.linking import Found
 from landform.workspaces import organizations, projects, queries, service, tags
-from landform.workspaces.models import ExecutionMode, LockHolder, TagBinding, Workspace
+from landform.workspaces.models import ExecutionMode, LockHolder, Workspace
 from landform.workspaces.queries import WorkspaceFilter
-from landform.workspaces.settings import WorkspaceSettings
-from landform.workspaces.tags import EffectiveTag, Tag
+from landform.workspaces.tags import Tag
 
 router = new_router()
+
+_BY_RUN: Final = "current-run.created-at"
 
 
 class Permissions(Kebab):
@@ -91,7 +92,8 @@ def _permissions(workspace: Workspace, context: Context) -> Permissions:
         can_lock=Permission.LOCK_WORKSPACE in held,
         can_unlock=Permission.LOCK_WORKSPACE in held,
         can_force_unlock=Permission.FORCE_UNLOCK in held,
-        can_force_delete=Permission.DELETE_WORKSPACE in held,
+        can_force_delete=Permission.DELETE_WORKSPACE in held
+        and context.may_force[workspace.organization_id],
         can_manage_tags=Permission.QUEUE_PLAN in held,
     )
 
@@ -150,10 +152,22 @@ async def _prepare(workspaces: Sequence[Workspace], context: Context) -> None:
     await workspace_repositories.learn(list(workspaces), context)
     context.tag_names.update(await tags.tag_names(context.session, workspaces))
     context.resource_counts.update(await states.resource_counts(context.session, workspaces))
+    context.configuration_ids.update(await runs.configuration_ids(context.session, workspaces))
     wanted = {workspace.organization_id for workspace in workspaces}
     for organization_id in wanted - context.organization_names.keys():
         organization = await context.session.get_one(Organization, organization_id)
         context.organization_names[organization_id] = organization.name
+        context.may_force[organization_id] = await deletion.may_force(
+            context.session, context.actor, organization
+        )
+
+
+async def _outputs(
+    workspaces: Sequence[Workspace], context: Context
+) -> dict[str, Sequence[StateOutput]]:
+    """Return the outputs of the newest states, of workspaces whose outputs the actor may read."""
+    readable = [w for w in workspaces if context.may(Permission.READ_OUTPUTS, w.id)]
+    return await states.outputs_of_workspaces(context.session, readable)
 
 
 def _locked_by(workspace: Workspace) -> Identifier | None:
@@ -184,92 +198,36 @@ WORKSPACES = Resource[Workspace, Context](
             "workspaces",
             related="/api/v2/workspaces/{id}/relationships/remote-state-consumers",
         ),
+        ToOne(
+            "current_configuration_version",
+            "configuration-versions",
+            id=lambda w, context: context.configuration_ids.get(w.id),
+        ),
+        ToMany(
+            "outputs",
+            "workspace-outputs",
+            load=_outputs,
+            eager=False,
+            related="/api/v2/workspaces/{id}/current-state-version-outputs",
+        ),
         ToMany("tag_bindings", "tag-bindings", related="/api/v2/workspaces/{id}/tag-bindings"),
     ],
     url="/api/v2/workspaces/{id}",
     by_ids=_by_ids,
     prepare=_prepare,
-    sorts=("name", "created_at", "latest_change_at"),
+    sorts=("name", "created_at", "latest_change_at", "current_run.created_at"),
     filters=(
         "search[name]",
         "search[tags]",
         "search[exclude-tags]",
         "search[wildcard-name]",
         "filter[project][id]",
+        "filter[current-run][status]",
         "filter[tagged][][key]",
         "filter[tagged][][value]",
     ),
+    refuse_unknown_include=False,  # go-tfe can ask for a readme, which there is none of
 )
-
-
-class TagBindingAttributes(Attributes[TagBinding]):
-    """A key with or without a value."""
-
-    key: str
-    value: str
-
-
-TAG_BINDINGS = Resource[TagBinding, Context](TFE, "tag-bindings", TagBindingAttributes)
-
-
-class EffectiveTagAttributes(Attributes[EffectiveTag]):
-    """A tag that holds for a workspace, of its own or its project's."""
-
-    key: str
-    value: str
-
-
-EFFECTIVE_TAGS = Resource[EffectiveTag, Context](
-    TFE, "effective-tag-bindings", EffectiveTagAttributes, key="key"
-)
-
-
-class TagAttributes(Attributes[str]):
-    """A tag without a value."""
-
-    name: str = reads(lambda name: name)
-
-
-TAGS = Resource[str, Context](TFE, "tags", TagAttributes, key=lambda name: name)
-
-
-class WorkspaceInput(Kebab):
-    """What a client gives of a workspace."""
-
-    name: str | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-    engine: Tool | UnsetType | None = UNSET
-    terraform_version: str | UnsetType | None = UNSET
-    working_directory: str | UnsetType | None = UNSET
-    execution_mode: str | UnsetType | None = UNSET
-    operations: bool | UnsetType | None = UNSET
-    auto_apply: bool | UnsetType | None = UNSET
-    auto_apply_run_trigger: bool | UnsetType | None = UNSET
-    allow_destroy_plan: bool | UnsetType | None = UNSET
-    assessments_enabled: bool | UnsetType | None = UNSET
-    file_triggers_enabled: bool | UnsetType | None = UNSET
-    global_remote_state: bool | UnsetType | None = UNSET
-    queue_all_runs: bool | UnsetType | None = UNSET
-    speculative_enabled: bool | UnsetType | None = UNSET
-    structured_run_output_enabled: bool | UnsetType | None = UNSET
-    trigger_prefixes: list[str] | UnsetType | None = UNSET
-    trigger_patterns: list[str] | UnsetType | None = UNSET
-    source_name: str | UnsetType | None = UNSET
-    source_url: str | UnsetType | None = UNSET
-    vcs_repo: VcsRepoInput | UnsetType | None = UNSET
-
-
-class TagName(Kebab):
-    """A tag by its name."""
-
-    name: str
-
-
-class TagPair(Kebab):
-    """A tag by its key and value."""
-
-    key: str
-    value: str | None = None
 
 
 class Reason(Kebab):
@@ -278,19 +236,6 @@ class Reason(Kebab):
     reason: str | None = None
 
 
-class Nothing(Kebab):
-    """An action that takes nothing."""
-
-
-WORKSPACE = Input(
-    TFE,
-    "workspaces",
-    WorkspaceInput,
-    one={"project": "projects", "agent_pool": "agent-pools"},
-    many={"tags": "tags", "tag_bindings": "tag-bindings"},
-)
-BINDINGS = ListInput(TFE, "tag-bindings", TagPair)
-TAG_LIST = ListInput(TFE, "tags", TagName)
 REASON = ActionInput(TFE, Reason)
 One = Annotated[Query, Depends(WORKSPACES.query)]
 Sent = Annotated[Body[WorkspaceInput], Depends(WORKSPACE)]
@@ -304,8 +249,6 @@ async def _find(
 
 # Before the context in every signature: what is open by then must not wait for a provider.
 FoundRepository = Annotated[Found | None, Depends(_find)]
-BindingList = Annotated[ListQuery, Depends(TAG_BINDINGS.list_query)]
-SentTags = Annotated[tuple[Body[TagName], ...], Depends(TAG_LIST)]
 
 
 @router.get("/organizations/{organization}/workspaces")
@@ -319,9 +262,14 @@ async def list_of_organization(
     sort = next(
         (f"{'-' * key.descending}{key.name.replace('_', '-')}" for key in query.sort), "name"
     )
-    found = await queries.list_workspaces(
-        session, actor, owner, _filter(query), sort=sort, page=query.page
-    )
+    wanted, statuses = _filter(query), query.members("filter[current-run][status]", RunStatus)
+    if statuses or sort.removeprefix("-") == _BY_RUN:
+        listed = await overview.list_with_runs(
+            session, actor, owner, wanted, statuses=statuses, sort=sort, page=query.page
+        )
+        rows = [each.workspace for each in listed.items]
+        return await WORKSPACES.many(rows, query, context, total=listed.total)
+    found = await queries.list_workspaces(session, actor, owner, wanted, sort=sort, page=query.page)
     return await WORKSPACES.many(found.items, query, context, total=found.total)
 
 
@@ -334,15 +282,15 @@ async def create(
     linked = body.one("project")
     project = await projects.get_project(session, actor, linked.id) if linked else None
     flat = [Tag(each.read(TagName).name) for each in body.many("tags")]
-    pairs = [each.read(TagPair) for each in body.many("tag_bindings")]
-    settings = _settings(body, context)
+    settings = settings_of(body, context)
+    require_own(body, owner, settings, owner.default_execution_mode)
     workspace = await service.create_workspace(
         session,
         actor,
         owner,
         settings,
         project=project,
-        tags=[*flat, *(Tag(pair.key, pair.value or "") for pair in pairs)],
+        tags=[*flat, *(sent_bindings(body) or ())],
     )
     if found is not None:
         await workspace_repositories.keep(context, workspace, body.attributes.vcs_repo, found)
@@ -441,64 +389,6 @@ async def force_unlock(workspace_id: str, query: One, context: CurrentContext) -
     return await WORKSPACES.one(workspace, query, context)
 
 
-@router.get("/workspaces/{workspace_id}/tag-bindings")
-async def tag_bindings(workspace_id: str, query: BindingList, context: CurrentContext) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    rows = await tags.bindings_of(context.session, context.actor, workspace)
-    return await TAG_BINDINGS.many(rows, query, context)
-
-
-@router.patch("/workspaces/{workspace_id}/tag-bindings")
-async def update_tag_bindings(
-    workspace_id: str,
-    body: Annotated[tuple[Body[TagPair], ...], Depends(BINDINGS)],
-    query: BindingList,
-    context: CurrentContext,
-) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    pairs = [Tag(each.attributes.key, each.attributes.value or "") for each in body]
-    rows = await tags.update_bindings(context.session, context.actor, workspace, pairs)
-    return await TAG_BINDINGS.many(rows, query, context)
-
-
-@router.get("/workspaces/{workspace_id}/effective-tag-bindings")
-async def effective_tag_bindings(
-    workspace_id: str,
-    query: Annotated[ListQuery, Depends(EFFECTIVE_TAGS.list_query)],
-    context: CurrentContext,
-) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    rows = await tags.effective_bindings(context.session, context.actor, workspace)
-    return await EFFECTIVE_TAGS.many(rows, query, context)
-
-
-@router.get("/workspaces/{workspace_id}/relationships/tags")
-async def list_tags(
-    workspace_id: str,
-    query: Annotated[ListQuery, Depends(TAGS.list_query)],
-    context: CurrentContext,
-) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    names = await tags.tag_names(context.session, [workspace])
-    return await TAGS.many(names[workspace.id], query, context)
-
-
-@router.post("/workspaces/{workspace_id}/relationships/tags", status_code=204)
-async def add_tags(workspace_id: str, body: SentTags, context: CurrentContext) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    names = [each.attributes.name for each in body]
-    await tags.add_tags(context.session, context.actor, workspace, names)
-    return Response(status_code=204)
-
-
-@router.delete("/workspaces/{workspace_id}/relationships/tags", status_code=204)
-async def remove_tags(workspace_id: str, body: SentTags, context: CurrentContext) -> Response:
-    workspace = await queries.get(context.session, context.actor, workspace_id)
-    names = [each.attributes.name for each in body]
-    await tags.remove_tags(context.session, context.actor, workspace, names)
-    return Response(status_code=204)
-
-
 async def _update(
     workspace: Workspace,
     body: Body[WorkspaceInput],
@@ -509,8 +399,13 @@ async def _update(
     session, actor = context.session, context.actor
     linked = body.one("project")
     project = await projects.get_project(session, actor, linked.id) if linked else None
-    settings = _settings(body, context, of=workspace)
+    settings = settings_of(body, context, of=workspace)
+    owner = await session.get_one(Organization, workspace.organization_id)
+    require_own(body, owner, settings, workspace.execution_mode)
+    bindings = sent_bindings(body)
     workspace = await service.update_workspace(session, actor, workspace, settings, project=project)
+    if bindings is not None:
+        await tags.replace_bindings(session, actor, workspace, bindings)
     await workspace_repositories.keep(context, workspace, body.attributes.vcs_repo, found)
     return await WORKSPACES.one(workspace, query, context)
 
@@ -518,31 +413,6 @@ async def _update(
 async def _delete(workspace: Workspace, context: Context, *, force: bool) -> Response:
     await deletion.delete_workspace(context.session, context.actor, workspace, force=force)
     return Response(status_code=204)
-
-
-def _settings(
-    body: Body[WorkspaceInput], context: Context, *, of: Workspace | None = None
-) -> WorkspaceSettings:
-    """Translate TFE's names; null means "leave it"."""
-    sent: dict[str, Any] = {k: v for k, v in given(body.attributes).items() if v is not None}
-    sent.pop("vcs_repo", None)
-    engine = sent.pop("engine", None)
-    operations = sent.pop("operations", None)
-    if "execution_mode" not in sent and operations is not None:
-        sent["execution_mode"] = ExecutionMode.REMOTE if operations else ExecutionMode.LOCAL
-    if sent.get("execution_mode") == ExecutionMode.AGENT:
-        raise InvalidError(
-            "Agent pools are not offered yet; use execution mode remote or local.",
-            pointer="execution_mode",
-        )
-    version = sent.pop("terraform_version", None)
-    if engine is None and of is None:
-        is_tofu = context.client.user_agent.startswith("OpenTofu")
-        engine = Tool.TOFU if is_tofu else context.process.default_tool
-    source = "terraform" if context.client.terraform_version else "tfe-api"
-    return WorkspaceSettings(
-        tool=engine, tool_version=version, source=None if of else source, **sent
-    )
 
 
 def _filter(query: ListQuery) -> WorkspaceFilter:
@@ -559,7 +429,3 @@ def _filter(query: ListQuery) -> WorkspaceFilter:
         tagged=tagged,
         project_id=query.text("filter[project][id]") or None,
     )
-
-
-def _sort(key: SortKey) -> str:
-    return ("-" if key.descending else "") + key.name.replace("_", "-")
