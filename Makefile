@@ -98,6 +98,9 @@ venv-package:
 
 # The suite drives git, and terraform inside bubblewrap (Linux only).
 system-packages:
+	@command -v terraform >/dev/null || { \
+	  echo "The tests drive the real terraform: put version 1.11.4 of it on your PATH. It is at" \
+	    "https://releases.hashicorp.com/terraform/1.11.4/, one program in a zip file." >&2; exit 1; }
 	@missing=""; \
 	command -v git >/dev/null || missing="git"; \
 	if [ "$$(uname)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \

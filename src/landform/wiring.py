@@ -1,12 +1,14 @@
 """Settings into things: what the composition roots of server and worker have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from pydantic import SecretStr
 from sqlalchemy.orm import configure_mappers
 
 from landform import tables
@@ -29,18 +31,45 @@ from landform.toolchain.versions import Tool
 from landform.vcs.provider import Services
 from landform.vcs.reach import Reach
 
+# What the object stores' clients read their credentials from, where those are secret.
+_STORE_SECRETS: Final = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+)
 METADATA: Final = tables.METADATA  # the mapper must know every table before the first query
 
 
 def configure_logs(settings: Settings, *, process: str) -> Redactor:
     """Set up this process's logs; return what keeps secrets out of them."""
-    redactor = Redactor(
-        secret.get_secret_value() for secret in (settings.database_url, settings.encryption_key)
-    )
+    redactor = Redactor(_secrets(settings))
     telemetry.configure(
         form=settings.log_format, level=settings.log_level, redactor=redactor, process=process
     )
     return redactor
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Yield every secret that the settings and the store's own variables hold, as it is used."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+            yield value
+        if isinstance(value, str) and "://" in value:
+            with suppress(ValueError):  # who uses it says better what is wrong with it
+                written = urlsplit(value).password or ""
+                yield from (written, unquote(written))
+    for name in _STORE_SECRETS:
+        yield os.environ.get(name, "")
 
 
 def load_keyring(settings: Settings, redactor: Redactor | None = None) -> Keyring:

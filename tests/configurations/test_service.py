@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.configurations import queries, service
@@ -10,6 +11,7 @@ from landform.configurations.models import ConfigurationStatus, ConfigurationVer
 from landform.configurations.service import NewConfiguration
 from landform.identity.actor import SYSTEM, Actor
 from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from landform.kit.events import EventRow
 from landform.kit.pagination import Page
 from landform.workspaces.models import Workspace
 from tests import factories
@@ -62,7 +64,7 @@ async def test_an_upload_is_accepted_once(
     with pytest.raises(ConflictError, match="is uploaded; make a new one"):
         service.accept(session, row, workspace, size_bytes=9)
     with pytest.raises(ConflictError):
-        service.refuse(row, "late")
+        service.refuse(session, row, workspace, "late")
     assert (row.status, row.error) == (ConfigurationStatus.UPLOADED, "")
 
 
@@ -70,8 +72,16 @@ async def test_what_was_refused_says_why_and_takes_nothing_more(
     session: AsyncSession, workspace: Workspace, planner: Actor
 ) -> None:
     row = await announce(session, planner, workspace)
-    service.refuse(row, "no archive")
+    service.refuse(session, row, workspace, "no archive")
     assert (row.status, row.error) == (ConfigurationStatus.ERRORED, "no archive")
+    await session.flush()
+    told = await session.scalars(
+        select(EventRow).where(EventRow.subject_id == row.id).order_by(EventRow.id)
+    )
+    assert [(each.name, each.actor_id, each.payload["workspace_id"]) for each in told] == [
+        (name, planner.id, workspace.id)
+        for name in ("ConfigurationCreated", "ConfigurationRefused")
+    ]
     with pytest.raises(ConflictError, match="is errored; make a new one"):
         service.accept(session, row, workspace, size_bytes=9)
 

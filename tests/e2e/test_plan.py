@@ -147,6 +147,29 @@ def test_generated_configuration_of_an_import_is_written_where_it_was_asked_for(
     assert terraform.ok("state", "list").stdout == "terraform_data.found\n"
 
 
+def test_configuration_is_generated_also_by_a_plan_that_fails(organization: Organization) -> None:
+    terraform = organization.initialized(
+        """
+        variable "amount" { default = 1 }
+        import {
+          to = terraform_data.found
+          id = "found-1"
+        }
+        resource "terraform_data" "bad" {
+          lifecycle {
+            precondition {
+              condition     = var.amount > 2
+              error_message = "Too few."
+            }
+          }
+        }
+        """
+    )
+    done = terraform.fails("plan", "-generate-config-out=generated.tf")
+    assert "Too few." in done.said
+    assert 'resource "terraform_data" "found"' in terraform.read("generated.tf")
+
+
 def test_a_plan_runs_in_the_workspaces_working_directory(organization: Organization) -> None:
     workspace = organization.make_workspace(working_directory="deep/inside")
     terraform = organization.directory()

@@ -1,6 +1,7 @@
 """Real terraform, real bubblewrap, a recorder for a platform."""
 
 import io
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from landform.toolchain.versions import Tool
 
 from .recorder import Recorder
 
-TERRAFORM = Path("/usr/local/bin/terraform")
+TERRAFORM = Path(shutil.which("terraform") or "terraform-is-missing")
 VERSION = "1.11.4"
 
 

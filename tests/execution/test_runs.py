@@ -103,6 +103,37 @@ async def test_an_import_is_counted_and_its_configuration_is_generated(
     assert 'resource "terraform_data" "new"' in generated
 
 
+async def test_what_a_plan_found_and_generated_before_it_failed_is_kept_and_is_no_plan_to_apply(
+    plane: Recorder, host: Host, configure: Configure
+) -> None:
+    configure(
+        """
+        variable "count_of_it" { default = 1 }
+        import {
+          to = terraform_data.new
+          id = "abc"
+        }
+        resource "terraform_data" "bad" {
+          lifecycle {
+            precondition {
+              condition     = var.count_of_it > 2
+              error_message = "Never."
+            }
+          }
+        }
+        """
+    )
+    result = await run_phase(plan_job(options={"allow_config_generation": True}), plane, host=host)
+    assert result.outcome is Outcome.ERRORED, result
+    assert "Resource precondition failed" in result.error
+    generated = plane.artefacts[Artefact.GENERATED_CONFIGURATION].decode()
+    assert 'resource "terraform_data" "new"' in generated
+    for name in (Artefact.PLAN_JSON, Artefact.PLAN_JSON_REDACTED):
+        [change] = json.loads(plane.artefacts[name])["resource_changes"]
+        assert change["change"]["generated_config"].startswith('resource "terraform_data" "new"')
+    assert Artefact.PLAN not in plane.artefacts
+
+
 CLOUD = 'cloud {\n organization = "acme"\n workspaces { name = "x" }\n }'
 
 

@@ -22,7 +22,7 @@ from landform.execution.phase import run_phase
 from landform.execution.sandbox import Sandbox, SandboxMode, detect
 from landform.execution.state import recover_spool
 
-from .conftest import Configure, apply_job, make_host, plan_job
+from .conftest import TERRAFORM, Configure, apply_job, make_host, plan_job
 from .recorder import Recorder
 
 # `first` is made at once, `second` goes on until it is stopped; `seen` says that it began.
@@ -152,7 +152,7 @@ async def test_a_tool_that_ignores_its_interrupts_is_killed_with_all_its_tree(
     tool = tmp_path / "stubborn"
     tool.write_text(
         "#!/bin/bash\n"
-        f'if [ $1 != apply ]; then exec /usr/local/bin/terraform "$@"; fi\n'
+        f'if [ $1 != apply ]; then exec {TERRAFORM} "$@"; fi\n'
         'trap "echo heard" INT\n'
         f"(TAG={mark} setsid sleep 987 &)\n"
         "echo begun\n"

@@ -1,6 +1,7 @@
 """Import blocks for what an apply that died has made."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_an_id_means_to_terraform_what_it_was(id_value: str, tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=True,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "CHECKPOINT_DISABLE": "1"},
+        env={"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1"},
     )
     assert json.loads(json.loads(done.stdout)) == id_value
 

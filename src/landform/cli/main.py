@@ -32,12 +32,14 @@ token = typer.Typer(help="API tokens.", no_args_is_help=True)
 keys = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 runs = typer.Typer(help="Runs that need a hand.", no_args_is_help=True)
+tool = typer.Typer(help="The tools that runs use.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(token, name="token")
 app.add_typer(vcs, name="vcs")
 app.add_typer(keys, name="keys")
 app.add_typer(runs, name="runs")
+app.add_typer(tool, name="tool")
 
 # The seconds that a process has to end in order once its supervisor is gone; then it is killed.
 _SERVER_ORPHAN_S = 5.0
@@ -229,6 +231,19 @@ def recover_run(
     from landform.cli.recover import recover
 
     print(_run(recover(read_settings(home=home), run_id, url, output)))
+
+
+@tool.command("versions")
+def tool_versions(
+    name: Annotated[Literal["terraform", "tofu"], typer.Argument(metavar="TOOL")] = "terraform",
+    home: Home = None,
+) -> None:
+    """Print the versions that a workspace can ask for, newest first; uses no network."""
+    from landform.cli.arguments import read_settings
+    from landform.toolchain.versions import Tool
+    from landform.wiring import make_toolchain
+
+    print("\n".join(make_toolchain(read_settings(home=home)).known_versions(Tool(name))))
 
 
 @app.command("cli-config")

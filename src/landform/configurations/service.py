@@ -6,7 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.access.service import require
-from landform.configurations.events import ConfigurationUploaded
+from landform.configurations.events import (
+    ConfigurationCreated,
+    ConfigurationRefused,
+    ConfigurationUploaded,
+)
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.identity.actor import Actor
 from landform.kit import events
@@ -41,6 +45,17 @@ async def create(
     )
     session.add(row)
     await session.flush()
+    events.publish(
+        session,
+        ConfigurationCreated(
+            actor_id=actor.id,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            source=row.source,
+            speculative=row.speculative,
+        ),
+    )
     reach(FailPoint.CONFIGURATION_ANNOUNCING)
     return row
 
@@ -69,7 +84,9 @@ def accept(
     )
 
 
-def refuse(row: ConfigurationVersion, reason: str) -> None:
+def refuse(
+    session: AsyncSession, row: ConfigurationVersion, workspace: Workspace, reason: str
+) -> None:
     """Say why the archive cannot be used.
 
     Raises:
@@ -78,6 +95,16 @@ def refuse(row: ConfigurationVersion, reason: str) -> None:
     _require_pending(row)
     row.status = ConfigurationStatus.ERRORED
     row.error = reason
+    events.publish(
+        session,
+        ConfigurationRefused(
+            actor_id=row.created_by,
+            organization_id=workspace.organization_id,
+            subject_id=row.id,
+            workspace_id=workspace.id,
+            reason=reason,
+        ),
+    )
 
 
 def _require_pending(row: ConfigurationVersion) -> None:

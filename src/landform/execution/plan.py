@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+import structlog
+
 from landform.contract import Artefact, Outcome, PhaseResult
 from landform.execution import providers
 from landform.execution.desk import Desk
@@ -16,6 +18,8 @@ from landform.execution.together import together
 from landform.execution.trial import keep_record, plan_at_once
 from landform.execution.variables import changes_trust, environment, write_tfvars
 from landform.kit.errors import UnavailableError
+
+log = structlog.get_logger()
 
 
 async def plan(
@@ -53,6 +57,8 @@ async def _plan(desk: Desk, redactor: Redactor) -> PhaseResult:
         if code is None:
             code = await desk.run(argv, out=desk.hear_plan)
         if code != 0:
+            desk.halt.check()
+            await _keep_partial(desk, schemas, redactor)
             return _failed(desk, "The plan failed; the log says why.")
         return await _keep(desk, schemas, redactor)
     finally:
@@ -80,40 +86,58 @@ def _flags(desk: Desk) -> list[str]:
 
 async def _keep(desk: Desk, schemas: asyncio.Task[Schemas], redactor: Redactor) -> PhaseResult:
     outputs: list[PlanOutput] = []
-    file = desk.room.inside(desk.room.plan_file)
 
     async def keep_shown() -> None:
-        shown = await desk.show(["show", "-json", file])
-        if shown is None:
-            raise UnavailableError("The plan could not be shown; the log says why. Plan again.")
-        output = await asyncio.to_thread(read_plan, shown)
-        outputs.append(output)
-        known = await schemas
-        if not output.providers <= known.provider_schemas.keys():
-            known = await schemas_for(desk, fresh=True)
-        redacted = await asyncio.to_thread(_redacted, output, known, redactor)
-        await together(
-            desk.put(Artefact.PLAN_JSON, shown), desk.put(Artefact.PLAN_JSON_REDACTED, redacted)
-        )
+        outputs.append(await _keep_shown(desk, schemas, redactor))
 
     async def show_text() -> None:
-        if await desk.run(["show", "-no-color", file], out=desk.log.for_people) != 0:
+        argv = ["show", "-no-color", desk.room.inside(desk.room.plan_file)]
+        if await desk.run(argv, out=desk.log.for_people) != 0:
             raise UnavailableError("The plan could not be shown; the log says why. Plan again.")
 
-    await together(keep_shown(), show_text(), _keep_files(desk))
+    files = {
+        Artefact.PLAN: read_made(desk.room.path, desk.room.plan_file),
+        Artefact.LOCK_FILE: desk.lock_file(),
+    }
+    await together(keep_shown(), show_text(), _keep_files(desk, files))
     (output,) = outputs
     return PhaseResult(
         outcome=Outcome.FINISHED, counts=output.counts, has_changes=output.has_changes
     )
 
 
-async def _keep_files(desk: Desk) -> None:
-    files = {
-        Artefact.PLAN: read_made(desk.room.path, desk.room.plan_file),
-        Artefact.LOCK_FILE: desk.lock_file(),
-        Artefact.GENERATED_CONFIGURATION: read_made(desk.room.path, desk.room.generated_file),
-    }
-    await together(*(desk.put(name, data) for name, data in files.items() if data is not None))
+async def _keep_partial(desk: Desk, schemas: asyncio.Task[Schemas], redactor: Redactor) -> None:
+    """Keep what a plan that failed had found by then, to be shown; never the plan to be applied.
+
+    Terraform writes its plan file all the same (seen in 1.11.4), also with what it generated.
+    """
+    if read_made(desk.room.path, desk.room.plan_file) is None:
+        return
+    try:
+        await together(_keep_shown(desk, schemas, redactor), _keep_files(desk, {}))
+    except (UnavailableError, ValueError) as failure:
+        log.info("A failed plan is not shown", phase=desk.job.phase_id, reason=str(failure))
+
+
+async def _keep_shown(desk: Desk, schemas: asyncio.Task[Schemas], redactor: Redactor) -> PlanOutput:
+    shown = await desk.show(["show", "-json", desk.room.inside(desk.room.plan_file)])
+    if shown is None:
+        raise UnavailableError("The plan could not be shown; the log says why. Plan again.")
+    output = await asyncio.to_thread(read_plan, shown)
+    known = await schemas
+    if not output.providers <= known.provider_schemas.keys():
+        known = await schemas_for(desk, fresh=True)
+    redacted = await asyncio.to_thread(_redacted, output, known, redactor)
+    await together(
+        desk.put(Artefact.PLAN_JSON, shown), desk.put(Artefact.PLAN_JSON_REDACTED, redacted)
+    )
+    return output
+
+
+async def _keep_files(desk: Desk, files: Mapping[Artefact, bytes | None]) -> None:
+    generated = read_made(desk.room.path, desk.room.generated_file)
+    kept = {**files, Artefact.GENERATED_CONFIGURATION: generated}
+    await together(*(desk.put(name, data) for name, data in kept.items() if data is not None))
 
 
 def _redacted(output: PlanOutput, schemas: Schemas, redactor: Redactor) -> bytes:

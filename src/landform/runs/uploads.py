@@ -92,7 +92,7 @@ async def _refuse(sessions: Sessions, row: ConfigurationVersion, reason: str) ->
     async with transaction(sessions) as session:
         workspace = await rows.locked(session, row.workspace_id)
         row = await session.get_one(ConfigurationVersion, row.id)
-        configurations.refuse(row, reason)
+        configurations.refuse(session, row, workspace, reason)
         for run in await _waiting(session, row):
             await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
 

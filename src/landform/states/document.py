@@ -3,7 +3,6 @@
 Format version 4, as terraform and tofu write it (terraform_facts.md §2, §4).
 """
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
@@ -148,19 +147,6 @@ def _index(key: int | str | None) -> str:
 def md5_of(data: Binary) -> str:
     """Return the MD5 that clients announce a state by, in hexadecimal."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def parse_outputs(encoded: str) -> dict[str, Output]:
-    """Read the base64 `json-state-outputs` a client sends along with a state.
-
-    Raises:
-        InvalidError: it is not base64 of a JSON object of outputs.
-    """
-    try:
-        return msgspec.json.decode(base64.b64decode(encoded), type=dict[str, Output])
-    except (ValueError, msgspec.DecodeError):
-        message = "json-state-outputs must be the base64 of a JSON object of outputs."
-        raise InvalidError(message, pointer="/data/attributes/json-state-outputs") from None
 
 
 def kind_of(output_type: Any, value: Any) -> str:

@@ -1,7 +1,7 @@
 """TFE plans and applies."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Response
 from fastapi.responses import RedirectResponse
@@ -22,6 +22,8 @@ from landform.runs.status import PhaseStatus
 from landform.workspaces.models import Workspace
 
 router = new_router()
+
+_OVER: Final = (PhaseStatus.FINISHED, PhaseStatus.ERRORED)  # one that failed shows what it found
 
 
 class ExecutionDetails(Kebab):
@@ -188,6 +190,6 @@ async def _require(context: Context, run: Run, permission: Permission) -> None:
 
 def _file(plan: RunPhase, context: Context, artefact: Artefact, deed: Deed) -> Response:
     """Send the client on to a signed address; no content while there is no such file yet."""
-    if artefact.value not in plan.artefacts or plan.status is not PhaseStatus.FINISHED:
+    if artefact.value not in plan.artefacts or plan.status not in _OVER:
         return Response(status_code=204)
     return RedirectResponse(context.signed(deed, plan.id), status_code=307)
