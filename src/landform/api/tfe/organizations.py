@@ -116,7 +116,7 @@ class EntitlementAttributes(Attributes[Organization]):
     teams: bool = reads(lambda _: True)
     usage_reporting: bool = reads(lambda _: False)
     user_limit: int | None = reads(lambda _: None)
-    vcs_integrations: bool = reads(lambda _: False)
+    vcs_integrations: bool = reads(lambda _: True)
 
 
 ENTITLEMENTS = Resource[Organization, Context](TFE, "entitlement-sets", EntitlementAttributes)
