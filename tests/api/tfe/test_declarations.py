@@ -66,4 +66,5 @@ def test_these_types_are_named_by_relationships_but_not_offered_yet() -> None:
         "cost-estimates",
         "policy-checks",
         "task-stages",
+        "workspace-readme",
     }

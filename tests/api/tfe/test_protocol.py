@@ -54,7 +54,13 @@ async def test_entitlements_tell_the_truth(server: Server) -> None:
     data = shown["data"]
     assert (data["type"], data["id"]) == ("entitlement-sets", server.world.organization_id)
     offered = {name for name, value in data["attributes"].items() if value is True}
-    assert offered == {"operations", "state-storage", "teams"}
+    assert offered == {
+        "audit-logging",
+        "operations",
+        "state-storage",
+        "teams",
+        "vcs-integrations",
+    }
     assert data["attributes"]["user-limit"] is None
 
 

@@ -126,6 +126,12 @@ def _followed(link: Link, shapes: Shapes) -> list[Shape]:
     return targets if link.load else [each for each in targets if link.read and each.by_ids]
 
 
+def _is_to_come(name: str, starts: Sequence[Shape], shapes: Shapes) -> bool:
+    """Tell whether it is a relationship to what is not offered yet, so that there is none of it."""
+    links = [start.links[name] for start in starts if name in start.links]
+    return any(not any(kind in shapes for kind in link.types) for link in links)
+
+
 def _checked(
     tree: IncludeTree,
     starts: Sequence[Shape],
@@ -145,7 +151,7 @@ def _checked(
         ]
         if targets and len(path) <= _DEPTH_MAX:
             good[name] = _checked(below, targets, shapes, path, refuse=refuse)
-        elif refuse:
+        elif refuse and not _is_to_come(name, starts, shapes):
             offered = sorted({each for start in starts for each in includable(start, shapes)})
             raise QueryError(
                 f"Invalid include parameter: {'.'.join(path)}. "

@@ -157,6 +157,8 @@ async def _prepare(workspaces: Sequence[Workspace], context: Context) -> None:
     for organization_id in wanted - context.organization_names.keys():
         organization = await context.session.get_one(Organization, organization_id)
         context.organization_names[organization_id] = organization.name
+    for organization_id in {w.organization_id for w in workspaces} - context.may_force.keys():
+        organization = await context.session.get_one(Organization, organization_id)
         context.may_force[organization_id] = await deletion.may_force(
             context.session, context.actor, organization
         )
@@ -203,6 +205,7 @@ WORKSPACES = Resource[Workspace, Context](
             "configuration-versions",
             id=lambda w, context: context.configuration_ids.get(w.id),
         ),
+        ToOne("readme", "workspace-readme", id=lambda _: None),
         ToMany(
             "outputs",
             "workspace-outputs",
@@ -226,7 +229,6 @@ WORKSPACES = Resource[Workspace, Context](
         "filter[tagged][][key]",
         "filter[tagged][][value]",
     ),
-    refuse_unknown_include=False,  # go-tfe can ask for a readme, which there is none of
 )
 
 
