@@ -60,6 +60,7 @@ def test_a_worker_that_must_have_a_sandbox_and_has_none_does_not_start(
 def bare(platform: Platform, without_bubblewrap: str) -> Iterator[Platform]:
     with platform.workers_with(PATH=without_bubblewrap):
         yield platform
+    platform.restore()
 
 
 def run_once(client: Client, workspace: str) -> str:

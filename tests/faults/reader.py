@@ -27,8 +27,11 @@ class Reader:
             assert time.monotonic() < deadline, bytes(self.read[-200:])
             try:
                 self.read += self._client.read_log(self._address, len(self.read), 4096)
-            except httpx2.HTTPError:
+            except httpx2.HTTPStatusError:
                 self.failures += 1
+                time.sleep(0.05)
+            except httpx2.HTTPError:
+                # A connection that the kernel took as its server stopped; every client asks again.
                 time.sleep(0.05)
 
     @contextmanager

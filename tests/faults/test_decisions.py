@@ -52,8 +52,8 @@ def test_a_saved_plan_is_refused_when_the_state_moved_since(
     state = client.state(workspace)
     refused = client.post(f"/runs/{saved}/actions/apply")
     assert refused.status_code == 409
-    assert "is stale" in refused.text
-    assert client.act(saved, "discard") == 202
+    assert "is discarded" in refused.text
+    assert client.run(saved)["status"] == "discarded"
     assert gate.at(f"apply/{name}/one") == []
     assert client.state(workspace) == state
 
