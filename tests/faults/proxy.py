@@ -96,14 +96,15 @@ class Proxy:
         return self._trap is None
 
     def cut(self) -> None:
-        """End every connection, so that both ends know."""
+        """End every connection there is, so that both ends know; new ones may come meanwhile."""
 
-        async def cut() -> None:
+        async def cut() -> set[_Passage]:
             for passage in self._passages:
                 passage.close()
+            return set(self._passages)
 
-        self._call(cut())
-        eventually(lambda: not self._passages, within_s=10)
+        gone = self._call(cut())
+        eventually(lambda: not gone & self._passages, within_s=10)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

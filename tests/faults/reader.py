@@ -11,11 +11,17 @@ from tests.faults.client import Client
 
 
 class Reader:
-    """Reads a log to its end as the command line does: by offset, again when it fails."""
+    """Reads a log to its end as the command line does: by offset, again when it fails.
+
+    Attributes:
+        refusals: those failures that were answers; the others are lost connections, such as one
+            that the kernel took when its server had stopped already.
+    """
 
     def __init__(self, client: Client, address: str) -> None:
         self.read = bytearray()
         self.failures = 0
+        self.refusals = 0
         self._client = client
         self._address = address
         self._given_up = False
@@ -27,11 +33,9 @@ class Reader:
             assert time.monotonic() < deadline, bytes(self.read[-200:])
             try:
                 self.read += self._client.read_log(self._address, len(self.read), 4096)
-            except httpx2.HTTPStatusError:
+            except httpx2.HTTPError as failure:
                 self.failures += 1
-                time.sleep(0.05)
-            except httpx2.HTTPError:
-                # A connection that the kernel took as its server stopped; every client asks again.
+                self.refusals += isinstance(failure, httpx2.HTTPStatusError)
                 time.sleep(0.05)
 
     @contextmanager

@@ -136,7 +136,7 @@ def test_a_server_that_is_stopped_lets_readers_go_on_at_the_other(
         client.wait(run, "applied")
     whole = client.read_log(address, 0, 1 << 20)
     assert [bytes(each.read) for each in readers] == [whole] * 4
-    assert sum(each.failures for each in readers) == 0
+    assert sum(each.refusals for each in readers) == 0
 
 
 def test_a_server_that_is_stopped_ends_the_request_that_it_has(
