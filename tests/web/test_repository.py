@@ -1,43 +1,25 @@
 """The page of a workspace's repository, against a provider on loopback."""
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from landform.configurations.models import Ingress
 from landform.kit.db import transaction
-from landform.settings import Settings
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection
-from landform.wiring import make_reach
+from landform.vcs.reach import Reach
 from landform.workspaces.models import Workspace, WorkspaceRepository
-from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING
 from tests.vcs.scene import Scene
 from tests.web.pages import Site, text_of
 
 
 @pytest.fixture
-def azure(tmp_path: Path) -> Iterator[AzureDevOps]:
-    with azure_devops(tmp_path / "azure") as service:
-        yield service
-
-
-@pytest.fixture
-async def connection(
-    app: FastAPI, site: Site, database_url: str, azure: AzureDevOps
-) -> AsyncIterator[Connection]:
+async def connection(site: Site, outbound: Reach, azure: AzureDevOps) -> Connection:
     """A connection that sees one repository with two branches."""
-    settings = Settings(database_url=SecretStr(database_url), egress_allow="127.0.0.1")
-    platform = site.world.platform
-    reach = make_reach(settings, platform.sessions, platform.keyring)
-    app.state.process = replace(app.state.process, reach=reach)
     acme = azure.organization("Acme")
     ann = acme.identity("Ann")
     infra = acme.repository("Cloud Team", "infra")
@@ -45,7 +27,7 @@ async def connection(
     azure.people.push(infra, ann, {"main.tf": "# next"}, branch="next")
     acme.repository("Cloud Team", "website")
     scene = Scene(
-        reach,
+        outbound,
         azure,
         None,  # type: ignore[arg-type] # no Entra here
         site.world.organization_id,
@@ -55,10 +37,9 @@ async def connection(
         infra,
         "",
     )
-    yield await scene.connect(
+    return await scene.connect(
         SignIn.TOKEN, Kind.AZURE_DEVOPS, client_secret=azure.tokens.issue(ann, EVERYTHING)
     )
-    await reach.close()
 
 
 def address_of(azure: AzureDevOps) -> str:

@@ -2,29 +2,24 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import unescape
-from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from landform.kit.db import transaction
 from landform.kit.ids import new_id
-from landform.settings import Settings
 from landform.vcs import deliveries
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, DeliveryRow, Hook
 from landform.vcs.providers import KINDS
+from landform.vcs.reach import Reach
 from landform.vcs.sealing import seal_hook_secrets
 from landform.vcs.settings import NEEDS
 from landform.web.present import vcs as present
-from landform.wiring import make_reach
-from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING, Identity
 from tests.web.pages import BASE, Browser, Site, text_of
 
@@ -64,22 +59,8 @@ class Place:
 
 
 @pytest.fixture
-def azure(tmp_path: Path) -> Iterator[AzureDevOps]:
-    with azure_devops(tmp_path / "azure") as service:
-        yield service
-
-
-@pytest.fixture
-async def place(
-    app: FastAPI, site: Site, database_url: str, azure: AzureDevOps
-) -> AsyncIterator[Place]:
-    settings = Settings(database_url=SecretStr(database_url), egress_allow="127.0.0.1")
-    platform = site.world.platform
-    reach = make_reach(settings, platform.sessions, platform.keyring)
-    app.state.process = replace(app.state.process, reach=reach)
-    acme = azure.organization("Acme")
-    yield Place(site, azure, acme.identity("Ann"))
-    await reach.close()
+async def place(site: Site, outbound: Reach, azure: AzureDevOps) -> Place:
+    return Place(site, azure, azure.organization("Acme").identity("Ann"))
 
 
 def test_every_way_in_has_a_guide_that_asks_for_what_it_needs() -> None:

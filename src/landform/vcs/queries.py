@@ -26,6 +26,20 @@ async def get_connection(session: AsyncSession, actor: Actor, connection_id: str
     return row
 
 
+async def get_connection_of(
+    session: AsyncSession, actor: Actor, organization_id: str, connection_id: str
+) -> Connection:
+    """Return a connection that an address names below its organization.
+
+    Raises:
+        NotFoundError: that organization has none of this id, or `actor` may not know of it.
+    """
+    row = await get_connection(session, actor, connection_id)
+    if row.organization_id != organization_id:
+        raise NotFoundError(f"There is no VCS connection {connection_id} in that organization.")
+    return row
+
+
 async def list_connections(
     session: AsyncSession, actor: Actor, organization_id: str, page: Page
 ) -> Paged[Connection]:

@@ -262,10 +262,9 @@ async def _new(
 
 
 async def _find(visit: OrganizationVisit, vcs_id: str) -> Connection:
-    row = await queries.get_connection(visit.session, visit.actor, vcs_id)
-    if row.organization_id != visit.organization.id:
-        raise NotFoundError(f"There is no VCS connection {vcs_id} in this organization.")
-    return row
+    return await queries.get_connection_of(
+        visit.session, visit.actor, visit.organization.id, vcs_id
+    )
 
 
 async def _brief(
@@ -274,9 +273,7 @@ async def _brief(
     """Return the connection's page, having asked in a transaction that waits for nobody."""
     async with transaction(process.platform.sessions) as session:
         found = await organizations.by_name(session, actor, organization)
-        row = await queries.get_connection(session, actor, vcs_id)
-        if row.organization_id != found.id:
-            raise NotFoundError(f"There is no VCS connection {vcs_id} in this organization.")
+        row = await queries.get_connection_of(session, actor, found.id, vcs_id)
         here = f"/organizations/{found.name}/vcs/{row.id}"
         if typed is not None and typed != row.name:
             raise SendBackError(here, "Type the connection's name to delete it.")

@@ -33,7 +33,7 @@ from landform.api.terrakube.dialect import (
     new_router,
 )
 from landform.edge.brief import BriefActor
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import InvalidError
 from landform.vcs import callback, connections, queries
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
@@ -252,10 +252,7 @@ async def _find_below(context: Context, organization_id: str, vcs_id: str) -> Co
 
 
 async def _find(context: Context, organization_id: str, vcs_id: str) -> Connection:
-    row = await queries.get_connection(context.session, context.actor, vcs_id)
-    if row.organization_id != organization_id:
-        raise NotFoundError(f"There is no VCS connection {vcs_id} in that organization.")
-    return row
+    return await queries.get_connection_of(context.session, context.actor, organization_id, vcs_id)
 
 
 def _settings(sent: VcsInput) -> ConnectionSettings:
