@@ -108,6 +108,7 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
             "/welcome",
             "/account/tokens",
             "/account/sessions",
+            "/account/two-factor",
             f"/app/{desk.world.organization}",
         ),
         *(home + each for each in ("/projects", "/teams", "/settings", "/runs", "/workspaces/new")),

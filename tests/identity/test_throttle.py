@@ -66,7 +66,8 @@ async def test_the_right_password_waits_as_well_and_then_all_is_forgiven(
     with pytest.raises(TooManyError):
         await sign_in.sign_in(sessions, "alice", PASSWORD, address=HERE)
     await later(sessions, 61)
-    user, secret = await sign_in.sign_in(sessions, "Alice", PASSWORD, address=HERE)
+    entry = await sign_in.sign_in(sessions, "Alice", PASSWORD, address=HERE)
+    user, secret = entry.user, entry.secret
     assert (user.id, len(secret)) == (user_id, 43)
     for _ in range(ACCOUNT.free):
         await count(sessions)

@@ -20,6 +20,7 @@ async def pages_of(site: Site) -> list[str]:
             "/organizations/new",
             "/account/tokens",
             "/account/sessions",
+            "/account/two-factor",
             "/welcome",
             "/search?q=w",
         ),

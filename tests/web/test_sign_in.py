@@ -87,7 +87,7 @@ async def test_nothing_is_shown_before_a_password_of_ones_own_is_set(server: Ser
         if not (page.status_code == 303 and to.startswith("/password?")):
             shown.append(path)
     assert set(shown) <= {
-        *("/login", "/logout", "/password", "/oauth/token"),
+        *("/login", "/login/code", "/logout", "/password", "/oauth/token"),
         *("/healthz", "/readyz", "/metrics"),
         # Doors for providers, each with a proof of its own.
         *("/callback/v1/vcs/{vcs_id}", "/hooks/vcs/{hook_id}", "/webhook/v2/{hook_id}"),

@@ -44,6 +44,32 @@ class PasswordRefused(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeRefused(Event):
+    """After a right password, somebody gave a wrong code; the subject is the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorSet(Event):
+    """A user has to give a code to sign in from now on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorRemoved(Event):
+    """A user signs in with the password alone again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryCodeUsed(Event):
+    """A user signed in, or removed the second factor, without the authenticator.
+
+    Attributes:
+        left: recovery codes that the user still has.
+    """
+
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedOut(Event):
     """A browser session was ended by its user."""
 

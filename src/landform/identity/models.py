@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.identity.actor import ActorKind
@@ -96,6 +97,8 @@ class BrowserSession(Base):
         address: where it signed in from.
         agent: what the browser called itself then.
         seen_at: within some minutes, so that not every page writes.
+        awaits_code: the password was right, the code of the second factor is still to be given;
+            nobody is signed in with it.
     """
 
     __tablename__ = "browser_sessions"
@@ -107,7 +110,30 @@ class BrowserSession(Base):
     agent: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
     seen_at: Mapped[datetime] = mapped_column(default=now)
+    awaits_code: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[datetime]
+
+
+class SecondFactor(Base):
+    """What a user's authenticator knows, and what stands in for it.
+
+    Attributes:
+        sealed_secret: encrypted for the place `second-factors/{user_id}`.
+        confirmed_at: None until a first code was right; nothing is asked for before.
+        last_step: the newest half minute whose code was used.
+        recovery_digests: SHA-256, in hexadecimal, of the recovery codes that are left.
+    """
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    sealed_secret: Mapped[bytes] = mapped_column(Sealed("second-factors/{user_id}"))
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    recovery_digests: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class PasswordAttempts(Base):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import Actor, ActorKind
@@ -20,27 +20,32 @@ from landform.kit.clock import now
 from landform.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 
 LIFE: Final = timedelta(hours=12)
+CODE_LIFE: Final = timedelta(minutes=10)
 
 _SEEN_EVERY: Final = timedelta(minutes=5)
 _AGENT: Final = 200  # characters
 _MOST: Final = 50
 
 
-async def open_session(session: AsyncSession, user: User) -> str:
+async def open_session(session: AsyncSession, user: User, *, awaits_code: bool = False) -> str:
     """Begin a browser session of `user`, who has just signed in, and return its secret.
 
     Of more than 50, those that were seen longest ago end.
+
+    Args:
+        awaits_code: the second factor is still to come; see `BrowserSession`.
     """
     newest = (
         select(BrowserSession.id)
-        .where(BrowserSession.user_id == user.id, BrowserSession.expires_at > now())
+        .where(BrowserSession.user_id == user.id, BrowserSession.awaits_code == awaits_code)
         .order_by(BrowserSession.seen_at.desc(), BrowserSession.id)
         .limit(_MOST - 1)
     )
+    is_past = BrowserSession.expires_at <= now()
+    # Each kind by itself: who has but the password must not sign its owner out.
+    is_too_many = and_(BrowserSession.awaits_code == awaits_code, BrowserSession.id.not_in(newest))
     await session.execute(
-        delete(BrowserSession).where(
-            BrowserSession.user_id == user.id, BrowserSession.id.not_in(newest)
-        )
+        delete(BrowserSession).where(BrowserSession.user_id == user.id, or_(is_past, is_too_many))
     )
     secret = new_secret()
     origin = events.ORIGIN.get()
@@ -49,15 +54,29 @@ async def open_session(session: AsyncSession, user: User) -> str:
         secret_hash=digest(secret),
         address=origin.address,
         agent="".join(c for c in origin.agent if c.isprintable())[:_AGENT],
-        expires_at=now() + LIFE,
+        awaits_code=awaits_code,
+        expires_at=now() + (CODE_LIFE if awaits_code else LIFE),
     )
     session.add(row)
     await session.flush()
-    events.publish(
-        session,
-        SignedIn(actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id),
-    )
+    if not awaits_code:
+        events.publish(
+            session,
+            SignedIn(actor_id=user.id, organization_id=None, subject_id=user.id, session_id=row.id),
+        )
     return secret
+
+
+async def awaiting_code(session: AsyncSession, secret: str) -> tuple[BrowserSession, User]:
+    """Return the session with `secret` that waits for a code, and whose it is.
+
+    Raises:
+        UnauthenticatedError: there is none, or its time is over.
+    """
+    found = await _find(session, secret)
+    if found is None or not found[0].awaits_code or _is_over(*found):
+        raise UnauthenticatedError("It took too long; sign in again.")
+    return found
 
 
 async def session_actor(session: AsyncSession, secret: str) -> tuple[Actor, BrowserSession]:
@@ -67,7 +86,7 @@ async def session_actor(session: AsyncSession, secret: str) -> tuple[Actor, Brow
         UnauthenticatedError: no such session, an expired one, or a suspended user's.
     """
     found = await _find(session, secret)
-    if found is None or found[0].expires_at <= now() or found[1].is_suspended:
+    if found is None or found[0].awaits_code or _is_over(*found):
         raise UnauthenticatedError("Your session has ended; sign in again.")
     row, user = found
     if row.seen_at <= now() - _SEEN_EVERY:
@@ -84,7 +103,11 @@ async def list_(session: AsyncSession, actor: Actor) -> Sequence[BrowserSession]
     _require_user(actor)
     query = (
         select(BrowserSession)
-        .where(BrowserSession.user_id == actor.id, BrowserSession.expires_at > now())
+        .where(
+            BrowserSession.user_id == actor.id,
+            BrowserSession.expires_at > now(),
+            ~BrowserSession.awaits_code,
+        )
         .order_by(BrowserSession.seen_at.desc(), BrowserSession.id)
     )
     return (await session.scalars(query)).all()
@@ -156,6 +179,10 @@ async def _note_seen(session: AsyncSession, row: BrowserSession) -> None:
         update(BrowserSession).where(BrowserSession.id.in_(free)).values(seen_at=now()),
         execution_options={"synchronize_session": False},
     )
+
+
+def _is_over(row: BrowserSession, user: User) -> bool:
+    return row.expires_at <= now() or user.is_suspended
 
 
 def _require_user(actor: Actor) -> None:

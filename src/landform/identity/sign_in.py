@@ -1,21 +1,36 @@
-"""Passwords at the door: checked at a bounded rate, every failure told, a session when right."""
+"""Passwords and codes at the door: tried at a bounded rate, failures told, a session when right."""
+
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.identity import throttle, users
+from landform.identity import second_factor, throttle, users
 from landform.identity.actor import SYSTEM, Actor
-from landform.identity.events import PasswordRefused
+from landform.identity.events import CodeRefused, PasswordRefused
 from landform.identity.models import User
-from landform.identity.sessions import open_session
+from landform.identity.sessions import awaiting_code, open_session
 from landform.kit import events
+from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import UnauthenticatedError
 
 
-async def sign_in(
-    sessions: Sessions, username: str, password: str, *, address: str
-) -> tuple[User, str]:
-    """Open a browser session of the user whose password this is; return both.
+@dataclass(frozen=True)
+class Entry:
+    """Somebody who is in, or almost.
+
+    Attributes:
+        secret: of the browser's session.
+        awaits_code: it is not one yet: the code of the second factor is missing.
+    """
+
+    user: User
+    secret: str
+    awaits_code: bool = False
+
+
+async def sign_in(sessions: Sessions, username: str, password: str, *, address: str) -> Entry:
+    """Open a browser session of the user whose password this is.
 
     Args:
         address: where the attempt comes from.
@@ -27,7 +42,53 @@ async def sign_in(
     await check_password(sessions, username, password, address=address)
     async with transaction(sessions) as session:
         user = await _named(session, username)
-        return user, await open_session(session, user)
+        awaits = await second_factor.is_on(session, user.id)
+        return Entry(user, await open_session(session, user, awaits_code=awaits), awaits)
+
+
+async def give_code(
+    sessions: Sessions, keyring: Keyring, secret: str, code: str, *, address: str
+) -> Entry:
+    """Open the session, with another secret, of whoever had the password and has now the code.
+
+    Args:
+        secret: of the session that awaits the code.
+        address: where the attempt comes from.
+
+    Raises:
+        TooManyError: too many failed before it.
+        UnauthenticatedError: a wrong code, or it took too long.
+    """
+    async with transaction(sessions) as session:
+        _, user = await awaiting_code(session, secret)
+    await check_code(sessions, keyring, user, code, address=address)
+    async with transaction(sessions) as session:
+        row, user = await awaiting_code(session, secret)
+        await session.delete(row)
+        return Entry(user, await open_session(session, user))
+
+
+async def check_code(
+    sessions: Sessions, keyring: Keyring, user: User, code: str, *, address: str
+) -> None:
+    """Pass if this is a code of the user's second factor; else raise as `give_code`.
+
+    Counted apart from passwords: a right password must not forgive wrong codes.
+    """
+    counted = f"{user.id} code"
+    async with transaction(sessions) as session:
+        await throttle.count(session, username=counted, address=address)
+    try:
+        async with transaction(sessions) as session:
+            await second_factor.check(session, keyring, user.id, code)
+            await throttle.forgive(session, username=counted, address=address)
+    except UnauthenticatedError:
+        async with transaction(sessions) as session:
+            events.publish(
+                session,
+                CodeRefused(actor_id=SYSTEM.id, organization_id=None, subject_id=user.id),
+            )
+        raise
 
 
 async def check_own_password(

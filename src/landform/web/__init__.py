@@ -14,6 +14,7 @@ from landform.web import (
     run_page,
     runs,
     search,
+    second_factor,
     sign_in,
     states,
     variables,
@@ -50,5 +51,6 @@ for each in (
     access,
     account,
     audit,
+    second_factor,
 ):
     router.include_router(each.router)

@@ -127,6 +127,7 @@ def _pages(text: str, organization: str) -> list[Found]:
         Found("Organizations", "Page", "/organizations"),
         Found("API tokens", "Page", "/account/tokens"),
         Found("Sessions", "Page", "/account/sessions"),
+        Found("Second factor", "Page", "/account/two-factor"),
     ]
     if organization:
         every += [

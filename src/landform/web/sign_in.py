@@ -31,16 +31,42 @@ async def sign_in(
     """Open a session, or say that the two do not go together, or that it must wait."""
     stores = process.platform.sessions
     try:
-        user, secret = await door.sign_in(stores, username, password, address=address_of(request))
+        entry = await door.sign_in(stores, username, password, address=address_of(request))
     except (UnauthenticatedError, TooManyError) as failure:
         values = {"then": then, "failure": str(failure), "username": username}
         return _refused(
             page(request, "sign_in/sign_in.html", status=status_of(failure), **values), failure
         )
-    first = f"/password?{urlencode({'then': then})}"
-    answer = redirect(first if user.must_change_password else then)
-    set_cookie(request, answer, secret)
-    return answer
+    if entry.awaits_code:
+        answer = redirect(f"/login/code?{urlencode({'then': then})}")
+        set_cookie(request, answer, entry.secret)
+        return answer
+    return _let_in(request, entry, then)
+
+
+@router.get("/login/code")
+async def show_code(request: Request, then: str = "/") -> Response:
+    """Show the form for the code of the second factor."""
+    return page(request, "sign_in/code.html", then=then, failure="")
+
+
+@router.post("/login/code")
+async def give_code(
+    request: Request, process: CurrentProcess, code: Text, then: Text = "/"
+) -> Response:
+    """Open the session that the password alone did not, or say what is wrong with the code."""
+    platform = process.platform
+    secret = request.cookies.get(COOKIE, "")
+    try:
+        entry = await door.give_code(
+            platform.sessions, platform.keyring, secret, code, address=address_of(request)
+        )
+    except (UnauthenticatedError, TooManyError) as failure:
+        values = {"then": then, "failure": str(failure)}
+        return _refused(
+            page(request, "sign_in/code.html", status=status_of(failure), **values), failure
+        )
+    return _let_in(request, entry, then)
 
 
 @router.post("/logout")
@@ -91,6 +117,13 @@ async def set_password(
         return page(request, "sign_in/password.html", status=422, **values)
     answer = redirect(then)
     set_cookie(request, answer, await sessions.open_session(session, user))
+    return answer
+
+
+def _let_in(request: Request, entry: door.Entry, then: str) -> Response:
+    first = f"/password?{urlencode({'then': then})}"
+    answer = redirect(first if entry.user.must_change_password else then)
+    set_cookie(request, answer, entry.secret)
     return answer
 
 

@@ -9,7 +9,7 @@ from landform.api.jsonapi import Body, Input, Kebab, ListQuery, Query, QueryErro
 from landform.api.tfe.account import USERS
 from landform.api.tfe.dialect import TFE, CurrentContext, new_router
 from landform.api.tfe.people import has_email, person
-from landform.identity import users
+from landform.identity import second_factor, users
 from landform.kit.errors import ForbiddenError, InvalidError
 
 router = new_router()
@@ -72,6 +72,15 @@ async def create(
 async def suspend(user_id: str, query: One, context: CurrentContext) -> Response:
     user = await users.get(context.session, context.actor, user_id)
     await users.suspend(context.session, context.actor, user)
+    return await USERS.one(person(user, context.actor), query, context)
+
+
+@router.post("/admin/users/{user_id}/actions/disable_two_factor")
+async def disable_two_factor(user_id: str, query: One, context: CurrentContext) -> Response:
+    user = await users.get(context.session, context.actor, user_id)
+    if not context.actor.is_site_admin:
+        raise ForbiddenError("Only a site admin can remove a second factor by a token.")
+    await second_factor.remove(context.session, context.actor, user)
     return await USERS.one(person(user, context.actor), query, context)
 
 
