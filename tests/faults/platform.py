@@ -98,6 +98,33 @@ class Part:
         return any(line.get("event") == event for line in self.said())
 
 
+class Postgres(EmbeddedPostgres):
+    """The database, which can also be one that follows another and so only reads."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._data = directory / "data"
+
+    def stand_by(self) -> None:
+        """Have the next start be a standby's."""
+        owner = self._data.stat()
+        signal_file = self._data / "standby.signal"
+        signal_file.touch()
+        os.chown(signal_file, owner.st_uid, owner.st_gid)
+
+    def promote(self, url: str) -> None:
+        """Have the standby take changes again."""
+        superuser = url.replace("://landform@/landform?", "://postgres@/postgres?")
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+
+    def _is_ready(self, sockets: Path) -> bool:
+        # The product's own never is a standby, so to it that is no server.
+        file = self._data / "postmaster.pid"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line.strip() for line in lines[7:]] == ["standby"] or super()._is_ready(sockets)
+
+
 @dataclass
 class Platform:
     """The whole of it.
@@ -120,7 +147,7 @@ class Platform:
     url: str = ""
     token: str = ""
     database_url: str = ""
-    postgres: EmbeddedPostgres = field(init=False)
+    postgres: "Postgres" = field(init=False)
     database: Proxy = field(init=False)
     balancer: Proxy = field(init=False)
     _started: int = 0
@@ -150,7 +177,7 @@ class Platform:
         self.arms.mkdir()
         self.temporary.mkdir()
         with ExitStack() as stack:
-            self.postgres = EmbeddedPostgres(self.directory / "postgres")
+            self.postgres = Postgres(self.directory / "postgres")
             self.database_url = asyncio.run(self.postgres.start())
             stack.callback(lambda: asyncio.run(self.postgres.stop()))
             asyncio.run(self._prepare())
@@ -197,6 +224,17 @@ class Platform:
             eventually(lambda: since(stopped) > at_least_s, within_s=at_least_s + 1)
         finally:
             self.database_url = asyncio.run(self.postgres.start())
+
+    @contextmanager
+    def with_standby(self) -> Iterator[None]:
+        """Have a standby answer in the database's place; it is promoted after the context."""
+        asyncio.run(self.postgres.stop())
+        self.postgres.stand_by()
+        self.database_url = asyncio.run(self.postgres.start())
+        try:
+            yield
+        finally:
+            self.postgres.promote(self.database_url)
 
     def measured(self, what: str, seconds: float) -> None:
         """Note how long a recovery took, for the end of the tests' output."""

@@ -1,10 +1,12 @@
-"""PostgreSQL restarted, away for longer than a lease, and silent on the connections that listen."""
+"""PostgreSQL restarted, away, a standby that only reads, and silent on who listens."""
 
 import httpx2
 import pytest
 
+from landform.kit.db import READ_ONLY
+from tests.attacks.pages import signed_in
 from tests.cli.command import eventually
-from tests.faults.client import Client
+from tests.faults.client import Client, addresses, insist
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
 from tests.faults.platform import LEASE_S, Platform
@@ -15,7 +17,9 @@ _POLL_S = 10.0
 """Without a notification, work must be found within this."""
 
 
-@pytest.mark.parametrize("away_s", [0.0, _AWAY_S], ids=["restarted", "away"])
+@pytest.mark.parametrize(
+    "away_s", [0.0, _AWAY_S, 60.0], ids=["restarted", "longer than a lease", "60 s"]
+)
 def test_an_apply_goes_on_while_there_is_no_database(
     platform: Platform, client: Client, gate: Gate, workspace: str, name: str, away_s: float
 ) -> None:
@@ -49,6 +53,46 @@ def test_a_plan_is_made_although_the_database_was_away_for_longer_than_a_lease(
     client.wait(run, "planned")
     assert all(part.is_alive for part in (*platform.workers, *platform.servers))
     assert client.act(run, "discard") == 202
+
+
+def test_a_standby_in_the_database_s_place_answers_what_reads_and_an_apply_is_saved_later(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    gate.hold(f"apply/{name}/one")
+    archive = gated(gate, name, ("one", "two"))
+    run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
+    visit = gate.wait_for(f"apply/{name}/one")
+    eventually(lambda: b"one: Creating" in client.text_log_of(run, "apply"), within_s=10)
+    workspace_name = client.workspace(workspace)["name"]
+    page = f"{platform.url}/app/faults/{workspace_name}/runs/{run}"
+    with signed_in(platform) as browser:
+        # What notes the time of a request would like to note it now.
+        platform.change("UPDATE api_tokens SET last_used_at = NULL")
+        platform.change("UPDATE browser_sessions SET seen_at = seen_at - interval '1 day'")
+        with platform.with_standby():
+            insist(lambda: client.run(run))  # connections to the one that is gone are lost first
+            assert client.run(run)["status"] == "applying"
+            assert b"one: Creating" in client.text_log_of(run, "apply")
+            assert browser.get(page).status_code == 200
+            ready = httpx2.get(f"{platform.url}/readyz", trust_env=False)
+            assert (ready.status_code, ready.text) == (200, f"ready\nwarning: {READ_ONLY}\n")
+            for path in ("/organizations/faults/workspaces", f"/runs/{run}/actions/cancel"):
+                refused = client.post(path, {"data": {"attributes": {"name": f"{name}-no"}}})
+                assert refused.status_code == 503
+                assert refused.json()["errors"][0]["detail"] == READ_ONLY
+            visit.let_through()
+            gate.wait_for(f"apply/{name}/two", within_s=10)
+            assert client.state(workspace) is None
+        client.wait(run, "applied")
+    (apply,) = platform.rows(
+        "SELECT attempts FROM run_phases WHERE run_id = %s AND phase = 'apply'", run
+    )
+    assert apply["attempts"] == 1
+    assert addresses(client.state(workspace)) == {"terraform_data.one", "terraform_data.two"}
+    assert all(part.is_alive for part in (*platform.workers, *platform.servers))
+    after = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-2")))
+    client.wait(after, "planned", within_s=_POLL_S)
+    assert client.act(after, "discard") == 202
 
 
 def test_nobody_needs_to_be_woken_to_find_work_orders_and_lines(

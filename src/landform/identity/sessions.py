@@ -17,6 +17,7 @@ from landform.identity.models import BrowserSession, User
 from landform.identity.users import actor_of
 from landform.kit import events
 from landform.kit.clock import now
+from landform.kit.db import if_writable
 from landform.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 
 LIFE: Final = timedelta(hours=12)
@@ -175,10 +176,11 @@ async def _note_seen(session: AsyncSession, row: BrowserSession) -> None:
         .where(BrowserSession.id == row.id)
         .with_for_update(skip_locked=True)
     )
-    await session.execute(
-        update(BrowserSession).where(BrowserSession.id.in_(free)).values(seen_at=now()),
-        execution_options={"synchronize_session": False},
-    )
+    async with if_writable(session):
+        await session.execute(
+            update(BrowserSession).where(BrowserSession.id.in_(free)).values(seen_at=now()),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def _is_over(row: BrowserSession, user: User) -> bool:

@@ -13,6 +13,7 @@ from landform.identity.events import TokenIssued, TokenRevoked
 from landform.identity.models import ApiToken, User
 from landform.kit import events
 from landform.kit.clock import now
+from landform.kit.db import if_writable
 from landform.kit.errors import (
     ForbiddenError,
     InvalidError,
@@ -241,10 +242,11 @@ async def _note_use(session: AsyncSession, token: ApiToken) -> None:
         )
         .with_for_update(skip_locked=True)
     )
-    await session.execute(
-        update(ApiToken).where(ApiToken.id.in_(stale)).values(last_used_at=now()),
-        execution_options={"synchronize_session": False},
-    )
+    async with if_writable(session):
+        await session.execute(
+            update(ApiToken).where(ApiToken.id.in_(stale)).values(last_used_at=now()),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def _owns(actor: Actor, user_id: str) -> bool:

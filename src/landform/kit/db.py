@@ -9,7 +9,7 @@ from select import POLLIN, poll
 from typing import Any, ClassVar, Final, TypeAlias
 
 import psycopg
-from sqlalchemy import DateTime, Enum, MetaData, Text, event, exc, func, make_url, select
+from sqlalchemy import DateTime, Enum, MetaData, Text, event, exc, func, make_url, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import (
@@ -26,6 +26,9 @@ from landform.kit.errors import UnavailableError
 _IDLE_IN_TRANSACTION_MS: Final = 5000
 _ALIVE_S: Final = 1.0
 _USED_AT: Final = "landform.used_at"
+READ_ONLY: Final = (
+    "The database takes no changes at present, only what reads; it may be a standby. Try again."
+)
 
 Sessions: TypeAlias = async_sessionmaker[AsyncSession]
 
@@ -128,7 +131,7 @@ async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
 
     Raises:
         UnavailableError: the database does not answer, or gave up on this transaction; whether
-            it was committed is not known.
+            it was committed is not known. Or it takes no changes, and this was one.
     """
     try:
         async with sessions() as session, session.begin():
@@ -138,7 +141,31 @@ async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
     except exc.InternalError as failure:
         if isinstance(failure.orig, psycopg.errors.IdleInTransactionSessionTimeout):
             raise UnavailableError("The database gave up on us; try again.") from failure
+        if _is_refusal(failure):
+            raise UnavailableError(READ_ONLY) from failure
         raise
+
+
+@asynccontextmanager
+async def if_writable(session: AsyncSession) -> AsyncGenerator[None]:
+    """Keep a write that a read can do without from failing it: a standby leaves it out."""
+    try:
+        async with session.begin_nested():
+            yield
+    except exc.InternalError as failure:
+        if not _is_refusal(failure):
+            raise
+
+
+async def is_read_only(session: AsyncSession) -> bool:
+    """Tell whether the database takes no changes, as one does that stands by."""
+    return bool(
+        await session.scalar(text("SELECT current_setting('transaction_read_only') = 'on'"))
+    )
+
+
+def _is_refusal(failure: exc.InternalError) -> bool:
+    return isinstance(failure.orig, psycopg.errors.ReadOnlySqlTransaction)
 
 
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:

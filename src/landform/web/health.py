@@ -13,7 +13,7 @@ from landform.dispatch.models import Lease, LeaseState
 from landform.edge.deps import process_of
 from landform.fleet.models import Kind
 from landform.fleet.queries import present
-from landform.kit.db import transaction
+from landform.kit.db import READ_ONLY, is_read_only, transaction
 from landform.kit.errors import NotFoundError, UnavailableError
 
 router = APIRouter()
@@ -34,24 +34,25 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Answer 200 when database and object store do, else 503 with what does not.
 
+    A database that only reads is as good for all servers, so that none is better taken out.
+
     Lines after the first say what an operator should know, to whoever asks: nothing of where.
     """
     platform = process_of(request).platform
     try:
         async with transaction(platform.sessions) as session:
             workers = [one for one in await present(session) if one.kind is Kind.WORKER]
+            warnings = [READ_ONLY] if await is_read_only(session) else []
         await platform.store.get(_PROBE)
     except NotFoundError:
         pass
     except UnavailableError as failure:
         return Response(f"{failure}\n", status_code=503, media_type="text/plain")
     bare = sum(worker.sandbox == "none" for worker in workers)
-    warning = (
-        f"warning: {bare} of {len(workers)} workers do not keep runs apart: no sandbox\n"
-        if bare
-        else ""
-    )
-    return Response(f"ready\n{warning}", media_type="text/plain")
+    if bare:
+        warnings.append(f"{bare} of {len(workers)} workers do not keep runs apart: no sandbox")
+    lines = ["ready", *(f"warning: {each}" for each in warnings)]
+    return Response("\n".join(lines) + "\n", media_type="text/plain")
 
 
 @router.get("/metrics", include_in_schema=False)
