@@ -118,6 +118,45 @@ class PlanOptions(Message):
     allow_config_generation: bool = False
 
 
+class VaultLogin(Message):
+    """How the runner gets a Vault or OpenBao token for the attempt, and whom it tells.
+
+    Attributes:
+        address: of the server, without a trailing slash.
+        mount: of the JWT method, such as `jwt`.
+        authority: PEM of who signed the server's certificate; empty for the system's trust.
+    """
+
+    address: str
+    mount: str
+    role: str
+    namespace: str = ""
+    authority: str = ""
+    jwt: str = Field(repr=False)
+
+
+CREDENTIAL_FILES: Final = "{files}"
+
+
+class Credentials(Message):
+    """What was made for one attempt alone, to be gone with it.
+
+    In the values of `environment` and `terraform`, CREDENTIAL_FILES stands for the directory in
+    which the child finds `files`.
+
+    Attributes:
+        files: by name, for the child to read.
+        terraform: HCL by the name of a variable.
+        secrets: what may not be shown, wherever in the others it is.
+    """
+
+    files: dict[str, str] = Field(default_factory=dict, repr=False)
+    environment: dict[str, str] = Field(default_factory=dict, repr=False)
+    terraform: dict[str, str] = Field(default_factory=dict, repr=False)
+    secrets: Sequence[str] = Field(default=(), repr=False)
+    vault: VaultLogin | None = None
+
+
 class PhaseJob(Message):
     """One attempt at one phase, with everything that is not a file.
 
@@ -131,6 +170,7 @@ class PhaseJob(Message):
         grace_s: seconds between an interrupt and the next, harder one.
         context: names for the run's environment and messages (organization, project, workspace).
         token: what the tool shows to the platform while the attempt lasts; empty for none.
+        credentials: for the clouds that the run works on.
     """
 
     phase_id: str
@@ -148,6 +188,7 @@ class PhaseJob(Message):
     grace_s: float = 30.0
     context: dict[str, str] = {}
     token: str = Field(default="", repr=False)
+    credentials: Credentials = Credentials()
 
 
 class Stop(StrEnum):

@@ -130,7 +130,13 @@ async def open_platform(settings: Settings, redactor: Redactor) -> AsyncIterator
     )
     try:
         await require_right_key(sessions, keyring)
-        yield Platform(sessions=sessions, store=store, keyring=keyring, limits=limits)
+        yield Platform(
+            sessions=sessions,
+            store=store,
+            keyring=keyring,
+            limits=limits,
+            public_url=settings.public_url.rstrip("/"),
+        )
     finally:
         await engine.dispose()
 

@@ -16,6 +16,7 @@ from landform.execution.guardian import guarding
 from landform.execution.host import Host
 from landform.execution.sandbox import SandboxMode, detect
 from landform.kit.archive import Bounds
+from landform.kit.egress_allow import Allow
 from landform.settings import Settings
 from landform.triggers.background import Background
 from landform.triggers.desk import Desk
@@ -62,6 +63,7 @@ async def _work(settings: Settings) -> None:
                     disk_bytes=settings.disk_limit_mb * _MB,
                     state_bytes=settings.max_state_mb * _MB,
                     platform_url=settings.public_url.rstrip("/"),
+                    egress=Allow.parse(settings.egress_allow),
                     archive=Bounds(),
                     mirrors=(settings.provider_mirror,) if settings.provider_mirror else (),
                 ),

@@ -82,7 +82,9 @@ class _Apply:
         reporter = asyncio.create_task(self._report())
         code = -1
         try:
-            desk.env = environment(desk.host, desk.room, desk.job, server.environment)
+            desk.env = environment(
+                desk.host, desk.room, desk.job, {**desk.purse.environment, **server.environment}
+            )
             code = await self._apply(lock_file)
         except Exception:
             await self._save(code, whole=False)
@@ -105,7 +107,7 @@ class _Apply:
             return code
         argv = ["apply", "-input=false", "-json"]
         if desk.job.tool is Tool.TERRAFORM and desk.version >= _VARIABLES_WITH_PLAN:
-            argv.append(f"-var-file={desk.room.inside(write_tfvars(desk.room, desk.job))}")
+            argv.append(f"-var-file={desk.room.inside(write_tfvars(desk))}")
         return await desk.run([*argv, desk.room.inside(desk.room.plan_file)], out=desk.hear)
 
     async def _save(self, code: int, *, whole: bool) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from landform.contract import Artefact, ControlPlane, Phase, PhaseJob
 from landform.execution import providers
+from landform.execution.credentials import Purse
 from landform.execution.findings import Findings
 from landform.execution.halt import Halt
 from landform.execution.host import Host, Room
@@ -53,6 +54,7 @@ class Desk:
     halt: Halt
     log: PhaseLog
     room: Room
+    purse: Purse
     findings: Findings = field(default_factory=Findings)
     env: dict[str, str] = field(default_factory=dict)
     alone: bool = False

@@ -13,6 +13,7 @@ from landform.contract import Phase, PhaseJob
 from landform.execution.guardian import Guardian
 from landform.execution.sandbox import Mount, Sandbox
 from landform.kit.archive import Bounds
+from landform.kit.egress_allow import Allow
 from landform.toolchain.versions import Tool
 
 INHERITED: Final = (
@@ -81,6 +82,7 @@ class Host:
         state_bytes: the largest state that is taken from terraform.
         guardian: ends what runs when this process is killed; None where the sandbox does.
         platform_url: how runs reach the platform, without a trailing slash; empty: they do not.
+        egress: what beside the public network the worker itself calls for a run.
     """
 
     root: Path
@@ -94,6 +96,7 @@ class Host:
     state_bytes: int = 512 << 20
     guardian: Guardian | None = None
     platform_url: str = ""
+    egress: Allow = field(default_factory=Allow)
     archive: Bounds = field(default_factory=Bounds)
     clock: Clock = field(default_factory=Clock)
 

@@ -18,6 +18,7 @@ from landform.contract import (
     Variable,
 )
 from landform.execution.apply import apply
+from landform.execution.credentials import Purse
 from landform.execution.desk import Desk
 from landform.execution.disk import remove_tree
 from landform.execution.halt import Cause, Halt
@@ -57,9 +58,13 @@ async def run_phase(job: PhaseJob, plane: ControlPlane, *, host: Host) -> PhaseR
         await attempt.close()
 
 
-def _secrets(job: PhaseJob) -> list[Variable]:
-    token = Variable(key="token", value=job.token, category=Category.ENV, sensitive=True)
-    return [*job.variables, *([token] if job.token else [])]
+def _secrets(job: PhaseJob, purse: Purse) -> list[Variable]:
+    made = [
+        Variable(key="token", value=value, category=Category.ENV, sensitive=True)
+        for value in (job.token, *purse.secrets)
+        if value
+    ]
+    return [*job.variables, *made]
 
 
 class _Attempt:
@@ -68,7 +73,8 @@ class _Attempt:
         self._plane = plane
         self._host = host
         self._path = host.phases / f"{job.phase_id}.{job.epoch}"
-        self._redactor = Redactor(_secrets(job))
+        self._purse = Purse(job.credentials, host)
+        self._redactor = Redactor(_secrets(job, self._purse))
         self._halt = Halt(job.grace_s)
         self._lease = Lease(job, plane, self._halt, host.clock)
         self._log = PhaseLog(
@@ -104,6 +110,7 @@ class _Attempt:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._log.close(patience_s=0)
+        await self._purse.close()
         await self._lease.close()
         await self._halt.close()
         reach(FailPoint.ROOM_LEAVING)
@@ -159,8 +166,10 @@ class _Attempt:
         await together(ensure(), *(fetch(artefact) for artefact in _INPUTS[job.phase]))
         room = await asyncio.to_thread(make_room, host, job, self._path, tools[0])
         reach(FailPoint.ROOM_MADE)
+        await self._purse.open(room)
+        self._redactor.learn(_secrets(job, self._purse))
         self._watch = asyncio.create_task(watch(host, self._path, self._halt, self._halt.pids))
-        desk = Desk(job, self._plane, host, self._halt, self._log, room)
+        desk = Desk(job, self._plane, host, self._halt, self._log, room, self._purse)
         if job.phase is Phase.PLAN:
             return await plan(desk, inputs, self._redactor)
         self._desk = desk

@@ -35,7 +35,9 @@ async def plan(
     server = StateServer(inputs[Artefact.STATE], None, limit_bytes=desk.host.state_bytes)
     await server.start()
     try:
-        desk.env = environment(desk.host, desk.room, desk.job, server.environment)
+        desk.env = environment(
+            desk.host, desk.room, desk.job, {**desk.purse.environment, **server.environment}
+        )
         return await _plan(desk, redactor)
     finally:
         await server.close()
@@ -44,7 +46,10 @@ async def plan(
 async def _plan(desk: Desk, redactor: Redactor) -> PhaseResult:
     desk.write_settings(desk.lock_file())
     argv = ["plan", "-input=false", "-json", f"-out={desk.room.inside(desk.room.plan_file)}"]
-    argv += [f"-var-file={desk.room.inside(write_tfvars(desk.room, desk.job))}", *_flags(desk)]
+    argv += [
+        f"-var-file={desk.room.inside(write_tfvars(desk))}",
+        *_flags(desk),
+    ]
     desk.alone = not providers.locked(desk.lock_file())
     code = await plan_at_once(desk, argv, out=desk.hear_plan)
     if code is None:

@@ -48,6 +48,10 @@ class Redactor:
     """Knows the secrets of one run in every form in which they come out again."""
 
     def __init__(self, variables: Iterable[Variable]) -> None:
+        self.learn(variables)
+
+    def learn(self, variables: Iterable[Variable]) -> None:
+        """Take these for the run's secrets from now on, in place of those known before."""
         forms: set[str] = set()
         for variable in variables:
             if variable.sensitive:

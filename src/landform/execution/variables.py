@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from landform.contract import Category, PhaseJob, Variable, is_reserved
+from landform.execution.desk import Desk
 from landform.execution.host import Host, Room
 from landform.kit.errors import InvalidError
 from landform.toolchain.versions import Tool
@@ -54,13 +55,17 @@ def hcl_string(text: str) -> str:
     return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
-def write_tfvars(room: Room, job: PhaseJob) -> Path:
+def write_tfvars(desk: Desk) -> Path:
     """Write the run's terraform variables for the child and return the file.
 
     Raises:
         InvalidError: a name that no variable can have.
     """
-    return room.give(FILE_NAME, as_tfvars(job.variables))
+    made = (
+        Variable(key=name, value=value, category=Category.TERRAFORM, hcl=True)
+        for name, value in desk.purse.terraform.items()
+    )
+    return desk.room.give(FILE_NAME, as_tfvars([*desk.job.variables, *made]))
 
 
 def changes_trust(variables: Iterable[Variable]) -> bool:
@@ -74,11 +79,11 @@ def changes_trust(variables: Iterable[Variable]) -> bool:
     )
 
 
-def environment(host: Host, room: Room, job: PhaseJob, state: Mapping[str, str]) -> dict[str, str]:
+def environment(host: Host, room: Room, job: PhaseJob, made: Mapping[str, str]) -> dict[str, str]:
     """Return all of the child's environment: made from nothing, then ours over the run's own.
 
     Args:
-        state: what tells the tool where its state is.
+        made: for this attempt: where its state is, and its short-lived credentials.
 
     Raises:
         InvalidError: a variable has a name that is reserved.
@@ -95,7 +100,7 @@ def environment(host: Host, room: Room, job: PhaseJob, state: Mapping[str, str])
     return {
         **env,
         **_names(job),
-        **state,
+        **made,
         "PATH": _PATH,
         "HOME": room.inside(room.path / "home"),
         "TMPDIR": str(room.seen_tmp),

@@ -39,7 +39,7 @@ from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.organizations.models import Organization
-from landform.runs import creation, endings, rows, service
+from landform.runs import creation, endings, rows, service, workload_identity
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
@@ -67,12 +67,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Platform:
-    """What the functions here need of the process they run in."""
+    """What the functions here need of the process they run in.
+
+    Attributes:
+        public_url: where others reach the platform, without a trailing slash; empty: nowhere.
+    """
 
     sessions: Sessions
     store: Store
     keyring: Keyring
     limits: Limits
+    public_url: str = ""
 
 
 async def begin(
@@ -116,6 +121,8 @@ async def begin(
         job = job.model_copy(update={"token": token})
         reach(FailPoint.ATTEMPT_LEASING)
     reach(FailPoint.ATTEMPT_LEASED)
+    if failure is None:
+        job, failure = await _with_credentials(platform, job)
     if failure is None:
         return job
     await say(platform, job, f"Error: {failure}")
@@ -305,8 +312,23 @@ async def _job(
             "organization": organization,
             "project": project,
             "workspace": workspace.name,
+            "organization_id": workspace.organization_id,
+            "project_id": workspace.project_id,
+            "workspace_id": workspace.id,
         },
     )
+
+
+async def _with_credentials(
+    platform: Platform, job: PhaseJob
+) -> tuple[PhaseJob, LandformError | None]:
+    try:
+        made = await workload_identity.make_credentials(
+            platform.sessions, platform.keyring, job, public_url=platform.public_url
+        )
+    except InvalidError as failure:
+        return job, failure
+    return job.model_copy(update={"credentials": made}), None
 
 
 async def _asked_version(platform: Platform, phase_id: str) -> tuple[Tool, str] | None:
