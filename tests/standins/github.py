@@ -14,129 +14,23 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from tests.standins import github_answers as answers
+from tests.standins.github_world import Account, Grant, Pull, Repo
 from tests.standins.repositories import ZEROS, GitRepository
 from tests.standins.serving import Answer, Clock, Refusal, Request, Server, json_answer
 
-_MOST_FILES: Final = 300  # of a comparison
 _MOST_HOOKS: Final = 20
-_STATES: Final = frozenset({"error", "failure", "pending", "success"})
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@dataclass
-class Account:
-    """A user or an organization."""
-
-    id: int
-    login: str
-
-    def json(self) -> dict[str, Any]:
-        return {"id": self.id, "login": self.login, "type": "User"}
-
-
-@dataclass
-class Grant:
-    """What a token may.
-
-    Attributes:
-        scopes: of a classic token; None for those of apps, which have permissions.
-        hooks: may manage webhooks.
-        until: when it ends.
-    """
-
-    who: Account
-    scopes: tuple[str, ...] | None
-    hooks: bool = True
-    until: datetime | None = None
-
-
-@dataclass
-class Repo:
-    """A repository."""
-
-    id: int
-    owner: Account
-    name: str
-    git: GitRepository
-    base: str
-    hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
-    statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    comments: dict[int, dict[str, Any]] = field(default_factory=dict)
-    pulls: dict[int, "Pull"] = field(default_factory=dict)
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.owner.login}/{self.name}"
-
-    def json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "name": self.name,
-            "full_name": self.full_name,
-            "private": True,
-            "disabled": False,
-            "owner": self.owner.json(),
-            "default_branch": "main",
-            "html_url": f"{self.base}/{self.full_name}",
-            "clone_url": f"{self.base}/{self.full_name}.git",
-            "ssh_url": f"git@127.0.0.1:{self.full_name}.git",
-        }
-
-
-@dataclass
-class Pull:
-    """A pull request; its source may be another repository."""
-
-    number: int
-    author: Account
-    repo: Repo
-    source: Repo | None
-    branch: str
-    target: str
-    title: str
-    state: str = "open"
-    merged: bool = False
-    draft: bool = False
-
-    @property
-    def sha(self) -> str:
-        source = self.source or self.repo
-        return source.git.resolve(f"refs/heads/{self.branch}")
-
-    def json(self) -> dict[str, Any]:
-        return {
-            "id": self.number * 100,
-            "number": self.number,
-            "state": self.state,
-            "merged": self.merged,
-            "merged_at": "2026-11-01T10:00:00Z" if self.merged else None,
-            "draft": self.draft,
-            "title": self.title,
-            "html_url": f"{self.repo.base}/{self.repo.full_name}/pull/{self.number}",
-            "user": self.author.json(),
-            "merge_commit_sha": None,
-            "head": {
-                "ref": self.branch,
-                "sha": self.sha,
-                "repo": self.source.json() if self.source else None,
-            },
-            "base": {
-                "ref": self.target,
-                "sha": self.repo.git.resolve(f"refs/heads/{self.target}"),
-                "repo": self.repo.json(),
-            },
-        }
 
 
 class GitHub:
@@ -145,6 +39,7 @@ class GitHub:
     Attributes:
         app_id: of the one app; `app_key` is its public key once somebody made one.
         installations: accounts that have installed it.
+        browser: who is signed in in the browser that opens the authorize page; None declines.
     """
 
     def __init__(self, root: Path) -> None:
@@ -153,7 +48,9 @@ class GitHub:
         self.accounts: dict[str, Account] = {}
         self.repos: dict[int, Repo] = {}
         self.tokens: dict[str, Grant] = {}
-        self.codes: dict[str, Account] = {}
+        self.codes: dict[str, tuple[Account, str]] = {}
+        self.callbacks: dict[str, str] = {}
+        self.browser: Account | None = None
         self.app_id = "Iv1.app"
         self.app_key: RSAKey | None = None
         self.installations: list[Account] = []
@@ -175,6 +72,23 @@ class GitHub:
         git = GitRepository(self.root / f"{number}.git")
         made = Repo(number, self.account(owner), name, git, self.url)
         self.repos[number] = made
+        return made
+
+    def fork(self, repo: Repo, owner: str) -> Repo:
+        made = self.repository(owner, repo.name)
+        source = str(repo.git.directory)
+        made.git.git("fetch", "--quiet", source, "refs/heads/main:refs/heads/main")
+        return made
+
+    def register(self, redirect_uri: str) -> dict[str, str]:
+        """Register an OAuth app; return its id and secret."""
+        client_id = f"Ov23{secrets.token_hex(8)}"
+        self.callbacks[client_id] = redirect_uri
+        return {"client_id": client_id, "client_secret": "app-secret"}
+
+    def code(self, who: Account, challenge: str = "") -> str:
+        made = secrets.token_hex(10)
+        self.codes[made] = who, challenge
         return made
 
     def token(self, who: Account, *scopes: str, hooks: bool = True) -> str:
@@ -227,6 +141,16 @@ class GitHub:
             who,
         )
 
+    def tag(self, repo: Repo, who: Account, name: str, target: str, *, message: str = "") -> str:
+        made = repo.git.tag(name, target, message=message)
+        self.pushed(repo, who, f"refs/tags/{name}", ZEROS, made)
+        return made
+
+    def delete_ref(self, repo: Repo, who: Account, ref: str) -> None:
+        before = repo.git.resolve(ref)
+        repo.git.delete_ref(ref)
+        self.pushed(repo, who, ref, before, ZEROS)
+
     def open_pull(
         self,
         repo: Repo,
@@ -235,12 +159,24 @@ class GitHub:
         *,
         title: str = "Change",
         source: Repo | None = None,
+        draft: bool = False,
     ) -> Pull:
         number = len(repo.pulls) + 1
-        pull = Pull(number, who, repo, source or repo, branch, "main", title)
+        pull = Pull(number, who, repo, source or repo, branch, "main", title, draft=draft)
         repo.pulls[number] = pull
+        if source is not None:  # forks share their objects
+            theirs = f"refs/heads/{branch}:refs/pull/{number}/head"
+            repo.git.git("fetch", "--quiet", str(source.git.directory), theirs)
         self.tell_pull(pull, "opened", who)
         return pull
+
+    def retitle(self, pull: Pull, who: Account, title: str) -> None:
+        pull.title = title
+        self.tell_pull(pull, "edited", who)
+
+    def reopen_pull(self, pull: Pull, who: Account) -> None:
+        pull.state = "open"
+        self.tell_pull(pull, "reopened", who)
 
     def close_pull(self, pull: Pull, who: Account) -> None:
         pull.state = "closed"
@@ -263,7 +199,8 @@ class GitHub:
 
     def comment(self, pull: Pull, who: Account, text: str) -> None:
         number = next(self._numbers)
-        pull.repo.comments[number] = made = {"id": number, "body": text, "user": who.json()}
+        made = {"id": number, "body": text, "user": who.json(), "on": pull.number}
+        pull.repo.comments[number] = made
         issue = {"number": pull.number, "pull_request": {"url": "…"}}
         self.emit(
             pull.repo, "issue_comment", {"action": "created", "issue": issue, "comment": made}, who
@@ -316,6 +253,8 @@ class GitHub:
         try:
             if request.segments[:2] == ("api", "v3"):
                 return self._rest(request, request.segments[2:])
+            if request.path == "/login/oauth/authorize":
+                return self._authorize(request)
             if request.path == "/login/oauth/access_token":
                 return self._access_token(request)
             return self._git(request)
@@ -332,14 +271,28 @@ class GitHub:
             return Answer(401, b"", {"WWW-Authenticate": 'Basic realm="GitHub"'})
         return repo.git.serve(request, "/".join(rest), "x")
 
+    def _authorize(self, request: Request) -> Answer:
+        query = request.query
+        back = self.callbacks.get(query["client_id"], "")
+        if not back or query.get("redirect_uri", back) != back:
+            return Answer(404)
+        if self.browser is None:
+            sent = {"error": "access_denied", "error_description": "The user has denied access."}
+        else:
+            sent = {"code": self.code(self.browser, query.get("code_challenge", ""))}
+        sent |= {"state": query["state"]} if "state" in query else {}
+        return Answer(302, b"", {"Location": f"{back}?{urlencode(sent)}"})
+
     def _access_token(self, request: Request) -> Answer:
         """Errors are 200, and a form unless JSON was asked for."""
         assert "json" in request.headers.get("accept", "")
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-        who = self.codes.pop(form.get("code", ""), None)
+        who, challenge = self.codes.pop(form.get("code", ""), (None, ""))
         if form.get("client_secret") != "app-secret":
             return json_answer({"error": "incorrect_client_credentials"})
-        if who is None:
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if who is None or challenge not in ("", proof):
             return json_answer({"error": "bad_verification_code", "error_description": "Expired."})
         value = f"gho_{secrets.token_hex(18)}"
         self.tokens[value] = Grant(who, ("repo",))
@@ -415,11 +368,11 @@ class GitHub:
         routes: dict[str, Callable[[], Answer]] = {
             "branches": lambda: self._refs(request, repo, "refs/heads/"),
             "tags": lambda: self._refs(request, repo, "refs/tags/"),
-            "git": lambda: _git_data(repo, path),
-            "commits": lambda: _commit(repo, path[1]),
-            "compare": lambda: _compare(repo, path[1]),
+            "git": lambda: answers.git_data(repo, path),
+            "commits": lambda: answers.commit(repo, path[1]),
+            "compare": lambda: answers.compare(repo, path[1]),
             "pulls": lambda: self._pulls(request, repo, path),
-            "statuses": lambda: _status(request, repo, path[1]),
+            "statuses": lambda: answers.status(request, repo, path[1]),
             "issues": lambda: self._comments(request, repo, path, grant),
             "hooks": lambda: self._hooks(request, repo, path, grant),
         }
@@ -459,7 +412,7 @@ class GitHub:
             raise Refusal(404, "Not Found")
         if path[2:] == ["files"]:
             base = repo.git.merge_base(f"refs/heads/{pull.target}", pull.sha)
-            return self._paged(request, _files(repo, base, pull.sha)[:3000])
+            return self._paged(request, answers.files(repo, base, pull.sha)[:3000])
         return json_answer(pull.json())
 
     def _comments(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
@@ -485,7 +438,7 @@ class GitHub:
         if not grant.hooks:
             raise Refusal(404, "Not Found")
         if request.method == "GET":
-            return self._paged(request, [_shown(each) for each in repo.hooks.values()])
+            return self._paged(request, [answers.shown(each) for each in repo.hooks.values()])
         if request.method == "POST":
             if len(repo.hooks) >= _MOST_HOOKS:
                 raise Refusal(422, "The hook limit was reached.")
@@ -504,71 +457,7 @@ class GitHub:
         hook |= {"active": said["active"], "events": said["events"]}
         if request.method == "POST":
             self._send(hook, "ping", b'{"zen": "Speak like a human.", "hook_id": 1}')
-        return json_answer(_shown(hook), 201 if request.method == "POST" else 200)
-
-
-def _shown(hook: Mapping[str, Any]) -> dict[str, Any]:
-    """The secret is masked."""
-    config = {**hook["config"], "secret": "********"} if hook["secret"] else hook["config"]
-    return {name: value for name, value in hook.items() if name != "secret"} | {"config": config}
-
-
-def _git_data(repo: Repo, path: Sequence[str]) -> Answer:
-    if path[1] == "ref":
-        found = repo.git.refs().get("refs/" + "/".join(path[2:]))
-        if found is None:
-            raise Refusal(404, "Not Found")
-        target, peeled = found
-        kind = "tag" if peeled else "commit"
-        return json_answer({"ref": "/".join(path[2:]), "object": {"type": kind, "sha": target}})
-    commit = repo.git.resolve(f"{path[2]}^{{commit}}")
-    return json_answer({"sha": path[2], "object": {"type": "commit", "sha": commit}})
-
-
-def _commit(repo: Repo, sha: str) -> Answer:
-    if not repo.git.has_commit(sha):
-        raise Refusal(422, f"No commit found for SHA: {sha}")
-    fields = repo.git.commit_fields(sha)
-    author = {"name": fields["name"], "email": fields["email"], "date": fields["date"]}
-    return json_answer(
-        {
-            "sha": fields["sha"],
-            "html_url": f"{repo.base}/{repo.full_name}/commit/{fields['sha']}",
-            "commit": {"message": fields["message"].rstrip("\n"), "author": author},
-        }
-    )
-
-
-def _compare(repo: Repo, span: str) -> Answer:
-    """Three dots: against the merge base, and 300 files at most."""
-    base, _, head = span.partition("...")
-    if not repo.git.has_commit(base) or not repo.git.has_commit(head):
-        raise Refusal(404, "Not Found")
-    common = repo.git.merge_base(base, head)
-    status = {(True, True): "identical", (True, False): "ahead", (False, True): "behind"}.get(
-        (common == repo.git.resolve(base), common == repo.git.resolve(head)), "diverged"
-    )
-    return json_answer({"status": status, "files": _files(repo, common, head)[:_MOST_FILES]})
-
-
-def _files(repo: Repo, base: str, head: str) -> list[dict[str, Any]]:
-    rows = []
-    for change in repo.git.changes(base, head):
-        row = {"filename": change.path, "status": "modified"}
-        if change.old_path != change.path:
-            row |= {"previous_filename": change.old_path, "status": "renamed"}
-        rows.append(row)
-    return rows
-
-
-def _status(request: Request, repo: Repo, sha: str) -> Answer:
-    said = request.json()
-    if not repo.git.has_commit(sha):
-        raise Refusal(422, f"No commit found for SHA: {sha}")
-    if said["state"] not in _STATES or len(said.get("description", "")) > 140:
-        raise Refusal(422, "Validation Failed")
-    repo.statuses.setdefault(sha, []).append(said)
-    return json_answer(said, 201)
+        return json_answer(answers.shown(hook), 201 if request.method == "POST" else 200)
 
 
 @contextmanager

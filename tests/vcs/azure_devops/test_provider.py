@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 from landform.kit.errors import InvalidError, NotFoundError
-from landform.vcs.changes import Action
 from landform.vcs.errors import NotAllowedError, ProviderAwayError, SignInNeededError
 from landform.vcs.facts import Repository, State, Status
 from landform.vcs.kinds import Kind
@@ -24,46 +23,10 @@ async def infra(provider: VcsProvider, scene: Scene) -> Repository:
     return await provider.repository(scene.repository.id)
 
 
-async def test_a_repository_is_the_same_by_every_name(scene: Scene) -> None:
-    provider = await scene.provider()
-    by_id = await infra(provider, scene)
-    for reference in (scene.repository.remote_url, "acme/cloud team/_git/infra.git"):
-        assert (await provider.repository(reference)).id == by_id.id
-    assert by_id.identifier == "Acme/Cloud Team/_git/infra.git"
-    assert by_id.clone_url == scene.repository.web_url
-    assert by_id.default_branch == "main"
-
-
 async def test_an_empty_repository_has_no_default_branch(scene: Scene) -> None:
     scene.acme.repository("Cloud Team", "fresh")
     provider = await scene.provider()
     assert (await provider.repository("Acme/Cloud Team/fresh")).default_branch == ""
-
-
-async def test_repositories_are_listed_by_page_and_found_by_search(scene: Scene) -> None:
-    for number in range(120):
-        scene.acme.repository("Many", f"module-{number:03}")
-    provider = await scene.provider()
-    first = await provider.repositories()
-    second = await provider.repositories(page=first.following)
-    names = [each.name for each in (*first.items, *second.items)]
-    assert len(names) == len(set(names)) == 121
-    assert second.following == ""
-    found = await provider.repositories(search="MODULE-11")
-    assert len(found.items) == 10
-    assert [each.name for each in (await provider.projects("Acme")).items] == ["Cloud Team", "Many"]
-
-
-async def test_a_branch_is_found_by_its_exact_name(scene: Scene) -> None:
-    other = scene.azure.people.push(scene.repository, scene.ann, {"x": "1"}, branch="main2")
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    found = await provider.branch(repository, "main")
-    assert found is not None
-    assert (found.name, found.commit) == ("main", scene.first_commit)
-    assert await provider.branch(repository, "mai") is None
-    listed = {each.name: each.commit for each in (await provider.branches(repository)).items}
-    assert listed == {"main": scene.first_commit, "main2": other}
 
 
 async def test_more_than_a_thousand_refs_are_read(scene: Scene) -> None:
@@ -75,67 +38,6 @@ async def test_more_than_a_thousand_refs_are_read(scene: Scene) -> None:
     rest = await provider.branches(repository, page=first.following)
     assert (len(first.items), len(rest.items)) == (1000, 6)
     assert await provider.branch(repository, "b1004") is not None
-
-
-async def test_an_annotated_tag_is_peeled_to_its_commit(scene: Scene) -> None:
-    people = scene.azure.people
-    made = people.tag(scene.repository, scene.ann, "v1", scene.first_commit, message="release")
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    found = await provider.tag(repository, "v1")
-    assert made != scene.first_commit
-    assert found is not None
-    assert found.commit == scene.first_commit
-    assert [each.commit for each in (await provider.tags(repository)).items] == [found.commit]
-
-
-@pytest.mark.parametrize("count", [1, 101, 2000, 2001])
-async def test_every_changed_path_is_found_however_many_there_are(scene: Scene, count: int) -> None:
-    paths = {f"net/{number:05}.tf": "" for number in range(count)}
-    after = scene.azure.people.push(scene.repository, scene.ann, dict(paths), branch="topic")
-    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "topic")
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    wanted = frozenset(paths)
-    assert await provider.changed_paths(repository, scene.first_commit, after) == wanted
-    assert await provider.pull_request_paths(repository, pull.id) == wanted
-
-
-async def test_a_moved_file_counts_at_both_places_and_a_deleted_one_at_its_own(
-    scene: Scene,
-) -> None:
-    people, text = scene.azure.people, "resource\n" * 50
-    before = people.push(scene.repository, scene.ann, {"a/old.tf": text, "gone.tf": "x"})
-    change = {"a/old.tf": None, "b/new.tf": text, "gone.tf": None}
-    after = people.push(scene.repository, scene.ann, change)
-    provider = await scene.provider()
-    found = await provider.changed_paths(await infra(provider, scene), before, after)
-    assert found == frozenset({"a/old.tf", "b/new.tf", "gone.tf"})
-
-
-async def test_nobody_can_tell_what_a_new_branch_changed(scene: Scene) -> None:
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    assert await provider.changed_paths(repository, "", scene.first_commit) is None
-    assert await provider.changed_paths(repository, "f" * 40, scene.first_commit) is None
-
-
-async def test_a_commit_is_shown_with_its_author(scene: Scene) -> None:
-    provider = await scene.provider()
-    found = await provider.read_commit(await infra(provider, scene), scene.first_commit)
-    assert (found.sha, found.message, found.author_name) == (scene.first_commit, "Change", "Ann")
-    assert found.url.endswith(f"/_git/infra.git/commit/{scene.first_commit}")
-    assert found.authored_at is not None
-
-
-async def test_pull_requests_are_read(scene: Scene) -> None:
-    source = scene.azure.people.push(scene.repository, scene.ann, {"n.tf": ""}, branch="topic")
-    pull = scene.azure.people.open_pull(scene.repository, scene.ann, "topic", draft=True)
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    found = await provider.pull_request(repository, pull.id)
-    assert (found.source_commit, found.is_draft, found.action) == (source, True, Action.OPENED)
-    assert [each.number for each in await provider.open_pull_requests(repository)] == [pull.id]
 
 
 async def test_a_status_is_shown_on_the_commit_and_on_the_iteration(scene: Scene) -> None:
@@ -197,28 +99,6 @@ async def test_there_is_one_hook_for_each_event_however_often_it_is_asked(scene:
         for one in scene.acme.subscriptions.values()
     }
     assert versions["ms.vss-code.git-pullrequest-comment-event"] == "2.0"
-
-
-async def test_a_hook_that_was_switched_off_is_switched_on_again(scene: Scene) -> None:
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    (one, *_) = await provider.ensure_hooks(repository, url=URL, secret="s")
-    scene.acme.subscriptions[one.id].status = "disabledBySystem"
-    found = {each.id: each for each in await provider.hooks(repository, url=URL)}
-    assert not found[one.id].is_enabled
-    assert "switched it off" in found[one.id].detail
-    await provider.ensure_hooks(repository, url=URL, secret="s")
-    assert scene.acme.subscriptions[one.id].status == "enabled"
-
-
-async def test_hooks_are_removed_and_those_already_gone_do_not_matter(scene: Scene) -> None:
-    provider = await scene.provider()
-    repository = await infra(provider, scene)
-    await provider.ensure_hooks(repository, url=URL, secret="s")
-    scene.acme.subscriptions.popitem()
-    await provider.delete_hooks(repository, url=URL)
-    await provider.delete_hooks(repository, url=URL)
-    assert scene.acme.subscriptions == {}
 
 
 async def test_who_may_not_make_hooks_is_told_the_command_that_allows_it(scene: Scene) -> None:

@@ -16,7 +16,8 @@ from landform.vcs.provider import VcsProvider
 from landform.vcs.reach import Reach
 from landform.vcs.settings import ConnectionSettings
 from tests import factories
-from tests.standins.github import Account, GitHub, Repo, github
+from tests.standins.github import GitHub, github
+from tests.standins.github_world import Account, Repo
 
 
 @dataclass

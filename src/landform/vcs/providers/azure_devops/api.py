@@ -183,7 +183,7 @@ def _signed_out(answer: Answer) -> str:
 
 def _may_try_again(method: str, answer: Answer) -> bool:
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return True
+        return retry_after_s(answer) <= _LONGEST_PAUSE_S
     return method == "GET" and answer.status in (502, 503, 504)
 
 

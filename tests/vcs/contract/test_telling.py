@@ -1,0 +1,63 @@
+"""Statuses and comments arrive at a provider, and one comment stays one."""
+
+import pytest
+
+from landform.vcs.facts import State, Status
+from tests.vcs.contract.host import Host
+
+NAME = "Landform/acme/net"
+
+
+@pytest.mark.parametrize("state", State)
+async def test_a_status_is_shown_on_the_commit_in_the_providers_word(
+    host: Host, state: State
+) -> None:
+    provider, repository = await host.opened()
+    status = Status(state=state, name="acme/net", description="x" * 900, url="https://l.test/r")
+    await provider.set_commit_status(repository, host.first, status)
+    assert host.statuses(host.first) == [(host.words[state], NAME)]
+
+
+async def test_the_newest_status_counts_also_when_it_says_the_same_again(host: Host) -> None:
+    provider, repository = await host.opened()
+    states = (State.PENDING, State.RUNNING, State.RUNNING, State.FAILED, State.PENDING)
+    for state in (*states, State.SUCCEEDED):
+        status = Status(state=state, name="acme/net", description=state, url="")
+        await provider.set_commit_status(repository, host.first, status)
+    assert host.statuses(host.first)[-1] == (host.words[State.SUCCEEDED], NAME)
+    assert {name for _, name in host.statuses(host.first)} == {NAME}
+
+
+async def test_a_pull_request_shows_the_status_of_its_newest_commit(host: Host) -> None:
+    provider, repository = await host.opened()
+    sha = host.push({"a.tf": "1"}, branch="topic")
+    number = host.open_pull("topic")
+    status = Status(state=State.SUCCEEDED, name="acme/net", description="d", url="")
+    await provider.set_pull_request_status(repository, number, sha, status)
+    await provider.set_commit_status(repository, sha, status)
+    assert host.statuses(sha) == [(host.words[State.SUCCEEDED], NAME)]
+
+
+async def test_a_comment_is_edited_in_place_and_written_anew_when_it_is_gone(host: Host) -> None:
+    provider, repository = await host.opened()
+    host.push({"a.tf": "1"}, branch="topic")
+    number = host.open_pull("topic")
+    made = await provider.upsert_comment(repository, number, "one")
+    again = await provider.upsert_comment(
+        repository, number, "two", comment_id=made, needs_attention=True
+    )
+    assert again == made
+    assert host.comments(number) == ["two"]
+    host.drop_comments(number)
+    await provider.upsert_comment(repository, number, "three", comment_id=made)
+    assert host.comments(number) == ["three"]
+
+
+async def test_a_comment_too_long_for_the_provider_is_cut_and_says_so(host: Host) -> None:
+    provider, repository = await host.opened()
+    host.push({"a.tf": "1"}, branch="topic")
+    number = host.open_pull("topic")
+    await provider.upsert_comment(repository, number, "x" * 1_100_000)
+    [text] = host.comments(number)
+    assert text.startswith("xxx")
+    assert text.endswith("the rest is in the run.")
