@@ -171,6 +171,7 @@ class PhaseJob(Message):
         context: names for the run's environment and messages (organization, project, workspace).
         token: what the tool shows to the platform while the attempt lasts; empty for none.
         credentials: for the clouds that the run works on.
+        notice: what the log says first; empty: nothing.
     """
 
     phase_id: str
@@ -189,6 +190,7 @@ class PhaseJob(Message):
     context: dict[str, str] = {}
     token: str = Field(default="", repr=False)
     credentials: Credentials = Credentials()
+    notice: str = ""
 
 
 class Stop(StrEnum):

@@ -161,3 +161,11 @@ async def test_a_vault_on_a_private_address_needs_the_operators_leave(
     assert result.outcome is Outcome.ERRORED
     assert "LANDFORM_EGRESS_ALLOW" in result.error
     assert not server.server.requests
+
+
+async def test_what_a_run_has_to_know_about_itself_is_the_first_line_of_its_log(
+    configure: Configure, plane: Recorder, host: Host
+) -> None:
+    configure(SIMPLE)
+    await run_phase(plan_job(notice="This is the code of a fork."), plane, host=host)
+    assert plane.text(plan_job()).startswith("This is the code of a fork.\n")

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from landform.configurations.queries import ingress_of
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.kit.pagination import Page
+from landform.runs.models import Run
 from landform.vcs import people
 from landform.vcs.models import Connection
 from landform.workspaces.models import Workspace
@@ -164,6 +166,20 @@ async def test_a_fork_is_not_planned_for_who_asks_either(known: Scene) -> None:
     [row] = await comment(known, pull, "landform plan")
     assert row["run_id"] is None
     assert "fork" in row["reason"]
+
+
+@pytest.mark.parametrize("deed", ["plan", "apply"])
+async def test_a_fork_gets_the_workspaces_secrets_only_where_it_is_applied(
+    known: Scene, deed: str
+) -> None:
+    pull = known.open_fork({"evil.tf": "1"})
+    await known.take()
+    await known.link(forks_enabled=True, applies_by_comment=True)
+    [row] = await comment(known, pull, f"landform {deed}")
+    async with transaction(known.world.platform.sessions) as session:
+        run = await session.get_one(Run, row["run_id"])
+        found = await ingress_of(session, [run.configuration_version_id])
+    assert [one.from_stranger for one in found.values()] == [deed == "plan"]
 
 
 async def test_a_closed_pull_request_takes_no_command(known: Scene) -> None:

@@ -1,5 +1,10 @@
+import secrets
 from typing import Any
 
+from landform.contract import Category, Credentials
+from landform.kit.db import transaction
+from landform.variables.service import VariableSettings, create_variable
+from landform.workspaces.models import Workspace
 from tests.triggers.scene import Scene
 
 
@@ -96,6 +101,31 @@ async def test_a_fork_is_not_planned_until_the_workspace_allows_it(scene: Scene)
     await scene.run_jobs()
     [run] = await scene.runs()
     assert run.status.value == "plan_queued", run.error
+
+
+async def test_a_fork_that_is_planned_gets_no_secret_and_its_log_says_so(scene: Scene) -> None:
+    world = scene.world
+    await scene.link(forks_enabled=True)
+    secret = f"canary-{secrets.token_hex(8)}"
+    async with transaction(world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        for key, value, sensitive in (
+            ("password", secret, True),
+            ("region", "here", False),
+            ("TFC_WORKLOAD_IDENTITY_AUDIENCE", "somewhere", False),
+        ):
+            settings = VariableSettings(
+                key=key, value=value, sensitive=sensitive, category=Category.ENV
+            )
+            await create_variable(session, world.platform.keyring, world.owner, workspace, settings)
+    scene.open_fork({"evil.tf": "1"})
+    await scene.take()
+    await scene.run_jobs()
+    [run] = await scene.runs()
+    job = await world.must_begin(run.id)
+    assert secret not in job.model_dump_json()
+    assert (job.token, job.credentials, "fork" in job.notice) == ("", Credentials(), True)
+    assert "region" in {one.key for one in job.variables}
 
 
 async def test_a_pull_request_of_2001_files_is_judged_by_all_of_them(scene: Scene) -> None:

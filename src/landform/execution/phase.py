@@ -169,6 +169,8 @@ class _Attempt:
         await self._purse.open(room)
         self._redactor.learn(_secrets(job, self._purse))
         self._watch = asyncio.create_task(watch(host, self._path, self._halt, self._halt.pids))
+        if job.notice:
+            await self._log.plain([job.notice.encode(), b""])
         desk = Desk(job, self._plane, host, self._halt, self._log, room, self._purse)
         if job.phase is Phase.PLAN:
             return await plan(desk, inputs, self._redactor)

@@ -12,6 +12,7 @@ from sqlalchemy import cast, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.configurations import queries as configurations
 from landform.configurations.models import ConfigurationVersion
 from landform.contract import (
     Artefact,
@@ -53,6 +54,10 @@ from landform.workspaces.models import Project, Workspace
 
 Resolve = Callable[[Tool, str], Awaitable[str]]
 
+_FROM_STRANGER: Final = (
+    "This is the code of a fork: it is planned without the workspace's sensitive variables, without"
+    " dynamic credentials and without a token for the platform."
+)
 _INPUTS_OF_APPLY: Final = frozenset({Artefact.PLAN, Artefact.LOCK_FILE})
 
 
@@ -110,18 +115,22 @@ async def begin(
         run.tool_version = version
         await _start(session, workspace, run, phase)
         phase.sandbox = sandbox
-        token = await run_tokens.mint(
-            session,
-            phase_id=phase_id,
-            run_id=run.id,
-            workspace_id=workspace.id,
-            organization_id=workspace.organization_id,
-        )
         job = await _job(session, platform, workspace, run, phase, lease)
-        job = job.model_copy(update={"token": token})
+        is_strangers = await _is_strangers(session, run)
+        if is_strangers:
+            job = _without_secrets(job)
+        else:
+            token = await run_tokens.mint(
+                session,
+                phase_id=phase_id,
+                run_id=run.id,
+                workspace_id=workspace.id,
+                organization_id=workspace.organization_id,
+            )
+            job = job.model_copy(update={"token": token})
         reach(FailPoint.ATTEMPT_LEASING)
     reach(FailPoint.ATTEMPT_LEASED)
-    if failure is None:
+    if failure is None and not is_strangers:
         job, failure = await _with_credentials(platform, job)
     if failure is None:
         return job
@@ -316,6 +325,20 @@ async def _job(
             "project_id": workspace.project_id,
             "workspace_id": workspace.id,
         },
+    )
+
+
+async def _is_strangers(session: AsyncSession, run: Run) -> bool:
+    found = await configurations.ingress_of(session, [run.configuration_version_id])
+    return any(ingress.from_stranger for ingress in found.values())
+
+
+def _without_secrets(job: PhaseJob) -> PhaseJob:
+    return job.model_copy(
+        update={
+            "variables": [one for one in job.variables if not one.sensitive],
+            "notice": _FROM_STRANGER,
+        }
     )
 
 

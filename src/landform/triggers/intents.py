@@ -114,6 +114,7 @@ def origin_of(connection_id: str, known: Known, pull: PullRequest, *, sender: st
         base_commit=pull.target_commit,
         sender=sender or author or pull.by.name or pull.by.login,
         pull_request=pull.number,
+        is_fork=pull.is_fork,
         pull_request_title=pull.title,
         pull_request_url=pull.url,
     )

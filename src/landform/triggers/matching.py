@@ -70,8 +70,8 @@ def judge_pull_request(rules: Rules, target: str, *, is_fork: bool) -> Verdict:
     if is_fork and not rules.takes_forks:
         return Verdict(
             False,
-            "The pull request is from a fork, whose code is a stranger's and would be run with"
-            " the workspace's variables. Allow forks for the workspace if you want that.",
+            "The pull request is from a fork, whose code is a stranger's and would see the"
+            " workspace's state. Allow forks for the workspace if you want that.",
         )
     return Verdict(True, f"Pull request into {target}.")
 

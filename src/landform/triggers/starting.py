@@ -50,6 +50,7 @@ class Origin:
         ref: whole name of the branch or tag that has it.
         message: of the commit, as far as it is known before it is fetched.
         pull_request: its number, for a speculative plan.
+        is_fork: the pull request's source is another repository.
     """
 
     connection_id: str
@@ -61,6 +62,7 @@ class Origin:
     message: str = ""
     sender: str = ""
     pull_request: int | None = None
+    is_fork: bool = False
     pull_request_title: str = ""
     pull_request_url: str = ""
 
@@ -90,7 +92,10 @@ async def start_run(
     )
     async with session.begin_nested():
         version = await configurations.create(session, SYSTEM, workspace, new)
-        session.add(_ingress(version, repository, origin))
+        ingress = _ingress(version, repository, origin)
+        # Whoever has a fork's plan applied, and may, has looked at it.
+        ingress.from_stranger = origin.is_fork and not applies
+        session.add(ingress)
         await session.flush()
         run = await creation.create_run(
             session,
