@@ -96,13 +96,14 @@ venv-package:
 	  exit 1; \
 	fi
 
-# The suite drives git, and terraform inside bubblewrap (Linux only).
+# The suite drives git, sshd, and terraform inside bubblewrap (Linux only).
 system-packages:
 	@command -v terraform >/dev/null || { \
 	  echo "The tests drive the real terraform: put version 1.11.4 of it on your PATH. It is at" \
 	    "https://releases.hashicorp.com/terraform/1.11.4/, one program in a zip file." >&2; exit 1; }
 	@missing=""; \
 	command -v git >/dev/null || missing="git"; \
+	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || missing="$$missing openssh-server"; \
 	if [ "$$(uname)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \
 	if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then missing="$$missing chromium"; \

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from landform.checkout.git import GitFailedError, Limits
 from landform.checkout.service import CheckoutTimeoutError, changed_paths, check_out
 from landform.kit.archive import unpack
 from landform.kit.egress import Allow, BlockedAddressError
 from landform.kit.errors import InvalidError, TooLargeError
 from landform.vcs.errors import NoSuchRepositoryError, NotAllowedError, SignInNeededError
+from landform.vcs.git.program import GitFailedError, Limits
 from landform.vcs.provider import CloneCredentials
 from tests.checkout.conftest import LOOPBACK, Scene
 from tests.standins.serving import Answer
@@ -197,7 +197,7 @@ async def test_git_connects_to_the_address_that_was_judged(
         assert host == "git.landform.invalid"
         return ["127.0.0.1"]
 
-    monkeypatch.setattr("landform.checkout.remotes.resolve", known)
+    monkeypatch.setattr("landform.vcs.git.remotes.resolve", known)
 
     async def by_name() -> CloneCredentials:
         given = await scene.credentials()

@@ -22,6 +22,7 @@ from landform.wiring import make_reach
 from tests.api.tfe.server import Server, open_server
 from tests.cli.command import environment
 from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.git_server import git_server
 from tests.world import World
 
 
@@ -142,3 +143,23 @@ async def test_a_federated_connection_says_what_to_register(terminal: Terminal) 
     subject = f"organization:{terminal.server.world.organization_id}:vcs:"
     assert found(rf"subject +({subject}oc-\w+)", said)
     assert found(r"issuer +(\S+)", said) == terminal.url
+
+
+async def test_a_git_server_s_keys_are_compared_and_pinned_by_the_terminal(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    with git_server(tmp_path / "git") as server:
+        said = await terminal.type(
+            *("create", "--name", "git", "--type", "GIT", "--sign-in", "ssh-key"),
+            *("--endpoint", server.ssh_url, "--username", server.user),
+        )
+        server.authorize(found(r"(ssh-ed25519 \S+)", said))
+        vcs_id = found(r"landform vcs host-keys (oc-\w+)", said)
+        asked = await terminal.type("host-keys", vcs_id, status=1)
+        assert server.fingerprint() in asked
+        assert "Pinned" not in asked, "nobody said yes"
+        wrong = await terminal.type("host-keys", vcs_id, "--fingerprint", "SHA256:x", status=1)
+        assert "shows no key SHA256:x" in wrong
+        said = await terminal.type("host-keys", "git", "--fingerprint", server.fingerprint())
+        assert "Pinned" in said
+        assert re.search(r"^status +COMPLETED$", await terminal.type("test", vcs_id), re.MULTILINE)

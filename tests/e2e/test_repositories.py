@@ -15,6 +15,7 @@ from tests.e2e.platforms import Organization, Platform, make_organization, platf
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
 from tests.standins.azure_world import EVERYTHING, Identity, Repository
+from tests.standins.git_server import git_server
 from tests.standins.github import GitHub, github
 
 MAIN = """
@@ -215,6 +216,39 @@ def test_the_same_goes_through_github(
     assert {each["status"] for each in hub.deliveries} == {202}
 
 
+def test_a_plain_git_server_is_looked_at_by_ssh(
+    watching_platform: Platform, tmp_path: Path
+) -> None:
+    organization = make_organization(watching_platform, tmp_path)
+    with git_server(tmp_path / "git") as server:
+        repository = server.repository("team/infra.git")
+        repository.commit("main", {"live/main.tf": MAIN.format(name="first")})
+        attributes = {
+            "name": "git",
+            "vcsType": "GIT",
+            "signIn": "ssh-key",
+            "endpoint": server.ssh_url,
+            "username": server.user,
+            "knownHosts": server.host_key(),
+        }
+        made = _make_connection(watching_platform, organization.name, attributes)
+        server.authorize(made["attributes"]["sshPublicKey"])
+        _test_connection(watching_platform, organization.name, made["id"])
+        given = {
+            "identifier": "team/infra.git",
+            "oauth-token-id": made["id"].replace("oc", "ot", 1),
+        }
+        workspace = organization.make_workspace("app", vcs_repo=given, working_directory="live")
+        files = {"live/main.tf": MAIN.format(name="second")}
+        repository.commit("main", files, message="Add second")
+        run = workspace.wait_for_run("planned", within_s=90)
+        assert run["attributes"]["message"] == "Add second"
+        watching_platform.api.act(f"runs/{run['id']}/actions/apply")
+        workspace.wait_for_run("applied", within_s=90)
+        assert workspace.outputs() == {"name": "second"}
+        assert not workspace.attributes["vcs-repo"]["problem"], "there are no hooks to miss"
+
+
 def test_a_workspace_shows_and_changes_its_repository_as_tfe_does(place: Place) -> None:
     workspace = place.link("shown", trigger_prefixes=["/modules"], file_triggers_enabled=True)
     repo = workspace.attributes["vcs-repo"]
@@ -279,19 +313,23 @@ def _connect(
         "apiUrl": azure.url,
         "account": account,
     }
+    made = str(_make_connection(platform, organization, attributes)["id"])
+    _test_connection(platform, organization, made)
+    return made.replace("oc-", "ot-", 1)
+
+
+def _make_connection(platform: Platform, organization: str, attributes: Mapping[str, Any]) -> Any:
     answer = httpx2.post(
         f"{platform.url}/api/v1/organization/{organization}/vcs",
         headers={
             "Authorization": f"Bearer {platform.token}",
             "Content-Type": "application/vnd.api+json",
         },
-        json={"data": {"type": "vcs", "attributes": attributes}},
+        json={"data": {"type": "vcs", "attributes": dict(attributes)}},
         trust_env=False,
     )
     assert answer.status_code == 201, answer.text
-    made = str(answer.json()["data"]["id"])
-    _test_connection(platform, organization, made)
-    return made.replace("oc-", "ot-", 1)
+    return answer.json()["data"]
 
 
 def _test_connection(platform: Platform, organization: str, connection_id: str) -> None:

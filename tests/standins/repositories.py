@@ -167,23 +167,28 @@ class GitRepository:
 
     def serve(self, request: Request, rest: str, user: str) -> Answer:
         """Answer a request of the smart protocol; `rest` is the path below the repository."""
-        env = _ENVIRONMENT | {
-            "GIT_PROJECT_ROOT": str(self.directory.parent),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": f"/{self.directory.name}/{rest}",
-            "REQUEST_METHOD": request.method,
-            "QUERY_STRING": request.target.partition("?")[2],
-            "CONTENT_TYPE": request.headers.get("content-type", ""),
-            "CONTENT_LENGTH": str(len(request.body)),
-            "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
-            "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
-            "REMOTE_USER": user,
-            "REMOTE_ADDR": "127.0.0.1",
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], env=env, input=request.body, capture_output=True, check=False
-        )
-        return _cgi_answer(done.stdout)
+        return serve(self.directory, request, rest, user)
+
+
+def serve(directory: Path, request: Request, rest: str, user: str) -> Answer:
+    """Answer a request of the smart protocol for the repository in a directory."""
+    env = _ENVIRONMENT | {
+        "GIT_PROJECT_ROOT": str(directory.parent),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": f"/{directory.name}/{rest}",
+        "REQUEST_METHOD": request.method,
+        "QUERY_STRING": request.target.partition("?")[2],
+        "CONTENT_TYPE": request.headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
+        "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+        "REMOTE_USER": user,
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    done = subprocess.run(
+        ["git", "http-backend"], env=env, input=request.body, capture_output=True, check=False
+    )
+    return _cgi_answer(done.stdout)
 
 
 def _import_stream(

@@ -1,6 +1,7 @@
 """A small threaded HTTP server for stand-ins: requests whole, a log of them, a plan of faults."""
 
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -108,16 +109,22 @@ class Fault:
 
 
 class Server:
-    """Serves `handle` on a free port of loopback until `close`."""
+    """Serves `handle` on a free port of loopback until `close`, behind TLS where it is given."""
 
-    def __init__(self, handle: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, handle: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self._handle = handle
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        scheme = "http"
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
         serve = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )

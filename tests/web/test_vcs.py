@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -21,6 +22,7 @@ from landform.vcs.settings import NEEDS
 from landform.web.present import vcs as present
 from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING, Identity
+from tests.standins.git_server import git_server
 from tests.web.pages import BASE, Browser, Site, text_of
 
 
@@ -211,6 +213,33 @@ async def test_the_values_of_a_federated_credential_are_shown_to_copy(place: Pla
     row = await place.row()
     assert f"organization:{row.organization_id}:vcs:{row.id}" in page
     assert f'data-copy="{BASE}"' in page
+
+
+async def test_a_git_server_is_connected_by_a_key_made_here_and_its_own_keys_compared(
+    place: Place, tmp_path: Path
+) -> None:
+    owner = place.site.owner
+    with git_server(tmp_path / "git") as server:
+        given = {"kind": "git", "way": "ssh-key", "name": "Git", "endpoint": server.ssh_url}
+        given |= {"username": server.user, "private_key": "", "known_hosts": ""}
+        of = f"{place.path}/new?kind=git&way=ssh-key"
+        page = await owner.post(f"{place.path}/new", given, of=of)
+        row = await place.row()
+        assert row.ssh_public_key in page
+        assert "None is pinned" in page
+        server.authorize(row.ssh_public_key)
+        here = f"{place.path}/{row.id}"
+        shown = await _press(owner, f"{here}/host-keys", of=here)
+        page = await owner.get(shown)
+        assert server.fingerprint() in page
+        assert "Nothing proves these yet" in page
+        forged = await owner.get(shown.partition("#")[0].replace("AAAA", "AAAB"))
+        assert "Nothing proves these yet" not in forged, "a link can make nobody pin another's key"
+        lines = unescape(re.findall(r'name="known_hosts" value="([^"]+)"', page)[0])
+        page = await owner.post(f"{here}/pin", {"known_hosts": lines}, of=here)
+        assert server.fingerprint() in page
+        page = text_of(await owner.post(f"{here}/test", of=here))
+        assert f"It works. The provider knows us as {server.user}@127.0.0.1" in page
 
 
 async def _press(browser: Browser, path: str, *, of: str) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from landform.checkout.git import GitFailedError, Limits, Repository
-from landform.checkout.remotes import access_to
 from landform.checkout.submodules import submodules_of
 from landform.checkout.tree import SUBMODULE, Part, entries_of, write_archive
 from landform.kit.egress import Allow
 from landform.kit.errors import InvalidError, UnavailableError
 from landform.vcs.errors import NoSuchRepositoryError
+from landform.vcs.git.program import GitFailedError, Limits, Repository
+from landform.vcs.git.remotes import access_to
 from landform.vcs.provider import CloneCredentials
 
 # Asked for each fetch anew: a token may die while a large checkout goes on.

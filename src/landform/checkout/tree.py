@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from landform.checkout.git import LOCAL, Limits, Repository, environment
 from landform.kit.errors import TooLargeError
+from landform.vcs.git.program import LOCAL, Limits, Repository, environment
 
 SUBMODULE: Final = "160000"
 _LINK: Final = "120000"

@@ -1,9 +1,10 @@
 """`landform vcs`: connections to places that keep repositories, from a terminal."""
 
+import builtins
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -66,6 +67,16 @@ class VcsApi:
         """Have the server ask the provider."""
         found: dict[str, Any] = self._ask("POST", f"/{vcs_id}/test")["data"]
         return found
+
+    def host_keys(self, vcs_id: str) -> builtins.list[dict[str, str]]:
+        """Have the server ask a git server which SSH keys it has."""
+        found: list[dict[str, str]] = self._ask("POST", f"/{vcs_id}/host-keys")["hostKeys"]
+        return found
+
+    def change(self, vcs_id: str, attributes: Mapping[str, Any]) -> None:
+        """Change settings of a connection."""
+        body = {"data": {"type": "vcs", "id": vcs_id, "attributes": dict(attributes)}}
+        self._ask("PATCH", f"/{vcs_id}", body)
 
     def delete(self, vcs_id: str) -> None:
         """Remove a connection."""
@@ -133,7 +144,9 @@ def next_steps(row: Mapping[str, Any]) -> str:
     shown: dict[str, Any] = row["attributes"]
     interactive = shown["signIn"] in ("oauth", "entra-oauth")
     lines = [f"Made the VCS connection {row['id']} ({shown['name']})."]
-    if interactive:
+    if shown["signIn"] == "ssh-key":
+        lines += _ssh_steps(row)
+    elif interactive:
         lines += [
             "",
             "1. Register this callback (redirect) URL with the application at the provider:",
@@ -153,6 +166,41 @@ def next_steps(row: Mapping[str, Any]) -> str:
             "   audience  api://AzureADTokenExchange",
         ]
     return "\n".join(lines)
+
+
+def host_keys(keys: Sequence[Mapping[str, str]]) -> str:
+    """Return the keys of a server as lines to compare."""
+    return "\n".join(f"{each['fingerprint']}  {each['type']}" for each in keys)
+
+
+def chosen_keys(
+    keys: Sequence[Mapping[str, str]], fingerprints: Sequence[str]
+) -> Sequence[Mapping[str, str]]:
+    """Return the keys of these fingerprints.
+
+    Raises:
+        InvalidError: the server has none of that fingerprint.
+    """
+    for wanted in fingerprints:
+        if wanted not in [each["fingerprint"] for each in keys]:
+            raise InvalidError(f"The server shows no key {wanted}; it shows\n{host_keys(keys)}")
+    return [each for each in keys if each["fingerprint"] in fingerprints]
+
+
+def _ssh_steps(row: Mapping[str, Any]) -> list[str]:
+    shown: dict[str, Any] = row["attributes"]
+    lines = [
+        "",
+        "1. Add this key to the git server, as one that may read:",
+        f"   {shown['sshPublicKey']}",
+    ]
+    if not shown["knownHosts"]:
+        lines += ["2. Pin the server's own keys:", f"   landform vcs host-keys {row['id']}"]
+    return [
+        *lines,
+        f"{len(lines) // 2 + 1}. Check that it works:",
+        f"   landform vcs test {row['id']}",
+    ]
 
 
 def ways(row: Mapping[str, Any], way: Mapping[str, str]) -> str:

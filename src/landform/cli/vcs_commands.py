@@ -36,7 +36,7 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a connection
     organization: Organization,
     name: Annotated[str, typer.Option(help="What people call it.")],
     vcs_type: Annotated[
-        str, typer.Option("--type", help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, …")
+        str, typer.Option("--type", help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, GITHUB, GIT, …")
     ] = "AZURE_DEVOPS",
     sign_in: Annotated[
         str | None,
@@ -55,6 +55,8 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a connection
         ),
     ] = None,
     private_key_file: PemFile = None,
+    known_hosts_file: PemFile = None,
+    username: Annotated[str | None, typer.Option(help="Of a git server.")] = None,
     certificate_file: PemFile = None,
     account: Annotated[
         str | None, typer.Option(help="The organization or collection at the provider.")
@@ -92,6 +94,8 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a connection
         "redirectUrl": redirect_url,
         "secretExpiresAt": f"{secret_expires:%Y-%m-%d}T00:00:00Z" if secret_expires else None,
         "privateKey": private_key_file.read_text() if private_key_file else None,
+        "username": username,
+        "knownHosts": known_hosts_file.read_text() if known_hosts_file else None,
         "certificate": certificate_file.read_text() if certificate_file else None,
     }
     if sign_in in (None, "oauth", "service-principal-secret", "token", "password") or secret_file:
@@ -139,6 +143,35 @@ def check(
 
     api = _api(organization, address, home)
     print(describe(api.test(api.find(connection)["id"])))
+
+
+@vcs.command("host-keys")
+def host_keys(
+    organization: Organization,
+    connection: Which,
+    fingerprint: Annotated[
+        list[str] | None,
+        typer.Option(help="Pin the key of this fingerprint without asking; may be repeated."),
+    ] = None,
+    address: Address = None,
+    home: Home = None,
+) -> None:
+    """Ask a git server for its SSH keys, and pin them once you have compared them."""
+    from landform.cli.vcs import chosen_keys
+    from landform.cli.vcs import host_keys as shown
+
+    api = _api(organization, address, home)
+    found = api.find(connection)
+    keys = api.host_keys(found["id"])
+    if fingerprint:
+        keys = chosen_keys(keys, fingerprint)
+    print(shown(keys))
+    if not fingerprint:
+        print("Nothing proves these yet: compare them with what the server's administrator says.")
+        typer.confirm("Pin them?", abort=True)
+    lines = "\n".join(each["line"] for each in keys)
+    api.change(found["id"], {"knownHosts": lines})
+    print(f"Pinned. Check that it works: landform vcs test {found['id']}")
 
 
 @vcs.command("delete")

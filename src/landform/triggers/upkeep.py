@@ -17,7 +17,8 @@ from landform.triggers.desk import Desk
 from landform.triggers.watching import Watched
 from landform.vcs.credentials import open_provider
 from landform.vcs.facts import RemoteHook
-from landform.vcs.models import Hook
+from landform.vcs.models import Connection, Hook
+from landform.vcs.providers import READERS
 from landform.vcs.sealing import open_hook_secrets, seal_hook_secrets
 from landform.workspaces.models import WorkspaceRepository
 
@@ -47,6 +48,8 @@ async def see_to_due(desk: Desk) -> int:
 
 async def _see_to(desk: Desk, watched: Watched) -> str:
     """Have a working hook at the provider; return why there is none, if that is so."""
+    if not await _tells(desk, watched):
+        return ""  # it has no hooks, and nothing is wrong with that: it is looked at
     if not desk.reach.public_url:
         return (
             "Nobody told this server how providers reach it (LANDFORM_PUBLIC_URL), so the"
@@ -65,6 +68,12 @@ async def _see_to(desk: Desk, watched: Watched) -> str:
             await provider.delete_hooks(repository, url=old)  # our address is another now
     await _keep(desk, watched, hook, there, was_off=was_off)
     return ""
+
+
+async def _tells(desk: Desk, watched: Watched) -> bool:
+    async with transaction(desk.sessions) as session:
+        connection = await session.get_one(Connection, watched.connection_id)
+        return connection.kind in READERS
 
 
 def _is_in_order(hook: Hook, there: Sequence[RemoteHook]) -> bool:

@@ -1,6 +1,6 @@
 """Connections: made, changed, tested and removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -20,12 +20,14 @@ from landform.vcs import queries, settings
 from landform.vcs.credentials import STATIC, open_provider
 from landform.vcs.events import ConnectionCreated, ConnectionDeleted, ConnectionUpdated
 from landform.vcs.facts import Capabilities
+from landform.vcs.host_keys import HostKey, scan
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, Hook
 from landform.vcs.providers import KINDS
 from landform.vcs.reach import Reach
 from landform.vcs.sealing import open_secrets, seal_secrets
 from landform.vcs.settings import ConnectionSettings
+from landform.vcs.ssh_keys import new_private_key, public_half, read_private_key
 
 PER_ORGANIZATION: Final = 200
 CALLBACK: Final = "/callback/v1/vcs"
@@ -62,6 +64,7 @@ async def create_connection(
     if kind not in KINDS:
         raise InvalidError(f"{kind} cannot be connected yet.", pointer="kind")
     settings.check(kind, sign_in, found, secrets)
+    secrets |= _ssh_key(sign_in, secrets)
     await _require_room(session, organization_id)
     connection_id = new_id("oc")
     found.setdefault("secret_expires_at", settings.check_lines(secrets))
@@ -73,6 +76,7 @@ async def create_connection(
         sealed_secrets=seal_secrets(keyring, connection_id, secrets),
         callback_url=callback_url(base, found.get("callback") or connection_id),
         has_ssh_key=_has_ssh_key(sign_in, secrets),
+        ssh_public_key=_public_half(sign_in, secrets),
         created_by=actor.id,
         opened_by=actor.id,
         opened_at=clock.now(),
@@ -118,6 +122,7 @@ async def update_connection(
     }
     before = open_secrets(keyring, row)
     after = before | {name: value for name, value in secrets.items() if value}
+    after |= _ssh_key(row.sign_in, after)
     settings.check(row.kind, row.sign_in, known | changed, after)
     if after != before:
         changed.setdefault("secret_expires_at", settings.check_lines(after))
@@ -129,6 +134,7 @@ async def update_connection(
             row.callback_url = callback_url(_base_of(row), row.callback or row.id)
         row.sealed_secrets = sealed
         row.has_ssh_key = _has_ssh_key(row.sign_in, after)
+        row.ssh_public_key = _public_half(row.sign_in, after)
         _begin_again(row, changed, has_new_secret=after != before)
     names = (*changed, *(name for name in secrets if after[name] != before[name]))
     events.publish(
@@ -222,6 +228,23 @@ async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Cap
     return found
 
 
+async def ask_host_keys(reach: Reach, actor: Actor, connection_id: str) -> Sequence[HostKey]:
+    """Ask a git server which SSH keys it has; a person compares them, then has them pinned.
+
+    Raises:
+        NotFoundError: there is no such connection, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage connections.
+        ConflictError: the connection is not by SSH.
+        ProviderAwayError: nothing answers as an SSH server does.
+    """
+    async with transaction(reach.sessions) as session:
+        row = await queries.get_connection(session, actor, connection_id)
+        await require(session, actor, Permission.MANAGE_VCS, row.place)
+    if row.sign_in is not SignIn.SSH_KEY:
+        raise ConflictError(f"The connection {row.name} is not by SSH; there are no host keys.")
+    return await scan(row.endpoint, allow=reach.services.http.allow)
+
+
 def shown_capabilities(found: Capabilities) -> dict[str, Any]:
     """Return them as they are kept and shown."""
     known = {name: getattr(found, name) for name in ("listing", "hooks", "statuses", "comments")}
@@ -242,6 +265,18 @@ def _has_ssh_key(sign_in: SignIn, secrets: Mapping[str, str]) -> bool:
     """Tell whether there is a private key that is not for signing in."""
     used = SignIn.SERVICE_PRINCIPAL_CERTIFICATE, SignIn.GITHUB_APP
     return bool(secrets.get("private_key")) and sign_in not in used
+
+
+def _ssh_key(sign_in: SignIn, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the key that signs in by SSH as it is kept; a new one when none was given."""
+    if sign_in is not SignIn.SSH_KEY:
+        return {}
+    given = secrets.get("private_key")
+    return {"private_key": read_private_key(given) if given else new_private_key()}
+
+
+def _public_half(sign_in: SignIn, secrets: Mapping[str, str]) -> str:
+    return public_half(secrets["private_key"]) if sign_in is SignIn.SSH_KEY else ""
 
 
 def _base_of(row: Connection) -> str:

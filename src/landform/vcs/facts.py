@@ -37,7 +37,7 @@ class Repository:
         id: the provider's, the only identity it has here: names and URLs change.
         identifier: what people and TFE call it: `acme/infra`, `acme/Cloud Team/_git/infra`.
         default_branch: without `refs/heads/`; empty when the repository is.
-        clone_url: HTTPS, without a user in it.
+        clone_url: HTTPS, without a user in it; SSH where that is the only way in.
         is_disabled: the provider refuses to serve it.
     """
 

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from landform.kit.errors import InvalidError
 from landform.kit.text import check_text
+from landform.vcs.host_keys import read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.sealing import SECRET_NAMES
 
@@ -30,6 +31,7 @@ _TEXT_LIMITS: Final[Mapping[str, int]] = {
     "private_key": 32 * 1024,
     "certificate": 32 * 1024,
 }
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _CALLBACK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _AZURE_NEEDS_ACCOUNT: Final = (
     SignIn.TOKEN,
@@ -48,7 +50,7 @@ NEEDS: Final[Mapping[SignIn, tuple[str, ...]]] = {
     SignIn.MANAGED_IDENTITY: (),
     SignIn.TOKEN: ("client_secret",),
     SignIn.GITHUB_APP: ("client_id", "private_key"),
-    SignIn.SSH_KEY: ("private_key", "known_hosts"),
+    SignIn.SSH_KEY: (),
     SignIn.PASSWORD: ("username", "client_secret"),
 }
 
@@ -123,7 +125,12 @@ def check(
         if not every.get(name):
             raise InvalidError(f"To sign in by {sign_in}, give a {name}.", pointer=name)
     _check_account(kind, sign_in, every)
-    _check_addresses(every)
+    _check_addresses(kind, sign_in, every)
+    if kind is Kind.GIT and not _USER.fullmatch(str(every.get("username") or "git")):
+        raise InvalidError(
+            "A user of git is a name: letters, digits, `.`, `_`, `-`.", pointer="username"
+        )
+    read_host_keys(str(every.get("known_hosts") or ""))
 
 
 def check_lines(secrets: Mapping[str, str]) -> datetime | None:
@@ -164,10 +171,15 @@ def _check_account(kind: Kind, sign_in: SignIn, every: Mapping[str, Any]) -> Non
         raise InvalidError(f"Say where your {kind} is: `endpoint`.", pointer="endpoint")
 
 
-def _check_addresses(every: Mapping[str, Any]) -> None:
+def _check_addresses(kind: Kind, sign_in: SignIn, every: Mapping[str, Any]) -> None:
+    schemes: tuple[str, ...] = ("https", "http")
+    if kind is Kind.GIT:
+        schemes = ("ssh",) if sign_in is SignIn.SSH_KEY else schemes
+        if not every.get("endpoint"):
+            raise InvalidError("Say where the git server is: `endpoint`.", pointer="endpoint")
     for name in ("endpoint", "api_url"):
         if every.get(name):
-            _check_url(name, str(every[name]), schemes=("https", "http", "ssh"))
+            _check_url(name, str(every[name]), schemes=schemes)
     redirect = str(every.get("redirect_url") or "")
     if redirect and not (redirect.startswith("/") and not redirect.startswith(("//", "/\\"))):
         _check_url("redirect_url", redirect, schemes=("https", "http"))
@@ -190,6 +202,7 @@ def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     bare = name == "redirect_url" or not (parts.query or parts.fragment)
     if parts.scheme not in schemes or not host or not plain or not bare or parts.username:
         raise InvalidError(
-            f"{url!r} is not an address for {name}: https://HOST[:PORT][/PATH], without a user.",
+            f"{url!r} is not an address for {name}: {schemes[0]}://HOST[:PORT][/PATH], without a"
+            " user.",
             pointer=name,
         )

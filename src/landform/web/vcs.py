@@ -1,8 +1,11 @@
 """Connections to places that keep repositories: choosing, connecting, and what arrived."""
 
+import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -19,6 +22,7 @@ from landform.kit.errors import InvalidError, LandformError, NotFoundError
 from landform.kit.pagination import Page
 from landform.vcs import callback, connections, deliveries, queries
 from landform.vcs.connections import callback_url
+from landform.vcs.host_keys import proof_of, read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.oauth import federated_subject
@@ -40,6 +44,7 @@ _DELIVERIES: Final = 20
 _WARN_DAYS: Final = 30
 _CALLBACK_BYTES: Final = 8
 Text = Annotated[str, Query(max_length=100)]
+HostKeys = Annotated[Sequence[str], Query(max_length=20)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -104,9 +109,20 @@ async def create(request: Request, visit: InOrganization, form: OwnForm) -> Resp
 
 
 @router.get(_ONE)
-async def show_one(visit: InOrganization, vcs_id: str, page: Number = 1) -> Response:
-    """Show a connection: how it is, what to do next, what arrived."""
+async def show_one(
+    visit: InOrganization, vcs_id: str, page: Number = 1, key: HostKeys = (), proof: Text = ""
+) -> Response:
+    """Show a connection: how it is, what to do next, what arrived.
+
+    `key` are the lines of host keys that a server just showed us, to be compared.
+    """
     row = await _find(visit, vcs_id)
+    shown = proof_of(visit.process.platform.keyring, row.id, key)
+    asked = (
+        read_host_keys("\n".join(key))
+        if hmac.compare_digest(shown.encode(), proof.encode())
+        else []
+    )
     may_manage = visit.may(Permission.MANAGE_VCS)
     wanted = Page(number=page, size=_DELIVERIES)
     hooks, arrived, total = [], [], 0
@@ -134,6 +150,9 @@ async def show_one(visit: InOrganization, vcs_id: str, page: Number = 1) -> Resp
         is_interactive=present.has_callback(row.sign_in),
         is_connected=row.status is ConnectionStatus.CONNECTED,
         federated=_federated(row),
+        is_ssh=row.sign_in is SignIn.SSH_KEY,
+        pinned=read_host_keys(row.known_hosts),
+        asked=asked,
         may_manage=may_manage,
         made_by=people.get(row.created_by, row.created_by),
         days_left=_days_left(row),
@@ -212,6 +231,42 @@ async def test(
         raise SendBackError(here, str(failure)) from None
     known = f" The provider knows us as {found.identity}." if found.identity else ""
     return redirect(here, say=f"It works.{known}")
+
+
+@router.post(f"{_ONE}/host-keys")
+async def ask_host_keys(
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    form: FormAlone,
+    organization: str,
+    vcs_id: str,
+) -> Response:
+    """Ask a git server which SSH keys it has, and show them on the connection's page to compare."""
+    here = await _brief(process, visitor.actor, organization, vcs_id)
+    try:
+        keys = await connections.ask_host_keys(process.reach, visitor.actor, vcs_id)
+    except LandformError as failure:
+        raise SendBackError(here, str(failure)) from None
+    lines = [each.line for each in keys]
+    proof = proof_of(process.platform.keyring, vcs_id, lines)
+    asked = urlencode([*(("key", line) for line in lines), ("proof", proof)])
+    return RedirectResponse(f"{here}?{asked}#host-keys", 303, headers=SECURITY_HEADERS)
+
+
+@router.post(f"{_ONE}/pin")
+async def pin(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
+    """Trust the server's keys that somebody has compared."""
+    row = await _find(visit, vcs_id)
+    here = f"{visit.path}/vcs/{row.id}"
+    with refusals_to(here):
+        await connections.update_connection(
+            visit.session,
+            visit.process.platform.keyring,
+            visit.actor,
+            row,
+            ConnectionSettings(known_hosts=form.text("known_hosts")),
+        )
+    return redirect(here, say="The server's keys are pinned.")
 
 
 @router.post(f"{_ONE}/delete")

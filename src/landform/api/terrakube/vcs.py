@@ -103,6 +103,8 @@ class VcsAttributes(Attributes[Connection]):
     account: str
     tenant: str
     username: str
+    known_hosts: str
+    ssh_public_key: str
     callback: str | None
     callback_url: str
     redirect_url: str
@@ -242,6 +244,20 @@ async def test(
     async with brief_context(request, actor) as context:
         row = await queries.get_connection(context.session, actor, vcs_id)
         return await VCS.one(row, query, context)
+
+
+@router.post(_ONE + "/host-keys")
+async def ask_host_keys(
+    request: Request, organization_id: str, vcs_id: str, actor: BriefActor
+) -> Response:
+    """Answer which SSH keys the git server has; pinned are those sent back as `knownHosts`."""
+    async with brief_context(request, actor) as context:
+        await _find_below(context, organization_id, vcs_id)
+    keys = await connections.ask_host_keys(context.process.reach, actor, vcs_id)
+    said = [
+        {"type": each.kind, "fingerprint": each.fingerprint, "line": each.line} for each in keys
+    ]
+    return JSONResponse({"hostKeys": said}, headers={"Cache-Control": "no-store"})
 
 
 async def _find_below(context: Context, organization_id: str, vcs_id: str) -> Connection:

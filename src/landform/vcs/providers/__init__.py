@@ -6,6 +6,7 @@ from typing import Final
 from landform.vcs.kinds import Kind
 from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
 from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
+from landform.vcs.providers.git import Git
 from landform.vcs.providers.github import GitHub, GitHubDeliveries
 
 KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]]] = {
@@ -13,8 +14,10 @@ KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]
     Kind.AZURE_DEVOPS_SERVER: AzureDevOps,
     Kind.GITHUB: GitHub,
     Kind.GITHUB_ENTERPRISE: GitHub,
+    Kind.GIT: Git,
 }
 
+# A kind that is not here sends nothing: its repositories are looked at.
 READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.AZURE_DEVOPS: AzureDeliveries(),
     Kind.AZURE_DEVOPS_SERVER: AzureDeliveries(),

@@ -310,16 +310,37 @@ _GENERAL: Final[Mapping[SignIn, Guide]] = {
         steps=("Make a token that may read code, set statuses, comment and manage webhooks.",),
         fields=(Field(name="client_secret", label="Access token", kind="secret"), _ENDS),
     ),
+}
+_GIT: Final[Mapping[SignIn, Guide]] = {
     SignIn.SSH_KEY: Guide(
-        advice="For a server that speaks git over SSH.",
-        steps=("Add the public half of the key to the server as a deploy key that may read.",),
+        advice="For a server that speaks git over SSH, such as Gitolite or a plain sshd.",
+        steps=(
+            (
+                "Add the public half of the key, which the connection's page shows, to the server"
+                " as one that may read."
+            ),
+            "On that page ask the server for its own keys, compare them, and pin them.",
+        ),
         fields=(
-            Field(name="private_key", label="Private key", kind="lines"),
+            Field(
+                name="endpoint",
+                label="Address",
+                hint="Such as ssh://git.example.com, with :PORT or a path where there is one.",
+            ),
+            Field(name="username", label="User", hint="Empty: git.", is_required=False),
+            Field(
+                name="private_key",
+                label="Private key",
+                hint="Empty: Landform makes one. Else ed25519 or RSA, without a passphrase.",
+                kind="lines",
+                is_required=False,
+            ),
             Field(
                 name="known_hosts",
-                label="Host keys",
-                hint="What `ssh-keyscan HOST` prints; compare it with what the server says it is.",
+                label="Keys of the server",
+                hint="Lines of a known_hosts file. Empty: ask the server on the next page.",
                 kind="lines",
+                is_required=False,
             ),
         ),
     ),
@@ -327,8 +348,14 @@ _GENERAL: Final[Mapping[SignIn, Guide]] = {
         advice="For a server that speaks git over HTTPS.",
         steps=("Make a user, or a token, that may read the repositories.",),
         fields=(
-            Field(name="username", label="User"),
+            Field(
+                name="endpoint",
+                label="Address",
+                hint="What the addresses of its repositories begin with: https://git.example.com.",
+            ),
+            Field(name="username", label="User", hint="Of a token alone, any word will do."),
             Field(name="client_secret", label="Password or token", kind="secret"),
+            _ENDS,
         ),
     ),
 }
@@ -338,7 +365,6 @@ _OWN_HOST: Final = frozenset(
         Kind.GITLAB_SELF_MANAGED,
         Kind.BITBUCKET_DATA_CENTER,
         Kind.GITEA,
-        Kind.GIT,
     }
 )
 # The first is what most should take.
@@ -383,6 +409,8 @@ def guide(kind: Kind, sign_in: SignIn) -> Guide:
     """Return what to know of one way in to one kind of provider."""
     if kind is Kind.AZURE_DEVOPS:
         return replace(_AZURE[sign_in], more=_ELSEWHERE)
+    if kind is Kind.GIT:
+        return _GIT[sign_in]
     if kind is Kind.AZURE_DEVOPS_SERVER:
         return _AZURE_SERVER[sign_in]
     is_github = kind in (Kind.GITHUB, Kind.GITHUB_ENTERPRISE)

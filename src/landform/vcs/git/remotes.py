@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from landform.checkout.git import Access
 from landform.kit.egress import Allow, BlockedAddressError, resolve
 from landform.kit.egress_allow import is_public
 from landform.kit.errors import InvalidError
-from landform.vcs.provider import CloneCredentials
+from landform.vcs.facts import CloneCredentials
+from landform.vcs.git.program import Access
 
 # The value is a shell command; it names the variables that hold the secrets, not the secrets.
 _HELPER: Final = (
@@ -25,10 +25,17 @@ _DEFAULT_PORTS: Final[Mapping[str, int]] = {"https": 443, "http": 80, "ssh": 22}
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """Where a URL leads."""
+
     scheme: str
     host: str
     port: int
+
+    @property
+    def known_as(self) -> str:
+        """Return what a known_hosts file calls it."""
+        return self.host if self.port == _DEFAULT_PORTS["ssh"] else f"[{self.host}]:{self.port}"
 
 
 async def access_to(url: str, credentials: CloneCredentials, *, allow: Allow, home: Path) -> Access:
@@ -42,7 +49,7 @@ async def access_to(url: str, credentials: CloneCredentials, *, allow: Allow, ho
         BlockedAddressError: it is not on the public network, and not allowed.
     """
     target = parse(url)
-    addresses = await _judged(target, allow)
+    addresses = await judged(target, allow)
     settings = {"remote.origin.url": url}
     if target.scheme == "ssh":
         return _by_ssh(credentials, target, addresses[0], settings, home)
@@ -65,7 +72,7 @@ async def access_to(url: str, credentials: CloneCredentials, *, allow: Allow, ho
     )
 
 
-def parse(url: str) -> _Target:
+def parse(url: str) -> Target:
     """Return where `url` leads: https, http or ssh, in either form of the last.
 
     Raises:
@@ -77,17 +84,21 @@ def parse(url: str) -> _Target:
         match = _SCP.fullmatch(url)
         if match is None or "::" in url:
             raise InvalidError(f"{url[:200]!r} is not an address of a git repository.")
-        return _Target("ssh", match[2], 22)
+        return Target("ssh", match[2], 22)
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise InvalidError(f"{parts.scheme}:// is not fetched from; use https or ssh.")
     if parts.scheme != "ssh" and parts.username is not None:
         raise InvalidError("A repository's URL must not hold a user or password.")
-    return _Target(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    return Target(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
 
 
-async def _judged(target: _Target, allow: Allow) -> list[str]:
-    """Return the addresses that may be connected to, and no others are."""
+async def judged(target: Target, allow: Allow) -> list[str]:
+    """Return the addresses that may be connected to, and no others are.
+
+    Raises:
+        BlockedAddressError: there is none.
+    """
     if allow.names(target.host, target.port):
         return await resolve(target.host, target.port)
     addresses = [
@@ -106,7 +117,7 @@ async def _judged(target: _Target, allow: Allow) -> list[str]:
 
 def _by_ssh(
     credentials: CloneCredentials,
-    target: _Target,
+    target: Target,
     address: str,
     settings: Mapping[str, str],
     home: Path,
@@ -117,9 +128,6 @@ def _by_ssh(
         raise InvalidError("The connection pins no SSH host keys; add the host's known_hosts line.")
     key, known = _secret_file(home / "key", credentials.ssh_key), home / "known_hosts"
     known.write_text(credentials.known_hosts.strip() + "\n")
-    alias = (
-        target.host if target.port == _DEFAULT_PORTS["ssh"] else f"[{target.host}]:{target.port}"
-    )
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",
@@ -127,7 +135,7 @@ def _by_ssh(
         "UserKnownHostsFile": str(known),
         "GlobalKnownHostsFile": os.devnull,
         "HostName": address,
-        "HostKeyAlias": alias,
+        "HostKeyAlias": target.known_as,
         "CheckHostIP": "no",
         "ConnectTimeout": "20",
         "ForwardAgent": "no",

@@ -18,11 +18,14 @@ from landform.vcs.errors import (
     NoSuchRepositoryError,
     NotAllowedError,
     ProviderAwayError,
+    ProviderRefusedError,
     SignInNeededError,
 )
 
 _LOOK_EVERY_S: Final = 0.1
 _LONGEST_WORDS: Final = 500  # characters of what git said
+_KEPT_WORDS: Final = 64 * 1024  # bytes of it that are looked at
+_CHUNK_BYTES: Final = 64 * 1024
 _REDACTED: Final = "***"
 
 _SETTINGS: Final[Mapping[str, str]] = {
@@ -43,10 +46,17 @@ _KEPT: Final = ("PATH", "GIT_SSL_CAINFO", "GIT_EXEC_PATH", "LD_LIBRARY_PATH", "T
 
 # What git says (in the C locale), by what that means.
 _MEANINGS: Final = (
+    (("Host key verification failed",), "host key"),
     (("Authentication failed", "could not read Username", "could not read Password"), "sign in"),
-    (("Permission denied (publickey", "invalid credentials"), "sign in"),
+    (("Permission denied (", "invalid credentials"), "sign in"),
     (("returned error: 403",), "forbidden"),
-    (("not found", "does not exist", "returned error: 404", "Repository not found"), "missing"),
+    (
+        (
+            *("not found", "does not exist", "returned error: 404", "Repository not found"),
+            "does not appear to be a git repository",
+        ),
+        "missing",
+    ),
     (("File too large", "exceeds maximum allowed size"), "too large"),
 )
 
@@ -57,7 +67,7 @@ class GitFailedError(ProviderAwayError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a checkout may cost.
+    """What a fetch, and what is made of it, may cost.
 
     Attributes:
         total_s: seconds for all of it.
@@ -65,6 +75,7 @@ class Limits:
         unpacked_bytes: all files of the configuration together.
         entries: how many files it may have.
         submodules: how many repositories, the first included, it is put together of.
+        said_bytes: of what git says, such as the refs of a repository.
     """
 
     total_s: float = 300.0
@@ -72,6 +83,7 @@ class Limits:
     unpacked_bytes: int = 2 << 30
     entries: int = 200_000
     submodules: int = 50
+    said_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +125,8 @@ class Repository:
 
         Raises:
             SignInNeededError, NotAllowedError, NoSuchRepositoryError: the other side says so.
-            TooLargeError: more than `Limits.fetched_bytes` was fetched.
+            ProviderRefusedError: it shows another host key than the one that is pinned.
+            TooLargeError: more was fetched, or said, than `Limits` have.
             GitFailedError: it failed otherwise.
         """
         process = await asyncio.create_subprocess_exec(
@@ -128,7 +141,10 @@ class Repository:
         )
         watch = asyncio.create_task(self._watch(process))
         try:
-            output, words = await process.communicate()
+            output, words = await asyncio.gather(
+                self._output(process), _tail(process.stderr or asyncio.StreamReader())
+            )
+            await process.wait()
         finally:
             watch.cancel()
             if process.returncode is None:
@@ -137,6 +153,9 @@ class Repository:
         if await self._is_too_large():
             limit = self._limits.fetched_bytes
             raise TooLargeError(f"The repository is larger than {limit} bytes as fetched.")
+        if output is None:
+            limit = self._limits.said_bytes
+            raise TooLargeError(f"The repository says more than {limit} bytes of itself.")
         if process.returncode != 0:
             if may_fail:
                 return None
@@ -146,6 +165,17 @@ class Repository:
     async def text(self, *arguments: str) -> str:
         """Run git on what is here; return what it says, stripped."""
         return (await self.run(*arguments) or b"").decode(errors="replace").strip()
+
+    async def _output(self, process: asyncio.subprocess.Process) -> bytes | None:
+        """Read what it says; None, and the process killed, when that is too much."""
+        output = bytearray()
+        reader = process.stdout or asyncio.StreamReader()
+        while part := await reader.read(_CHUNK_BYTES):
+            output += part
+            if len(output) > self._limits.said_bytes:
+                _kill(process)
+                return None
+        return bytes(output)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Kill the process when too much has come."""
@@ -186,6 +216,13 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+async def _tail(reader: asyncio.StreamReader) -> bytes:
+    words = b""
+    while part := await reader.read(_CHUNK_BYTES):
+        words = (words + part)[-_KEPT_WORDS:]
+    return words
+
+
 def _size(directory: Path) -> int:
     total = 0
     for root, _, names in os.walk(directory):
@@ -203,6 +240,12 @@ def _failure(words: str, access: Access) -> Exception:
     meaning = next(
         (meaning for parts, meaning in _MEANINGS if any(part in words for part in parts)), ""
     )
+    if meaning == "host key":
+        return ProviderRefusedError(
+            "The server shows another SSH host key than this connection pins. If its key was"
+            " changed on purpose, ask for its host keys again and compare them.",
+            code="host-key",
+        )
     if meaning == "sign in":
         return SignInNeededError(f"Git could not sign in to the repository: {said}")
     if meaning == "forbidden":
