@@ -13,7 +13,7 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-faults test-attacks system-packages check bench ui screenshots lock clean
+.PHONY: help install dev demo test test-faults test-faults-long test-attacks system-packages check bench ui screenshots lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,7 +31,10 @@ test: $(VENV)/.installed-dev system-packages  ## the whole suite, but for what d
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not faults and not attacks"
 
 test-faults: $(VENV)/.installed-dev system-packages  ## kill -9, lost connections, full disks: minutes
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m faults $(FAULTS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "faults and not long" $(FAULTS)
+
+test-faults-long: $(VENV)/.installed-dev system-packages  ## 500 runs while a worker stands still
+	@$(BIN)/python -m pytest -n0 -m "faults and long" $(FAULTS)
 
 test-attacks: $(VENV)/.installed-dev system-packages  ## hostile plans, logs, archives, names: minutes
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m attacks tests/attacks

@@ -63,11 +63,16 @@ async def renew(session: AsyncSession, *, phase_id: str, epoch: int, lease_s: fl
     return Orders(stop=row.stop)
 
 
-async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
+async def guard(
+    session: AsyncSession, *, phase_id: str, epoch: int, run_id: str | None = None
+) -> Lease:
     """Lock the lease row if the attempt still holds it; every write of an attempt asks first.
 
     A lease past its time that no sweep has taken yet still holds: time alone fences nobody,
     taking it over does.
+
+    Args:
+        run_id: the run that the write is to; a lease is for its own run's phase only.
 
     Raises:
         LostLeaseError: it does not.
@@ -75,22 +80,28 @@ async def guard(session: AsyncSession, *, phase_id: str, epoch: int) -> Lease:
     row = await _locked(session, phase_id)
     if row is None or row.state is not LeaseState.LEASED or row.epoch != epoch:
         raise _lost(phase_id, epoch)
+    if run_id not in {None, row.run_id}:
+        raise LostLeaseError(f"{phase_id} is no phase of {run_id}.")
     return row
 
 
-async def look(session: AsyncSession, *, phase_id: str, epoch: int) -> None:
+async def look(session: AsyncSession, *, phase_id: str, epoch: int, run_id: str) -> None:
     """Ask as `guard` does, but lock nothing: for a read, or before a write that asks again.
 
     Raises:
         LostLeaseError: the attempt does not hold the lease.
     """
-    query = select(Lease.phase_id).where(*_held_by(phase_id, epoch))
+    query = select(Lease.phase_id).where(*_held_by(phase_id, epoch), Lease.run_id == run_id)
     if await session.scalar(query) is None:
         raise _lost(phase_id, epoch)
 
 
-async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None) -> Lease | None:
+async def end(
+    session: AsyncSession, *, phase_id: str, epoch: int | None = None, run_id: str | None = None
+) -> Lease | None:
     """End the phase; with an epoch, only on that attempt's word. Return its lease, if it has one.
+
+    With a run, only as a phase of that run.
 
     Without one the epoch moves on, so that an attempt at work is never taken for who ended it.
 
@@ -102,6 +113,8 @@ async def end(session: AsyncSession, *, phase_id: str, epoch: int | None = None)
         ended = ended.where(Lease.phase_id == phase_id).values(epoch=Lease.epoch + 1)
     else:
         ended = ended.where(*_held_by(phase_id, epoch))
+    if run_id is not None:
+        ended = ended.where(Lease.run_id == run_id)
     row = await _changed(session, ended)
     if row is not None:
         await run_tokens.revoke(session, phase_id)

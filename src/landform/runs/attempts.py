@@ -150,7 +150,7 @@ async def renew(platform: Platform, job: PhaseJob) -> Orders:
 async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes | None:
     """Read an input of the phase; None when there is none."""
     async with transaction(platform.sessions) as session:
-        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch)
+        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch, run_id=job.run_id)
         path = await _input_path(session, job, artefact)
     if path is None:
         return None
@@ -161,7 +161,7 @@ async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes
     """Keep an output of the phase; the write of the attempt that ends it is the one that counts."""
     # Once before the write as well: what an attempt left that ended its phase must stay.
     async with transaction(platform.sessions) as session:
-        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch)
+        await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch, run_id=job.run_id)
     await platform.store.put(artefact_path(job.phase_id, artefact, job.epoch), data)
     reach(FailPoint.ARTEFACT_STORED)
     async with transaction(platform.sessions) as session:
@@ -187,8 +187,8 @@ async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: boo
     await platform.store.put(state.path, raw)
     reach(FailPoint.RUN_STATE_STORED)
     async with transaction(platform.sessions) as session:
-        await rows.locked(session, job.run_id)
-        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
+        await rows.locked(session, job.run_id, of=job.workspace_id)
+        await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch, run_id=job.run_id)
         await states.save_from_run(session, platform.keyring, state, raw)
         reach(FailPoint.RUN_STATE_SAVING)
     reach(FailPoint.RUN_STATE_SAVED)
@@ -205,7 +205,9 @@ async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
     state = states.new_from_run(job.workspace_id, job.run_id, raw, final=False)
     await platform.store.put(state.path, raw)
     async with transaction(platform.sessions) as session:
-        workspace, _ = await rows.locked(session, job.run_id)
+        workspace, run = await rows.locked(session, job.run_id, of=job.workspace_id)
+        if (await phase_of(session, run, Phase.APPLY)).id != job.phase_id:
+            raise InvalidError(f"{job.phase_id} is no apply of {job.run_id}.")
         await states.offer(session, workspace, state, size_bytes=len(raw))
 
 
@@ -223,7 +225,9 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
     async with transaction(platform.sessions) as session:
         workspace, run = await rows.locked(session, job.run_id)
         try:
-            lease = await dispatch.end(session, phase_id=job.phase_id, epoch=job.epoch)
+            lease = await dispatch.end(
+                session, phase_id=job.phase_id, epoch=job.epoch, run_id=job.run_id
+            )
         except LostLeaseError:
             if await dispatch.was_ended_by(session, phase_id=job.phase_id, epoch=job.epoch):
                 return

@@ -12,15 +12,20 @@ from landform.workspaces import rows as workspaces
 from landform.workspaces.models import Workspace
 
 
-async def locked(session: AsyncSession, run_id: str) -> tuple[Workspace, Run]:
+async def locked(
+    session: AsyncSession, run_id: str, *, of: str | None = None
+) -> tuple[Workspace, Run]:
     """Return the run and its workspace as they are now, held until the transaction ends.
+
+    Args:
+        of: the workspace that it must be a run of.
 
     Raises:
         NotFoundError: there is no such run.
     """
     its = select(Run.workspace_id).where(Run.id == run_id).scalar_subquery()
     workspace = await workspaces.locked_if_any(session, Workspace.id == its)
-    if workspace is None:
+    if workspace is None or of not in {None, workspace.id}:
         raise NotFoundError(f"There is no run {run_id}.")
     run = await session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
     return workspace, run

@@ -1,0 +1,171 @@
+"""Hundreds of runs on two servers and two workers, of which one each stands still for a while."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests.cli.command import eventually
+from tests.faults.client import Client
+from tests.faults.configurations import pack
+from tests.faults.gate import Gate
+from tests.faults.platform import RECOVERY_S, Part, Platform, since
+
+_WORKSPACES = 20
+_FROZEN_AFTER = 0.1
+_PATIENCE_S = 900.0
+_MAIN = """
+variable "number" {}
+
+resource "terraform_data" "one" {
+  triggers_replace = var.number
+  provisioner "local-exec" {
+    interpreter = ["/bin/bash", "-c"]
+    command     = <<-EOT
+      exec 3<>/dev/tcp/127.0.0.1/PORT
+      printf 'GET /many/NAME/${var.number} HTTP/1.0\\r\\n\\r\\n' >&3
+      read -r answer <&3; [[ $answer == *200* ]]
+    EOT
+  }
+}
+"""
+
+
+@pytest.fixture
+def unlimited(platform: Platform) -> Iterator[Platform]:
+    """Servers that take as many requests as come."""
+    with platform.everything_with(LANDFORM_API_REQUESTS_PER_SECOND="0"):
+        yield platform
+
+
+@pytest.mark.parametrize(
+    ("runs", "frozen_s"),
+    [
+        pytest.param(60, 10.0, id="60 runs"),
+        pytest.param(500, 90.0, id="500 runs", marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+    ],
+)
+def test_while_one_server_and_one_worker_stand_still_each_run_is_applied_once_and_in_order(
+    unlimited: Platform,
+    client: Client,
+    gate: Gate,
+    make_workspace: Callable[..., str],
+    name: str,
+    runs: int,
+    frozen_s: float,
+) -> None:
+    began = time.monotonic()
+    queued = _queue(client, gate, make_workspace, name, runs)
+    eventually(lambda: len(gate.visits) >= runs * _FROZEN_AFTER, within_s=60)
+    worker, server = unlimited.workers[0], unlimited.servers[0]
+    eventually(lambda: bool(_held_by(unlimited, worker)), within_s=10)
+    for part in (worker, server):
+        part.freeze()
+    frozen = time.monotonic()
+    held = _held_by(unlimited, worker)
+    operator = Client("http://{}:{}".format(*unlimited.servers[1].address or ()), unlimited.token)
+    _unlock_until(operator, unlimited, lambda: since(frozen) > frozen_s)
+    for part in (worker, server):
+        part.thaw()
+    _unlock_until(operator, unlimited, lambda: not _open_runs(unlimited))
+    operator.close()
+    unlimited.measured(f"{runs} runs, two parts frozen for {frozen_s:.0f} s", since(began))
+
+    ended = {row["id"]: row["status"] for row in unlimited.rows("SELECT id, status FROM runs")}
+    lost = {run for each in queued.values() for run in each if ended[run] != "applied"}
+    assert lost <= {row["run_id"] for row in held if row["phase"] == "apply"}
+    _check_zombie(unlimited, worker, held, lost)
+    _check_order(gate, name, queued, lost)
+
+
+def _queue(
+    client: Client, gate: Gate, make_workspace: Callable[..., str], name: str, runs: int
+) -> dict[str, list[str]]:
+    """Create runs, one after another in each workspace; return their ids by workspace."""
+    workspaces = [make_workspace() for _ in range(_WORKSPACES)]
+    main = _MAIN.replace("PORT", str(gate.port))
+    configurations = [
+        client.upload(workspace, pack({"main.tf": main.replace("NAME", f"{name}-{number}")}))
+        for number, workspace in enumerate(workspaces)
+    ]
+    queued: dict[str, list[str]] = defaultdict(list)
+    for number in range(runs):
+        workspace = workspaces[number % _WORKSPACES]
+        variable = {"key": "number", "value": f'"{number // _WORKSPACES}"'}
+        run = client.start(
+            workspace,
+            configurations[number % _WORKSPACES],
+            **{"auto-apply": True, "variables": [variable]},
+        )
+        queued[workspace].append(run)
+    return queued
+
+
+def _held_by(platform: Platform, worker: Part) -> Sequence[dict[str, Any]]:
+    return platform.rows(
+        "SELECT phase_id, run_id, phase, epoch FROM leases"
+        " WHERE state = 'leased' AND worker_id LIKE %s",
+        f"%-{worker.pid}",
+    )
+
+
+def _open_runs(platform: Platform) -> Sequence[dict[str, Any]]:
+    return platform.rows("SELECT id FROM runs WHERE NOT status IN ('applied', 'errored')")
+
+
+def _unlock_until(operator: Client, platform: Platform, is_enough: Callable[[], bool]) -> None:
+    """Unlock what an apply that died has left locked, so that its queue goes on."""
+    left_locked = """SELECT DISTINCT workspace.id FROM workspaces AS workspace
+        JOIN runs AS run ON run.id = workspace.lock_holder_id WHERE run.status = 'errored'"""
+
+    def look() -> bool:
+        for row in platform.rows(left_locked):
+            operator.post(f"/workspaces/{row['id']}/actions/force-unlock")
+        return is_enough()
+
+    eventually(look, within_s=_PATIENCE_S)
+
+
+def _check_zombie(
+    platform: Platform, zombie: Part, held: Sequence[dict[str, Any]], lost: set[str]
+) -> None:
+    """What the frozen worker wanted to write when it went on changed nothing."""
+    assert held
+    by_id = {
+        row["id"]: row for row in platform.rows("SELECT id, attempts, artefacts FROM run_phases")
+    }
+    for lease in held:
+        phase = by_id[lease["phase_id"]]
+        if lease["phase"] == "plan":
+            assert phase["attempts"] > 1
+            assert lease["epoch"] not in phase["artefacts"].values()
+        else:
+            assert phase["attempts"] == 1
+            assert lease["run_id"] in lost
+    eventually(
+        lambda: {lease["phase_id"] for lease in held} <= _unfinished(zombie), within_s=RECOVERY_S
+    )
+
+
+def _unfinished(worker: Part) -> set[str]:
+    """Return the phases that the worker gave up."""
+    return {
+        line["phase"]
+        for line in worker.said()
+        if line.get("event") == "phase ended" and line["outcome"] != "finished"
+    }
+
+
+def _check_order(gate: Gate, name: str, queued: dict[str, list[str]], lost: set[str]) -> None:
+    """Each run that was applied made its object once, after those of the runs before it."""
+    passed = defaultdict(list)
+    for visit in gate.visits:
+        workspace, _, number = visit.place.removeprefix(f"many/{name}-").partition("/")
+        passed[int(workspace)].append((int(number), visit.passed))
+    for at, runs in enumerate(queued.values()):
+        numbers = [number for number, _ in passed[at]]
+        assert numbers == sorted(set(numbers))
+        applied = {number for number, run in enumerate(runs) if run not in lost}
+        assert applied <= {number for number, was_passed in passed[at] if was_passed}
