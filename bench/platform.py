@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -125,11 +125,11 @@ class Platform:
 
 
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator[Platform]:
+def started(*arguments: str, settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
     """Start `landform up` on an empty home and a free port; nothing of it is left afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="landform-bench-") as directory,
-        up(Path(directory) / "home", *arguments) as running,
+        up(Path(directory) / "home", *arguments, settings=settings) as running,
     ):
         platform = Platform(running)
         platform.post("/organizations", "organizations", {"name": "bench"})
@@ -137,7 +137,7 @@ def started(*arguments: str) -> Iterator[Platform]:
 
 
 @contextlib.contextmanager
-def up(home: Path, *arguments: str) -> Iterator[Started]:
+def up(home: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Iterator[Started]:
     """Run `landform up` on `home`, with a token for its admin."""
     log = home.parent / "log"
     command = [sys.executable, "-m", "landform"]
@@ -145,7 +145,7 @@ def up(home: Path, *arguments: str) -> Iterator[Started]:
         began = time.perf_counter()
         process = subprocess.Popen(
             [*command, "up", "--home", str(home), "--port", "0", *arguments],
-            env={**os.environ, "LANDFORM_API_REQUESTS_PER_SECOND": "0"},
+            env={**os.environ, "LANDFORM_API_REQUESTS_PER_SECOND": "0", **(settings or {})},
             stdout=file,
             stderr=subprocess.STDOUT,
         )
