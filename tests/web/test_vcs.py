@@ -147,8 +147,8 @@ async def test_settings_that_cannot_be_are_said_on_the_form_without_the_secret(
 
 async def test_a_secret_that_ends_soon_is_warned_of(place: Place) -> None:
     here = await place.by_token(secret_expires_at="2026-01-01")
-    assert "The secret has ended" in await place.site.owner.get(here)
-    assert "Its secret has ended." in await place.site.owner.get(place.path)
+    assert "The secret ended on 2026-01-01." in await place.site.owner.get(here)
+    assert "The secret ended on 2026-01-01." in await place.site.owner.get(place.path)
 
 
 async def test_a_delivery_shows_what_came_of_it_and_is_looked_at_again(place: Place) -> None:

@@ -118,10 +118,15 @@ def table(rows: list[dict[str, Any]]) -> str:
         shown = row["attributes"]
         lines.append((row["id"], shown["name"], shown["vcsType"], shown["signIn"], shown["status"]))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    warnings = [
+        f"{row['attributes']['name']}: {said}"
+        for row in rows
+        if (said := row["attributes"].get("warning"))
+    ]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
-    )
+    ) + "".join(f"\n{line}" for line in (["", *warnings] if warnings else []))
 
 
 def describe(row: Mapping[str, Any]) -> str:

@@ -19,13 +19,14 @@ from landform.triggers.looking import look_at_due
 from landform.triggers.starting import FETCH_COMMIT, QUEUE
 from landform.triggers.upkeep import see_to_due
 from landform.triggers.watching import enroll
-from landform.vcs import deliveries
+from landform.vcs import deliveries, expiry
 from landform.vcs.deliveries import PROCESS
 
 log = structlog.get_logger()
 
 _TELL_S: Final = 1.0
 _WATCH_S: Final = 2.0
+_EXPIRY_S: Final = 600.0
 _RING_S: Final = 15.0
 
 # Commits that somebody waits for and no job is about: its worker died.
@@ -83,6 +84,7 @@ class Background:
             group.create_task(_forever(self._tell, _TELL_S))
             group.create_task(_forever(self._watch, _WATCH_S))
             group.create_task(_forever(self.ring_again, _RING_S))
+            group.create_task(_forever(self._warn, _EXPIRY_S))
 
     async def ring_again(self) -> None:
         """Have deliveries dealt with, and commits fetched, whose job was lost with its worker."""
@@ -103,6 +105,11 @@ class Background:
 
     async def _tell(self) -> None:
         await tell_due(self._desk)
+
+    async def _warn(self) -> None:
+        async with transaction(self._desk.sessions) as session:
+            if told := await expiry.tell_due(session):
+                log.warning("Secrets of VCS connections end soon", connections=told)
 
     async def _watch(self) -> None:
         await enroll(self._desk)

@@ -46,6 +46,15 @@ class ConnectionBroken(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConnectionExpiring(Event):
+    """A secret of the connection ends within `days`, or has ended; told once for each stage."""
+
+    name: str
+    days: int
+    warning: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConnectionDeleted(Event):
     """A connection, its hooks and its credentials are gone."""
 

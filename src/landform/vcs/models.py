@@ -42,6 +42,7 @@ class Connection(Base):
         token_version: counts tokens, so that who used a dead one can tell it was replaced.
         lease_id: who is at present fetching a token; theirs until `lease_until` (database time).
         secret_expires_at: of the client secret, certificate or personal token, as told or found.
+        warned_days: how many days before that end it was last told; None: not yet.
         opened_by: who last asked for the authorize URL, and `opened_at` when: what lets them
             come back without a `state`.
         status_reason: one sentence: what an administrator must do.
@@ -77,6 +78,7 @@ class Connection(Base):
     lease_id: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     secret_expires_at: Mapped[datetime | None]
+    warned_days: Mapped[int | None]
     status: Mapped[ConnectionStatus] = mapped_column(default=ConnectionStatus.PENDING)
     status_reason: Mapped[str] = mapped_column(default="")
     capabilities: Mapped[dict[str, Any] | None]

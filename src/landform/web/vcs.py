@@ -16,11 +16,10 @@ from landform.edge.deps import CurrentProcess, base_url
 from landform.edge.process import Process
 from landform.identity import users
 from landform.identity.actor import Actor
-from landform.kit.clock import now
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError, NotFoundError
 from landform.kit.pagination import Page
-from landform.vcs import callback, connections, deliveries, queries
+from landform.vcs import callback, connections, deliveries, expiry, queries
 from landform.vcs.connections import callback_url
 from landform.vcs.host_keys import proof_of, read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
@@ -41,7 +40,6 @@ _LIST: Final = "/organizations/{organization}/vcs"
 _ONE: Final = _LIST + "/{vcs_id}"
 _SIZE: Final = 50
 _DELIVERIES: Final = 20
-_WARN_DAYS: Final = 30
 _CALLBACK_BYTES: Final = 8
 Text = Annotated[str, Query(max_length=100)]
 HostKeys = Annotated[Sequence[str], Query(max_length=20)]
@@ -60,11 +58,10 @@ async def show_all(visit: InOrganization, page: Number = 1) -> Response:
         "vcs/list.html",
         section="vcs",
         crumbs=[Crumb("VCS providers")],
-        connections=[(each, *present.look(each), _days_left(each)) for each in found.items],
+        connections=[(each, *present.look(each), expiry.warning(each)) for each in found.items],
         providers=present.PROVIDERS,
         labels=present.LABELS,
         may_manage=visit.may(Permission.MANAGE_VCS),
-        warn_days=_WARN_DAYS,
         pages=Pages(path, {}, wanted, found.total),
     )
 
@@ -155,8 +152,7 @@ async def show_one(
         asked=asked,
         may_manage=may_manage,
         made_by=people.get(row.created_by, row.created_by),
-        days_left=_days_left(row),
-        warn_days=_WARN_DAYS,
+        warning=expiry.warning(row),
         hooks=hooks,
         deliveries=[
             (each, names.get(each.hook_id, ""), *present.delivered(each)) for each in arrived
@@ -355,10 +351,6 @@ def _day(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise InvalidError(f"{text!r} is no date; one is 2027-05-31.") from None
-
-
-def _days_left(row: Connection) -> int | None:
-    return None if row.secret_expires_at is None else (row.secret_expires_at - now()).days
 
 
 def _federated(row: Connection) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ from landform.api.terrakube.dialect import (
 )
 from landform.edge.brief import BriefActor
 from landform.kit.errors import InvalidError
-from landform.vcs import callback, connections, queries
+from landform.vcs import callback, connections, expiry, queries
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.oauth import federated_subject
@@ -113,6 +113,7 @@ class VcsAttributes(Attributes[Connection]):
     status_reason: str
     capabilities: dict[str, Any] | None
     secret_expires_at: datetime | None
+    warning: str = reads(expiry.warning)
     connected_at: datetime | None
     created_date: datetime = reads("created_at")
     created_by: str

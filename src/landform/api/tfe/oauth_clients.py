@@ -30,7 +30,7 @@ from landform.api.tfe.people import learn_organizations
 from landform.edge.brief import BriefActor
 from landform.edge.deps import process_of
 from landform.kit.errors import InvalidError, NotFoundError
-from landform.vcs import connections, queries
+from landform.vcs import connections, expiry, queries
 from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.settings import ConnectionSettings
@@ -109,6 +109,7 @@ class OAuthClientAttributes(Attributes[Connection]):
     sign_in: str
     status: str
     status_reason: str
+    warning: str = reads(expiry.warning)
 
 
 def _default(row: Connection, what: str) -> str:
