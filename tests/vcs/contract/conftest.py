@@ -10,12 +10,14 @@ from landform.kit.db import transaction
 from landform.vcs.reach import Reach
 from tests import factories
 from tests.vcs.contract.azure_devops import AzureDevOpsHost
+from tests.vcs.contract.gitea import GiteaHost
 from tests.vcs.contract.github import GitHubHost
 from tests.vcs.contract.host import Host, Ours
 
 HOSTS: Final[dict[str, Callable[[Path, Ours], Host]]] = {
     "azure-devops": AzureDevOpsHost,
     "github": GitHubHost,
+    "gitea": GiteaHost,
 }
 
 

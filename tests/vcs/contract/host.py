@@ -51,6 +51,8 @@ class Host(ABC):
         hook_advice: a part of what is said to whoever may not make hooks.
         tells_paths_of_pushes: names every file of a push however many there are; others say
             that they cannot tell.
+        compares: names the paths two commits differ in at all; git is asked where it does not.
+        tells_where_deleted_branches_were: says of one that was deleted at what commit it was.
         busy: what it answers when it is asked too often, without the time to wait.
         first: the commit of `main.tf` that is there from the beginning.
         received: what hooks delivered so far.
@@ -61,6 +63,8 @@ class Host(ABC):
     hook_count: ClassVar[int] = 1
     hook_advice: ClassVar[str]
     tells_paths_of_pushes: ClassVar[bool] = False
+    compares: ClassVar[bool] = True
+    tells_where_deleted_branches_were: ClassVar[bool] = True
     busy: ClassVar[Answer]
 
     def __init__(self, directory: Path, ours: Ours) -> None:

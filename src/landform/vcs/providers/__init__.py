@@ -7,6 +7,7 @@ from landform.vcs.kinds import Kind
 from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
 from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
 from landform.vcs.providers.git import Git
+from landform.vcs.providers.gitea import Gitea, GiteaDeliveries
 from landform.vcs.providers.github import GitHub, GitHubDeliveries
 
 KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]]] = {
@@ -14,6 +15,7 @@ KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]
     Kind.AZURE_DEVOPS_SERVER: AzureDevOps,
     Kind.GITHUB: GitHub,
     Kind.GITHUB_ENTERPRISE: GitHub,
+    Kind.GITEA: Gitea,
     Kind.GIT: Git,
 }
 
@@ -23,4 +25,5 @@ READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.AZURE_DEVOPS_SERVER: AzureDeliveries(),
     Kind.GITHUB: GitHubDeliveries(),
     Kind.GITHUB_ENTERPRISE: GitHubDeliveries(),
+    Kind.GITEA: GiteaDeliveries(),
 }

@@ -296,6 +296,33 @@ _GITHUB: Final[Mapping[SignIn, Guide]] = {
         fields=(Field(name="client_id", label="Client ID"), _SECRET),
     ),
 }
+_GITEA: Final[Mapping[SignIn, Guide]] = {
+    SignIn.TOKEN: Guide(
+        advice="The quickest: a token of a user, best a robot's.",
+        steps=(
+            ("Make a user who is an administrator of the repositories, as webhooks need that."),
+            (
+                "As that user, under Settings, Applications, make a token that may read user and"
+                " organization, and read and write repository and issue."
+            ),
+        ),
+        fields=(
+            _ADDRESS,
+            Field(name="client_secret", label="Access token", kind="secret"),
+        ),
+    ),
+    SignIn.OAUTH: Guide(
+        advice="For people: somebody signs in once, and Landform acts as them.",
+        steps=(
+            (
+                "Under Settings, Applications, of a user, an organization or the whole server, make"
+                " an OAuth2 application: confidential, with the callback address below."
+            ),
+            "Copy its client ID and secret.",
+        ),
+        fields=(_ADDRESS, Field(name="client_id", label="Client ID"), _SECRET),
+    ),
+}
 _GENERAL: Final[Mapping[SignIn, Guide]] = {
     SignIn.OAUTH: Guide(
         advice="For people: somebody signs in once, and Landform acts as them.",
@@ -364,15 +391,20 @@ _OWN_HOST: Final = frozenset(
         Kind.GITHUB_ENTERPRISE,
         Kind.GITLAB_SELF_MANAGED,
         Kind.BITBUCKET_DATA_CENTER,
-        Kind.GITEA,
     }
 )
+_OWN_WORDS: Final[Mapping[Kind, Mapping[SignIn, Guide]]] = {
+    Kind.AZURE_DEVOPS_SERVER: _AZURE_SERVER,
+    Kind.GITEA: _GITEA,
+    Kind.GIT: _GIT,
+}
 # The first is what most should take.
 _ORDER: Final[Mapping[Kind, tuple[SignIn, ...]]] = {
     Kind.AZURE_DEVOPS: tuple(_AZURE),
     Kind.AZURE_DEVOPS_SERVER: tuple(_AZURE_SERVER),
     Kind.GITHUB: tuple(_GITHUB),
     Kind.GITHUB_ENTERPRISE: tuple(_GITHUB),
+    Kind.GITEA: tuple(_GITEA),
 }
 
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
@@ -409,10 +441,8 @@ def guide(kind: Kind, sign_in: SignIn) -> Guide:
     """Return what to know of one way in to one kind of provider."""
     if kind is Kind.AZURE_DEVOPS:
         return replace(_AZURE[sign_in], more=_ELSEWHERE)
-    if kind is Kind.GIT:
-        return _GIT[sign_in]
-    if kind is Kind.AZURE_DEVOPS_SERVER:
-        return _AZURE_SERVER[sign_in]
+    if kind in _OWN_WORDS:
+        return _OWN_WORDS[kind][sign_in]
     is_github = kind in (Kind.GITHUB, Kind.GITHUB_ENTERPRISE)
     found = (_GITHUB if is_github else _GENERAL)[sign_in]
     if kind not in _OWN_HOST:

@@ -1,11 +1,7 @@
 """Webhooks of GitHub as they arrive. Pure. Facts: vcs_providers.md §3."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from landform.kit.errors import MalformedError
 from landform.vcs.changes import (
@@ -18,6 +14,14 @@ from landform.vcs.changes import (
     Push,
     TagPush,
 )
+from landform.vcs.payloads import (
+    BRANCH,
+    TAG,
+    commit_or_none,
+    decoded,
+    id_of_content,
+    signed_by_one,
+)
 
 EVENTS: Final = ("push", "pull_request", "issue_comment")
 _ACTIONS: Final[Mapping[str, Action]] = {
@@ -28,9 +32,6 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     "reopened": Action.REOPENED,
     "closed": Action.CLOSED,
 }
-_BRANCH: Final = "refs/heads/"
-_TAG: Final = "refs/tags/"
-_NOBODY: Final = "0" * 40
 
 
 class GitHubDeliveries:
@@ -40,17 +41,12 @@ class GitHubDeliveries:
 
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bool:
         """See DeliveryReader."""
-        signature = headers.get("x-hub-signature-256", "").encode()
-        known = False
-        for secret in secrets:
-            digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-            known |= hmac.compare_digest(signature, f"sha256={digest}".encode())
-        return known
+        signature = headers.get("x-hub-signature-256", "")
+        return signed_by_one(signature, body, secrets, prefix="sha256=")
 
     def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
         """Return the delivery's own id, which a redelivery has too."""
-        given = headers.get("x-github-delivery", "")
-        return given or "sha256/" + hashlib.sha256(body).hexdigest()
+        return headers.get("x-github-delivery", "") or id_of_content(body)
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Delivery:
         """See DeliveryReader."""
@@ -59,7 +55,7 @@ class GitHubDeliveries:
             return Delivery(event=event, nothing_because="This is the test of a webhook.")
         if event not in EVENTS:
             return Delivery(event=event, nothing_because=f"Nothing follows from {event or 'it'}.")
-        said = _decoded(body)
+        said = decoded(body)
         try:
             change, reason = _change(event, said)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -109,16 +105,6 @@ def _action(said: Mapping[str, Any], action: Action | None) -> Action:
     return action or Action.OPENED
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise MalformedError("A webhook sends a JSON object.")
-    return said
-
-
 def _change(event: str, said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
     if event == "push":
         return _push(said)
@@ -138,21 +124,21 @@ def _push(said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
         "repository_name": str(repository.get("name") or ""),
         "by": person_of(said.get("sender")),
     }
-    before, after = _side(said["before"]), _side(said["after"])
-    if ref.startswith(_BRANCH):
+    before, after = commit_or_none(said["before"]), commit_or_none(said["after"])
+    if ref.startswith(BRANCH):
         push = Push(
             **about,
-            branch=ref.removeprefix(_BRANCH),
+            branch=ref.removeprefix(BRANCH),
             before=before,
             after=after,
             forced=bool(said.get("forced")),
             message=str(head.get("message") or ""),
         )
         return push, ""
-    if ref.startswith(_TAG):
+    if ref.startswith(TAG):
         # Of an annotated tag, `after` is the tag and the head is its commit.
         commit = str(head.get("id") or "") if after else ""
-        return TagPush(**about, tag=ref.removeprefix(_TAG), object_id=after, commit=commit), ""
+        return TagPush(**about, tag=ref.removeprefix(TAG), object_id=after, commit=commit), ""
     return None, "The push moved neither a branch nor a tag."
 
 
@@ -173,7 +159,3 @@ def _comment(said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
         ),
         "",
     )
-
-
-def _side(sha: Any) -> str:
-    return "" if sha in (None, _NOBODY) else str(sha)

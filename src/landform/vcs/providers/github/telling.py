@@ -11,6 +11,7 @@ from landform.vcs.facts import RemoteHook, Repository, State, Status
 from landform.vcs.providers.github.api import PAGE, GitHubApi
 from landform.vcs.providers.github.deliveries import EVENTS
 from landform.vcs.providers.github.looking import of
+from landform.vcs.texts import comment_of, line_of
 
 _STATES: Final[Mapping[State, str]] = {
     State.PENDING: "pending",
@@ -23,18 +24,16 @@ _STATES: Final[Mapping[State, str]] = {
 }
 _DESCRIPTION: Final = 140  # characters
 _COMMENT: Final = 65_536
-_CUT: Final = "\n\n… cut: the rest is in the run."
 
 
 async def set_commit_status(
     api: GitHubApi, repository: Repository, sha: str, status: Status
 ) -> None:
     """See VcsProvider."""
-    text = status.description
     body = {
         "state": _STATES[status.state],
         "context": f"{status.genre}/{status.name}",
-        "description": text if len(text) <= _DESCRIPTION else f"{text[: _DESCRIPTION - 1]}…",
+        "description": line_of(status.description, _DESCRIPTION),
     }
     if status.url:
         body["target_url"] = status.url
@@ -45,7 +44,7 @@ async def upsert_comment(
     api: GitHubApi, repository: Repository, number: int, text: str, comment_id: str
 ) -> str:
     """See VcsProvider. There is nothing to keep open: comments are not resolved."""
-    body = {"body": text if len(text) <= _COMMENT else text[: _COMMENT - len(_CUT)] + _CUT}
+    body = {"body": comment_of(text, _COMMENT)}
     if comment_id:
         path = of(repository, "issues", "comments", comment_id)
         try:
