@@ -42,7 +42,7 @@ from landform.web import router as web
 from landform.web import static
 from landform.web.health import Measure
 from landform.web.pages import failure_page
-from landform.wiring import make_reach
+from landform.wiring import make_federation, make_reach
 
 _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
@@ -138,9 +138,11 @@ def make_process(settings: Settings, platform: Platform) -> Process:
     Raises:
         InvalidError: a setting cannot be.
     """
+    reach = make_reach(settings, platform.sessions, platform.keyring)
     return Process(
         platform=platform,
-        reach=make_reach(settings, platform.sessions, platform.keyring),
+        reach=reach,
+        federation=make_federation(reach),
         listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS]),
         signer=UrlSigner(lambda: platform.keyring.derive("signed-urls")),
         public_url=settings.public_url.rstrip("/"),

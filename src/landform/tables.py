@@ -4,6 +4,7 @@ from landform.access import models as access
 from landform.audit import models as audit
 from landform.configurations import models as configurations
 from landform.dispatch import models as dispatch
+from landform.federation import models as federation
 from landform.fleet import models as fleet
 from landform.identity import models as identity
 from landform.kit import events, key_check
@@ -26,6 +27,7 @@ __all__ = [
     "configurations",
     "dispatch",
     "events",
+    "federation",
     "fleet",
     "identity",
     "key_check",

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy.orm import configure_mappers
 
 from landform import tables
+from landform.federation.discovery import Directory
+from landform.federation.sign_in import Reach as Federation
 from landform.identity import issuer
 from landform.keys.source import FILE_NAME as KEY_FILE
 from landform.keys.source import source_of
@@ -179,3 +181,8 @@ def make_reach(settings: Settings, sessions: Sessions, keyring: Keyring) -> Reac
         assertion=assertion,
     )
     return Reach(sessions=sessions, keyring=keyring, services=services, public_url=public_url)
+
+
+def make_federation(reach: Reach) -> Federation:
+    """Return the way to identity providers, which is that to VCS providers."""
+    return Federation(reach.sessions, reach.keyring, Directory(reach.services.http))

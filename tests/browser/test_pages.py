@@ -109,6 +109,7 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
             "/account/tokens",
             "/account/sessions",
             "/account/two-factor",
+            "/account/identities",
             f"/app/{desk.world.organization}",
         ),
         *(home + each for each in ("/projects", "/teams", "/settings", "/runs", "/workspaces/new")),

@@ -16,6 +16,7 @@ NO_SECRET = {
     "log_blocks.inline",  # the platform's own few words
     "password_attempts.key",
     "run_tokens.token_hash",
+    "spent_states.state_hash",
     "vcs_authorizations.state_hash",
 }
 

@@ -9,9 +9,13 @@ from sqlalchemy import select, update
 
 from landform.audit import chain
 from landform.contract import Category
+from landform.federation.kinds import Kind as ProviderKind
+from landform.federation.providers import create_provider
+from landform.federation.settings import ProviderSettings
 from landform.fleet.models import Kind, Presence
 from landform.fleet.service import Beat, keep_present, say_present
-from landform.identity import issuer
+from landform.identity import issuer, second_factor
+from landform.identity.actor import SYSTEM
 from landform.keys import rotation
 from landform.keys.rotation import Report, Vault
 from landform.keys.source import KeySource
@@ -71,6 +75,11 @@ async def full(vault: Vault) -> World:
                 key=f"v{number}", value=f"secret {number}", category="terraform", sensitive=True
             )
             await create_variable(session, vault.keyring, world.owner, workspace, given)
+        await second_factor.begin(session, vault.keyring, world.owner, "Landform")
+        registration = ProviderSettings(
+            issuer="https://them.example", client_id="us", client_secret="secret"
+        )
+        await create_provider(session, vault.keyring, SYSTEM, ProviderKind.OIDC, registration)
     run_id = await world.create(variables=[RunVariable(key="own", value='"x"')])
     await world.plan(run_id)
     await world.confirm(run_id)

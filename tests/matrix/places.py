@@ -15,8 +15,12 @@ from sqlalchemy import select
 
 from landform.configurations.models import Ingress
 from landform.contract import Artefact, Phase
+from landform.federation.kinds import Kind as IdentityProviderKind
+from landform.federation.models import Identity
+from landform.federation.providers import create_provider
+from landform.federation.settings import ProviderSettings
 from landform.identity import login, tokens
-from landform.identity.actor import Actor, ActorKind
+from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import User
 from landform.kit.clock import now
 from landform.kit.db import transaction
@@ -90,6 +94,19 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
     return place
+
+
+async def make_site(platform: Platform) -> "dict[str, Made]":
+    """Make what belongs to no organization and everybody may know of."""
+    async with transaction(platform.sessions) as session:
+        provider = await create_provider(
+            session,
+            platform.keyring,
+            SYSTEM,
+            IdentityProviderKind.GITHUB,  # the one kind that is not asked for its addresses
+            ProviderSettings(client_id="app", client_secret=SECRET, required_groups=["acme"]),
+        )
+    return {"provider_id": provider.id, "identity_id": _own_identity}
 
 
 async def furnish(world: World) -> dict[str, Made]:
@@ -261,6 +278,17 @@ async def _self(place: Place, actor: Actor) -> str:
 
 async def _own_token(place: Place, actor: Actor) -> str:
     return actor.token_id or str(place.objects["authentication-tokens"])
+
+
+async def _own_identity(place: Place, actor: Actor) -> str:
+    async with transaction(place.world.platform.sessions) as session:
+        user_id = actor.id if actor.kind is ActorKind.USER else place.world.owner.id
+        row = Identity(
+            provider_id=str(place.objects["provider_id"]), subject=user_id, user_id=user_id
+        )
+        session.add(row)
+        await session.flush()
+        return row.id
 
 
 async def _username(place: Place, actor: Actor) -> str:

@@ -35,7 +35,7 @@ from landform.web.pages import COOKIE, Visitor
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.files import make_archive
-from tests.matrix.places import OPEN, PASSWORD, STATE, Place, furnish, make_place
+from tests.matrix.places import OPEN, PASSWORD, STATE, Place, furnish, make_place, make_site
 from tests.matrix.table import ACTORS, Line
 
 BASE: Final = "http://landform.test"
@@ -171,11 +171,13 @@ def _sent(line: Line, body: Any, walker: Walker) -> dict[str, Any]:
 @asynccontextmanager
 async def open_realm(app: FastAPI, platform: Platform, database_url: str) -> AsyncIterator[Realm]:
     """Build it in the database, and yield it for calls that change nothing there."""
+    shared = await make_site(platform)
     before = await _secrets(platform)
     stranger = await make_place(platform, "globex")
     walkers = {"anon": Walker(), "other": await _person(platform, stranger.world.owner.id)}
     foreign = await _secrets(platform) - before | {"globex"}
     place = await make_place(platform, "acme")
+    place.objects |= shared
     walkers |= await _members(place)
     ours = await _secrets(platform) - before - foreign | {"acme"}
     await _hide(place)

@@ -21,6 +21,7 @@ async def pages_of(site: Site) -> list[str]:
             "/account/tokens",
             "/account/sessions",
             "/account/two-factor",
+            "/account/identities",
             "/welcome",
             "/search?q=w",
         ),

@@ -88,6 +88,7 @@ async def test_nothing_is_shown_before_a_password_of_ones_own_is_set(server: Ser
             shown.append(path)
     assert set(shown) <= {
         *("/login", "/login/code", "/logout", "/password", "/oauth/token"),
+        *("/login/with/{provider_id}", "/login/callback/{provider_id}"),
         *("/healthz", "/readyz", "/metrics"),
         # Doors for providers, each with a proof of its own.
         *("/callback/v1/vcs/{vcs_id}", "/hooks/vcs/{hook_id}", "/webhook/v2/{hook_id}"),

@@ -29,6 +29,7 @@ class Team(Base):
     Attributes:
         is_owners: the one team per organization that may do everything in it.
         organization_access: TFE's switches by name (`manage-workspaces` …) that are on.
+        sso_team_id: the group of identity providers that the team stands for; None: none.
     """
 
     __tablename__ = "teams"
@@ -40,6 +41,7 @@ class Team(Base):
     is_owners: Mapped[bool] = mapped_column(default=False)
     visibility: Mapped[str] = mapped_column(default="secret")
     organization_access: Mapped[list[str]] = mapped_column(default=list)
+    sso_team_id: Mapped[str | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

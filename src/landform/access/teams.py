@@ -23,9 +23,11 @@ from landform.access.service import permissions, require
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.errors import ConflictError, ForbiddenError, InvalidError
+from landform.kit.text import check_text
 from landform.kit.unique import unique
 
 OWNERS: Final = "owners"
+_GROUP_LIMIT: Final = 320  # characters, a provider's prefix among them
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,90}")
 _VISIBILITIES: Final = ("secret", "organization")
 
@@ -36,11 +38,13 @@ class TeamSettings:
 
     Attributes:
         organization_access: the switches that are on, by the API's names.
+        sso_team_id: the group whose people identity providers put into the team; empty: none.
     """
 
     name: str | None = None
     visibility: str | None = None
     organization_access: Sequence[str] | None = None
+    sso_team_id: str | None = None
 
 
 async def create_team(
@@ -59,11 +63,14 @@ async def create_team(
         raise InvalidError("A team needs a name.", pointer="name")
     if settings.organization_access:
         await require(session, actor, Permission.MANAGE_ORGANIZATION_ACCESS, place)
+    if settings.sso_team_id:
+        await require(session, actor, Permission.MANAGE_MEMBERSHIP, place)
     team = Team(
         organization_id=organization_id,
         name=settings.name,
         visibility=settings.visibility or "secret",
         organization_access=sorted(settings.organization_access or ()),
+        sso_team_id=settings.sso_team_id or None,
     )
     async with unique(session, "uq_teams_organization_id_name", _taken(settings.name)):
         session.add(team)
@@ -116,11 +123,14 @@ async def update_team(
     changed = _changes(team, settings)
     if set(changed) != {"organization_access"}:
         await require(session, actor, Permission.MANAGE_TEAMS, place)
+    if "sso_team_id" in changed:  # whoever says which group, says who is in the team
+        needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
+        await require(session, actor, needed, place)
     if "organization_access" in changed:
         await require(session, actor, Permission.MANAGE_ORGANIZATION_ACCESS, place)
     if not changed:
         return team
-    if team.is_owners and set(changed) != {"visibility"}:
+    if team.is_owners and not set(changed) <= {"visibility", "sso_team_id"}:
         raise InvalidError("The owners team keeps its name, and may do everything already.")
     changes = events.changes_of(team, changed)
     async with unique(session, "uq_teams_organization_id_name", _taken(settings.name or "")):
@@ -287,6 +297,9 @@ def _check(settings: TeamSettings) -> None:
         raise InvalidError(
             f"A team's visibility is one of {', '.join(_VISIBILITIES)}.", pointer="visibility"
         )
+    check_text(
+        settings.sso_team_id or "", what="The group", limit=_GROUP_LIMIT, pointer="sso_team_id"
+    )
     unknown = sorted(set(settings.organization_access or ()) - set(ORGANIZATION_ACCESS))
     if unknown:
         raise InvalidError(
@@ -296,7 +309,7 @@ def _check(settings: TeamSettings) -> None:
         )
 
 
-def _changes(team: Team, settings: TeamSettings) -> dict[str, str | list[str]]:
+def _changes(team: Team, settings: TeamSettings) -> dict[str, str | list[str] | None]:
     wanted: dict[str, str | list[str] | None] = {
         "name": settings.name,
         "visibility": settings.visibility,
@@ -304,11 +317,14 @@ def _changes(team: Team, settings: TeamSettings) -> dict[str, str | list[str]]:
         if settings.organization_access is None
         else sorted(set(settings.organization_access)),
     }
-    return {
+    changes: dict[str, str | list[str] | None] = {
         name: value
         for name, value in wanted.items()
         if value is not None and value != getattr(team, name)
     }
+    if settings.sso_team_id is not None and settings.sso_team_id != (team.sso_team_id or ""):
+        changes["sso_team_id"] = settings.sso_team_id or None
+    return changes
 
 
 def _taken(name: str) -> InvalidError:

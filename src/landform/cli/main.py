@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from landform import __version__
+from landform.cli.sign_in_commands import sign_in
 from landform.cli.vcs_commands import vcs
 from landform.kit.errors import LandformError
 from landform.kit.supervise import die_with_parent
@@ -37,6 +38,7 @@ app.add_typer(database, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(token, name="token")
 app.add_typer(vcs, name="vcs")
+app.add_typer(sign_in, name="sign-in")
 app.add_typer(keys, name="keys")
 app.add_typer(runs, name="runs")
 app.add_typer(tool, name="tool")

@@ -90,7 +90,7 @@ class VcsApi:
                 f"{self._url.partition('/api/')[0]} does not answer: {failure}"
             ) from None
         if answer.status_code >= _PROBLEM:
-            raise RefusedError(_explain(answer))
+            raise RefusedError(explain(answer))
         return answer.json() if answer.content else None
 
 
@@ -226,7 +226,8 @@ def _yes(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value))
 
 
-def _explain(answer: httpx2.Response) -> str:
+def explain(answer: httpx2.Response) -> str:
+    """Return what a refusal says."""
     try:
         errors = answer.json()["errors"]
         said = " ".join(str(each.get("detail") or each.get("title")) for each in errors)

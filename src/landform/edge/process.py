@@ -6,6 +6,7 @@ from landform.audit.denials import Denials
 from landform.audit.service import Upkeep
 from landform.edge.allowances import Allowances
 from landform.edge.signed_urls import UrlSigner
+from landform.federation.sign_in import Reach as Federation
 from landform.kit.notify import Listener
 from landform.runs.attempts import Platform
 from landform.toolchain.versions import Tool
@@ -17,6 +18,7 @@ class Process:
     """Made once by a composition root, found at `request.app.state.process`.
 
     Attributes:
+        federation: the way to identity providers.
         public_url: without a trailing slash; empty: what each request says.
         max_configuration_bytes: largest upload of a configuration.
         max_state_bytes: largest upload of a state.
@@ -29,6 +31,7 @@ class Process:
 
     platform: Platform
     reach: Reach
+    federation: Federation
     listener: Listener
     signer: UrlSigner
     public_url: str

@@ -70,6 +70,13 @@ class RecoveryCodeUsed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignInPolicyChanged(Event):
+    """Signing in by password was switched on or off; the subject is the break-glass admin."""
+
+    local_sign_in: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedOut(Event):
     """A browser session was ended by its user."""
 

@@ -136,6 +136,22 @@ class SecondFactor(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class SignInPolicy(Base):
+    """How people may sign in; one row, or none: by password.
+
+    Attributes:
+        break_glass_user_id: the site admin who may sign in by password when nobody else may.
+    """
+
+    __tablename__ = "sign_in_policy"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    local_sign_in: Mapped[bool] = mapped_column(default=True)
+    break_glass_user_id: Mapped[str | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL")
+    )
+
+
 class PasswordAttempts(Base):
     """How often a password was tried and failed, for one account or from one address.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.identity import second_factor, throttle, users
+from landform.identity import policy, second_factor, throttle, users
 from landform.identity.actor import SYSTEM, Actor
 from landform.identity.events import CodeRefused, PasswordRefused
 from landform.identity.models import User
@@ -37,11 +37,14 @@ async def sign_in(sessions: Sessions, username: str, password: str, *, address: 
 
     Raises:
         TooManyError: too many failed before it.
-        UnauthenticatedError: no such user, another password, or a suspended user.
+        UnauthenticatedError: no such user, another password, a suspended user, or one who may
+            not sign in by password.
     """
     await check_password(sessions, username, password, address=address)
     async with transaction(sessions) as session:
         user = await _named(session, username)
+        if not await policy.may_use_password(session, user):
+            raise UnauthenticatedError("The username or the password is wrong.")
         awaits = await second_factor.is_on(session, user.id)
         return Entry(user, await open_session(session, user, awaits_code=awaits), awaits)
 

@@ -59,10 +59,25 @@ async def count(session: AsyncSession, *, username: str, address: str) -> None:
     Raises:
         TooManyError: it must wait; nothing is counted.
     """
-    for key, patience in (
-        (_of_address(address), ADDRESS),
-        (_of_account(username), ACCOUNT),
-    ):
+    await _count(session, (_of_address(address), ADDRESS), (_of_account(username), ACCOUNT))
+
+
+async def count_address(session: AsyncSession, address: str) -> None:
+    """Count an attempt by which no account is named yet; raise as `count`."""
+    await _count(session, (_of_address(address), ADDRESS))
+
+
+async def forgive_address(session: AsyncSession, address: str) -> None:
+    """Take back what was counted of an address for an attempt that succeeded."""
+    await session.execute(
+        update(PasswordAttempts)
+        .where(PasswordAttempts.key == _of_address(address))
+        .values(failures=func.greatest(PasswordAttempts.failures - 1, 0))
+    )
+
+
+async def _count(session: AsyncSession, *counted: tuple[bytes, Patience]) -> None:
+    for key, patience in counted:
         if not await _counted(session, key, patience):
             left = func.extract("epoch", PasswordAttempts.wait_until - func.clock_timestamp())
             query = select(cast(left, Float)).where(PasswordAttempts.key == key)

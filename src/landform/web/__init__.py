@@ -7,6 +7,8 @@ from landform.web import (
     account,
     audit,
     health,
+    identities,
+    identity_providers,
     live,
     oauth,
     organizations,
@@ -52,5 +54,7 @@ for each in (
     account,
     audit,
     second_factor,
+    identities,
+    identity_providers,
 ):
     router.include_router(each.router)

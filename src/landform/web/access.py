@@ -98,6 +98,9 @@ async def show_team(visit: InOrganization, team_id: str) -> Response:
     """Show a team."""
     team = await _team(visit, team_id)
     known = await directory.members_of(visit.session, team)
+    may_fill = visit.may(
+        Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
+    )
     return await visit.page(
         "organizations/team.html",
         section="teams",
@@ -107,9 +110,8 @@ async def show_team(visit: InOrganization, team_id: str) -> Response:
         switches=[s for s in _SWITCHES if s[0] in ORGANIZATION_ACCESS],
         may_manage=visit.may(Permission.MANAGE_TEAMS) and not team.is_owners,
         may_switch=visit.may(Permission.MANAGE_ORGANIZATION_ACCESS) and not team.is_owners,
-        may_fill=visit.may(
-            Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
-        ),
+        may_fill=may_fill,
+        may_group=may_fill and visit.may(Permission.MANAGE_TEAMS),
     )
 
 
@@ -129,6 +131,9 @@ async def change_team(visit: InOrganization, team_id: str, form: OwnForm) -> Res
             await teams.add_members(session, actor, team, [user_id])
         elif deed == "remove":
             await teams.remove_members(session, actor, team, [form.line("user")])
+        elif deed == "group":
+            settings = TeamSettings(sso_team_id=form.line("group"))
+            await teams.update_team(session, actor, team, settings)
         else:
             settings = TeamSettings(
                 name=form.line("name"),

@@ -128,6 +128,7 @@ def _pages(text: str, organization: str) -> list[Found]:
         Found("API tokens", "Page", "/account/tokens"),
         Found("Sessions", "Page", "/account/sessions"),
         Found("Second factor", "Page", "/account/two-factor"),
+        Found("Linked accounts", "Page", "/account/identities"),
     ]
     if organization:
         every += [

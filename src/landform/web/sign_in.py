@@ -1,27 +1,44 @@
-"""Signing in and out, and setting a password of one's own."""
+"""Signing in, by password or through a provider, and out; setting a password of one's own."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
-from landform.edge.deps import CurrentProcess, Session, address_of, process_of
+from landform.edge.deps import CurrentProcess, Session, address_of, base_url, process_of
+from landform.edge.process import Process
 from landform.edge.statuses import status_of
-from landform.identity import sessions, users
+from landform.federation import queries as federation
+from landform.federation.sign_in import LIFE, Return, begin, finish
+from landform.identity import policy, sessions, users
 from landform.identity import sign_in as door
+from landform.identity.actor import Actor
+from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError, TooManyError, UnauthenticatedError
-from landform.web.pages import COOKIE, CurrentVisitor, page, redirect, set_cookie
+from landform.web.pages import (
+    COOKIE,
+    SECURITY_HEADERS,
+    CurrentVisitor,
+    page,
+    redirect,
+    set_cookie,
+)
 
 router = APIRouter(include_in_schema=False)
 
+DEPARTURE: Final = "landform_departure"
+_AWAY: Final = "/login/callback"  # the only place that the cookie of a departure goes to
+
 Text = Annotated[str, Form(max_length=4096)]
+Told = Annotated[str, Query(max_length=16384)]
 
 
 @router.get("/login")
-async def show(request: Request, then: str = "/") -> Response:
-    """Show the form."""
-    return page(request, "sign_in/sign_in.html", then=then, failure="", username="")
+async def show(request: Request, process: CurrentProcess, then: str = "/") -> Response:
+    """Show the ways to sign in."""
+    return await _page(request, process, then=then)
 
 
 @router.post("/login")
@@ -33,15 +50,63 @@ async def sign_in(
     try:
         entry = await door.sign_in(stores, username, password, address=address_of(request))
     except (UnauthenticatedError, TooManyError) as failure:
-        values = {"then": then, "failure": str(failure), "username": username}
-        return _refused(
-            page(request, "sign_in/sign_in.html", status=status_of(failure), **values), failure
-        )
+        answer = await _page(request, process, failure=failure, then=then, username=username)
+        return _refused(answer, failure)
     if entry.awaits_code:
         answer = redirect(f"/login/code?{urlencode({'then': then})}")
         set_cookie(request, answer, entry.secret)
         return answer
     return _let_in(request, entry, then)
+
+
+@router.get("/login/with/{provider_id}")
+async def leave(
+    request: Request, process: CurrentProcess, provider_id: str, then: str = "/"
+) -> Response:
+    """Send the browser to a provider."""
+    try:
+        return await send_away(request, process, provider_id, then)
+    except LandformError as failure:
+        return await _page(request, process, failure=failure, then=then)
+
+
+@router.get(_AWAY + "/{provider_id}")
+async def come_back(
+    request: Request,
+    process: CurrentProcess,
+    provider_id: str,
+    code: Told = "",
+    state: Told = "",
+    iss: Told = "",
+    error: Told = "",
+    error_description: Told = "",
+) -> Response:
+    """Let in whom the provider sends back, or link their account."""
+    back = Return(
+        cookie=request.cookies.get(DEPARTURE, ""),
+        code=code,
+        state=state,
+        issuer=iss,
+        error=error,
+        description=error_description,
+    )
+    visitor = await _visitor(request, process)
+    answer: Response
+    try:
+        arrival = await finish(
+            process.federation, provider_id, back, visitor=visitor, address=address_of(request)
+        )
+    except LandformError as failure:
+        if visitor is not None:
+            answer = redirect("/account/identities", say=str(failure), failed=True)
+        else:
+            answer = _refused(await _page(request, process, failure=failure), failure)
+    else:
+        answer = sent = redirect(arrival.then, say="Linked." if arrival.linked else "")
+        if arrival.secret:
+            set_cookie(request, sent, arrival.secret)
+    answer.delete_cookie(DEPARTURE, path=_AWAY)
+    return answer
 
 
 @router.get("/login/code")
@@ -118,6 +183,64 @@ async def set_password(
     answer = redirect(then)
     set_cookie(request, answer, await sessions.open_session(session, user))
     return answer
+
+
+async def send_away(
+    request: Request,
+    process: Process,
+    provider_id: str,
+    then: str,
+    *,
+    linking: Actor | None = None,
+) -> RedirectResponse:
+    """Return the way to a provider; raises as `landform.federation.sign_in.begin`."""
+    base = base_url(request)
+    departure = await begin(process.federation, provider_id, base=base, then=then, linking=linking)
+    answer = RedirectResponse(departure.url, status_code=303, headers=SECURITY_HEADERS)
+    # Lax, so that it comes along when the provider sends the browser back.
+    answer.set_cookie(
+        DEPARTURE,
+        departure.cookie,
+        httponly=True,
+        samesite="lax",
+        secure=base.startswith("https://"),
+        path=_AWAY,
+        max_age=int(LIFE.total_seconds()),
+    )
+    return answer
+
+
+async def _page(
+    request: Request,
+    process: Process,
+    *,
+    failure: LandformError | None = None,
+    then: str = "/",
+    username: str = "",
+) -> Response:
+    async with transaction(process.platform.sessions) as session:
+        doors = await federation.open_doors(session)
+        found = await policy.get_policy(session)
+    values: dict[str, Any] = {
+        "then": then,
+        "failure": str(failure or ""),
+        "username": username,
+        "doors": [(f"/login/with/{key}?{urlencode({'then': then})}", name) for key, name in doors],
+        "is_local": found.local_sign_in,
+    }
+    status = status_of(failure) if failure is not None else 200
+    return page(request, "sign_in/sign_in.html", status=status, **values)
+
+
+async def _visitor(request: Request, process: Process) -> Actor | None:
+    secret = request.cookies.get(COOKIE, "")
+    if not secret:
+        return None
+    try:
+        async with transaction(process.platform.sessions) as session:
+            return (await sessions.session_actor(session, secret))[0]
+    except UnauthenticatedError:
+        return None
 
 
 def _let_in(request: Request, entry: door.Entry, then: str) -> Response:

@@ -31,7 +31,6 @@ STATE: Final = make_state(
 # What the description has otherwise, or lacks, and clients do not.
 DEVIATIONS: Final = {
     "organization-capacity is no resource type",
-    "run-events is no resource type",
     "tags is no resource type",
 }
 

@@ -199,7 +199,7 @@ async def test_bad_settings_of_a_team_are_refused_by_name(site: Site) -> None:
         ({"name": "has space"}, "name"),
         ({"name": "owners"}, "name"),
         ({"name": "a", "visibility": "public"}, "visibility"),
-        ({"name": "a", "sso_team_id": "s"}, "sso-team-id"),
+        ({"name": "a", "sso_team_id": "s" * 400}, "sso-team-id"),
         ({"name": "a", "organization_access": {"rule-all": True}}, "organization-access"),
     ):
         refused = await ann.post(path, "teams", 422, **attributes)

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from landform.api.tfe import (
     account,
     admin_processes,
+    admin_sign_in,
     admin_users,
     audit_trail,
     comments,
@@ -34,6 +35,7 @@ for each in (
     discovery,
     account,
     admin_processes,
+    admin_sign_in,
     admin_users,
     audit_trail,
     tokens,

@@ -111,7 +111,7 @@ class EntitlementAttributes(Attributes[Organization]):
     run_tasks: bool = reads(lambda _: False)
     self_serve_billing: bool = reads(lambda _: False)
     sentinel: bool = reads(lambda _: False)
-    sso: bool = reads(lambda _: False)
+    sso: bool = reads(lambda _: True)
     state_storage: bool = reads(lambda _: True)
     teams: bool = reads(lambda _: True)
     usage_reporting: bool = reads(lambda _: False)

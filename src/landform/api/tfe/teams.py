@@ -31,7 +31,7 @@ from landform.api.tfe.people import (
     memberships_of,
     person,
 )
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import NotFoundError
 from landform.workspaces import organizations
 
 router = new_router()
@@ -64,7 +64,7 @@ def _permissions(team: Team, context: Context) -> Permissions:
         can_update_api_token=needed in held,
         can_update_visibility=may_manage,
         can_update_name=may_manage and not team.is_owners,
-        can_update_sso_team_id=False,
+        can_update_sso_team_id=may_manage and joining in held,
         can_update_member_token_management=False,
         can_view_api_token=needed in held,
     )
@@ -85,7 +85,7 @@ class TeamAttributes(Attributes[Team]):
     name: str
     organization_access: dict[str, bool] = reads(_organization_access)
     permissions: Permissions = reads(_permissions)
-    sso_team_id: str | None = reads(lambda _: None)
+    sso_team_id: str | None
     users_count: int = reads(lambda team, context: context.resource_counts[team.id])
     visibility: str
 
@@ -277,12 +277,11 @@ async def _user_ids(body: Sequence[Body[Nobody]], context: Context) -> list[str]
 
 def _settings(body: Body[TeamInput], *, of: Team | None = None) -> TeamSettings:
     sent = body.attributes
-    if sent.sso_team_id:
-        raise InvalidError("Single sign-on is not offered yet.", pointer="sso_team_id")
     present = of.organization_access if of else ()
     return TeamSettings(
         name=None if of is not None and sent.name == of.name else sent.name,
         visibility=sent.visibility,
+        sso_team_id=sent.sso_team_id,
         organization_access=None
         if sent.organization_access is None
         else _switched(present, sent.organization_access),

@@ -1,0 +1,1 @@
+"""People and groups that somebody else vouches for: identity providers and their directories."""

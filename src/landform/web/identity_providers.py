@@ -1,0 +1,144 @@
+"""How people sign in, for site admins: identity providers, and whether passwords are for all."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from landform.edge.deps import base_url
+from landform.federation import providers, queries
+from landform.federation.kinds import PRESETS, Kind
+from landform.federation.models import IdentityProvider
+from landform.federation.providers import CALLBACK
+from landform.federation.settings import ProviderSettings, defaults
+from landform.identity import policy
+from landform.identity.models import User
+from landform.kit.pagination import Page
+from landform.web.forms import Form, OwnForm, attempt, refusals_to
+from landform.web.pages import redirect
+from landform.web.visit import AnyVisit, Crumb, Visit
+
+router = APIRouter(include_in_schema=False)
+
+_HERE: Final = "/site/sign-in"
+_SHOWN: Final = Page(number=1, size=100)
+_TITLE: Final = "Sign-in"
+_FLAGS: Final = ("creates_users", "links_by_email", "trusts_email", "is_enabled")
+_LISTS: Final = ("allowed_domains", "required_groups")
+_LINES: Final = ("name", "client_id", "scopes", "groups_claim", "group_prefix")
+Text = Annotated[str, Query(max_length=40)]
+
+
+@router.get(_HERE)
+async def show(visit: AnyVisit) -> Response:
+    """List the providers, and say whether passwords are for all."""
+    found = await queries.list_providers(visit.session, visit.actor, _SHOWN)
+    set_ = await policy.get_policy(visit.session)
+    helper = (
+        await visit.session.get(User, set_.break_glass_user_id)
+        if set_.break_glass_user_id
+        else None
+    )
+    return await visit.page(
+        "site/sign_in.html",
+        section="site-sign-in",
+        crumbs=[Crumb(_TITLE)],
+        providers=[(row, PRESETS[row.kind].label) for row in found.items],
+        kinds=[(kind.value, preset.label) for kind, preset in PRESETS.items()],
+        is_local=set_.local_sign_in,
+        break_glass=helper.username if helper else "",
+    )
+
+
+@router.post(_HERE)
+async def set_policy(visit: AnyVisit, form: OwnForm) -> Response:
+    """Let everybody sign in by password, or nobody but one."""
+    is_on = form.line("local") == "on"
+    with refusals_to(_HERE):
+        await providers.set_local_sign_in(
+            visit.session, visit.actor, is_on=is_on, break_glass=form.line("break_glass")
+        )
+    return redirect(_HERE, say=f"Signing in by password is {'on' if is_on else 'off'}.")
+
+
+@router.get(f"{_HERE}/new")
+async def show_new(request: Request, visit: AnyVisit, kind: Text = "") -> Response:
+    """Show the form for a provider of a kind."""
+    queries.require_site_admin(visit.actor)
+    chosen = _kind(kind)
+    shown = {**defaults(chosen), "client_id": ""}
+    return await _form(request, visit, chosen, shown, None)
+
+
+@router.post(f"{_HERE}/new")
+async def create(request: Request, visit: AnyVisit, form: OwnForm) -> Response:
+    """Make the provider; its page says what to register there."""
+    queries.require_site_admin(visit.actor)
+    kind = _kind(form.line("kind"))
+    settings = _settings(form, issuer=form.line("issuer"))
+    keyring = visit.process.platform.keyring
+    made, failure = await attempt(
+        visit.session,
+        providers.create_provider(visit.session, keyring, visit.actor, kind, settings),
+    )
+    if made is None:
+        given = {name: getattr(settings, name) for name in (*defaults(kind), "client_id")}
+        return await _form(request, visit, kind, given, None, failure)
+    return redirect(f"{_HERE}/{made.id}", say=f"{made.name} was saved.")
+
+
+@router.get(f"{_HERE}/{{provider_id}}")
+async def show_one(request: Request, visit: AnyVisit, provider_id: str) -> Response:
+    """Show a provider; its secret is never shown."""
+    row = await queries.get_provider(visit.session, visit.actor, provider_id)
+    shown = {name: getattr(row, name) for name in (*defaults(row.kind), "client_id")}
+    return await _form(request, visit, row.kind, shown, row)
+
+
+@router.post(f"{_HERE}/{{provider_id}}")
+async def change(visit: AnyVisit, provider_id: str, form: OwnForm) -> Response:
+    """Change a provider, or remove it."""
+    row = await queries.get_provider(visit.session, visit.actor, provider_id)
+    here = f"{_HERE}/{row.id}"
+    with refusals_to(here):
+        if form.line("deed") == "delete":
+            await providers.delete_provider(visit.session, visit.actor, row)
+            return redirect(_HERE, say=f"{row.name} was removed.")
+        keyring = visit.process.platform.keyring
+        await providers.update_provider(
+            visit.session, keyring, visit.actor, row, _settings(form, issuer=None)
+        )
+    return redirect(here, say="Saved.")
+
+
+async def _form(
+    request: Request,
+    visit: Visit,
+    kind: Kind,
+    shown: dict[str, Any],
+    row: IdentityProvider | None,
+    failure: str = "",
+) -> Response:
+    last = Crumb(row.name if row else "New")
+    return await visit.page(
+        "site/identity_provider.html",
+        section="site-sign-in",
+        status=422 if failure else 200,
+        crumbs=[Crumb(_TITLE, _HERE), last],
+        provider=row,
+        kind=kind,
+        preset=PRESETS[kind],
+        shown=shown,
+        failure=failure,
+        callback=f"{base_url(request)}{CALLBACK}/{row.id}" if row else "",
+    )
+
+
+def _settings(form: Form, *, issuer: str | None) -> ProviderSettings:
+    given: dict[str, Any] = {name: form.line(name) for name in _LINES}
+    given |= {name: form.flag(name) for name in _FLAGS}
+    given |= {name: form.lines(name) for name in _LISTS}
+    return ProviderSettings(issuer=issuer, client_secret=form.line("client_secret"), **given)
+
+
+def _kind(text: str) -> Kind:
+    return Kind(text) if text in set(Kind) else Kind.OIDC
