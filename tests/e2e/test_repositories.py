@@ -1,7 +1,7 @@
 """A workspace on a private repository of Azure DevOps: pushes and pull requests become runs."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import pytest
 
 from tests.cli.command import eventually
 from tests.e2e.api import Workspace
+from tests.e2e.hosts import OnGitHub, OnGitLab, There
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
 from tests.standins.azure_world import EVERYTHING, Identity, Repository
 from tests.standins.git_server import git_server
-from tests.standins.github import GitHub, github
 
 MAIN = """
 resource "terraform_data" "{name}" {{
@@ -86,12 +86,6 @@ class Place:
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureDevOps]:
     with azure_devops(tmp_path_factory.mktemp("azure")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
-    with github(tmp_path_factory.mktemp("github")) as service:
         yield service
 
 
@@ -176,44 +170,45 @@ def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
     assert place.deliveries() == []
 
 
-def test_the_same_goes_through_github(
-    watching_platform: Platform, hub: GitHub, tmp_path: Path
+@pytest.mark.parametrize("service", [OnGitHub, OnGitLab])
+def test_the_same_goes_through_other_providers(
+    watching_platform: Platform, tmp_path: Path, service: Callable[[Path], There]
 ) -> None:
+    there = service(tmp_path / "there")
+    there.push({"live/main.tf": MAIN.format(name="first")})
     organization = make_organization(watching_platform, tmp_path)
-    ann = hub.account("ann")
-    repo = hub.repository(f"acme{len(hub.repos)}", "infra")
-    hub.push(repo, ann, {"live/main.tf": MAIN.format(name="first")})
-    attributes = {
-        "service-provider": "github_enterprise",
-        "http-url": hub.url,
-        "api-url": f"{hub.url}/api/v3",
-        "oauth-token-string": hub.token(ann),
-    }
     path = f"organizations/{organization.name}/oauth-clients"
-    client = watching_platform.api.send("POST", path, "oauth-clients", attributes)
+    client = watching_platform.api.send("POST", path, "oauth-clients", dict(there.client))
     _test_connection(watching_platform, organization.name, client["id"])
-    given = {"identifier": repo.full_name, "oauth-token-id": client["id"].replace("oc-", "ot-")}
+    given = {"identifier": there.identifier, "oauth-token-id": client["id"].replace("oc-", "ot-")}
     workspace = organization.make_workspace("app", vcs_repo=given, working_directory="live")
-    eventually(lambda: bool(repo.hooks), within_s=60)
-    sha = hub.push(repo, ann, {"live/main.tf": MAIN.format(name="second")}, message="Add second")
+    eventually(lambda: there.has_hook, within_s=60)
+    sha = there.push({"live/main.tf": MAIN.format(name="second")}, message="Add second")
     run = workspace.wait_for_run("planned", within_s=90)
     assert run["attributes"]["message"] == "Add second"
-    context = f"Landform/{organization.name}/app"
+    done = (f"Landform/{organization.name}/app", there.success)
 
-    def told(commit: str, state: str) -> bool:
-        newest = [each for each in repo.statuses.get(commit, []) if each["context"] == context]
-        return bool(newest) and newest[-1]["state"] == state
+    def succeeded(commit: str) -> bool:
+        return there.statuses(commit)[-1:] == [done]
 
     watching_platform.api.act(f"runs/{run['id']}/actions/apply")
-    eventually(lambda: told(sha, "success"), within_s=90, say=lambda: repo.statuses)
+    eventually(lambda: succeeded(sha), within_s=90, say=lambda: there.statuses(sha))
     assert workspace.outputs() == {"name": "second"}
-    hub.push(repo, ann, {"live/main.tf": MAIN.format(name="third")}, branch="topic")
-    pull = hub.open_pull(repo, ann, "topic", title="Rename")
-    eventually(lambda: len(repo.comments) == 1, within_s=90, say=lambda: repo.statuses)
-    [comment] = repo.comments.values()
-    assert "terraform_data.third" in comment["body"]
-    assert told(pull.sha, "success")
-    assert {each["status"] for each in hub.deliveries} == {202}
+    there.push({"live/main.tf": MAIN.format(name="third")}, branch="topic")
+    head = there.open_pull("topic")
+    eventually(lambda: len(there.comments) == 1, within_s=90, say=lambda: there.statuses(head))
+    assert "terraform_data.third" in there.comments[0]
+    eventually(lambda: succeeded(head), within_s=60, say=lambda: there.statuses(head))
+    again = there.push({"live/main.tf": MAIN.format(name="fourth")}, branch="topic")
+    eventually(
+        lambda: "terraform_data.fourth" in there.comments[0],
+        within_s=90,
+        say=lambda: there.comments,
+    )
+    eventually(lambda: succeeded(again), within_s=60, say=lambda: there.statuses(again))
+    assert len(there.comments) == 1
+    assert there.answers == {202}
+    there.close()
 
 
 def test_a_plain_git_server_is_looked_at_by_ssh(

@@ -36,7 +36,10 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a connection
     organization: Organization,
     name: Annotated[str, typer.Option(help="What people call it.")],
     vcs_type: Annotated[
-        str, typer.Option("--type", help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, GITHUB, GITEA, GIT, …")
+        str,
+        typer.Option(
+            "--type", help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, GITHUB, GITLAB, GITEA, GIT, …"
+        ),
     ] = "AZURE_DEVOPS",
     sign_in: Annotated[
         str | None,

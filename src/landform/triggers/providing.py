@@ -41,8 +41,19 @@ class Providing:
         except LandformError as failure:
             log.info("the provider cannot compare", reason=str(failure))
             paths = None
+        return paths if paths is not None else await self._by_git(before, after)
+
+    async def pull_request_paths(self, number: int) -> frozenset[str] | None:
+        """Ask the provider, and git when that cannot tell; None when neither can."""
+        provider, repository = await self.open()
+        paths = await provider.pull_request_paths(repository, number)
         if paths is not None:
             return paths
+        pull = await provider.pull_request(repository, number)
+        return await self._by_git(pull.merge_base, pull.source_commit) if pull.merge_base else None
+
+    async def _by_git(self, before: str, after: str) -> frozenset[str] | None:
+        provider, repository = await self.open()
         try:
             return await checkout.changed_paths(
                 lambda: provider.clone_credentials(repository),
@@ -53,8 +64,3 @@ class Providing:
         except LandformError as failure:
             log.info("git cannot compare", reason=str(failure))
             return None
-
-    async def pull_request_paths(self, number: int) -> frozenset[str] | None:
-        """Ask the provider; None when it cannot tell."""
-        provider, repository = await self.open()
-        return await provider.pull_request_paths(repository, number)

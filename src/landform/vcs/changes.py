@@ -94,6 +94,7 @@ class PullRequest(Change):
         source_commit: may be abbreviated (Bitbucket); `VcsProvider.read_commit` gives the whole.
         target_commit: the commit the target branch is at; empty when the payload has none.
         merge_commit: what merging made, once it is merged.
+        merge_base: the commit where it left its target, when the provider says.
         is_fork: the source is another repository: its code is a stranger's.
         by: who caused this event; `author` is who opened it.
     """
@@ -107,6 +108,7 @@ class PullRequest(Change):
     target_branch: str
     target_commit: str = ""
     merge_commit: str = ""
+    merge_base: str = ""
     is_draft: bool = False
     is_fork: bool = False
     author: Person = field(default_factory=Person)

@@ -225,6 +225,7 @@ async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Cap
         if row.sign_in in STATIC:
             row.status, row.status_reason = ConnectionStatus.CONNECTED, ""
             row.connected_at = row.connected_at or clock.now()
+            row.secret_expires_at = found.ends_at or row.secret_expires_at
     return found
 
 

@@ -113,6 +113,7 @@ class Capabilities:
     Attributes:
         identity: who we are to the provider.
         lacking: for each thing it may not do, what an administrator must do about it.
+        ends_at: when what was given to the connection ends, as the provider says.
     """
 
     identity: str = ""
@@ -121,6 +122,7 @@ class Capabilities:
     statuses: bool | None = None
     comments: bool | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

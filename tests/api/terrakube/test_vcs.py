@@ -482,3 +482,20 @@ async def test_only_who_manages_vcs_settings_may_change_and_use_connections(
     await founding.ask("GET", founding.path, 403, token=other)
     await founding.ask("GET", founding.path, 404, token=stranger)
     await founding.ask("GET", founding.path, 401, token="nobody")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "provider"),
+    [
+        (None, "gitlab_hosted"),
+        ("https://gitlab.com", "gitlab_hosted"),
+        ("https://git.acme.com/gitlab", "gitlab_enterprise_edition"),
+    ],
+)
+async def test_gitlab_is_one_type_wherever_it_is(
+    founding: Founding, endpoint: str | None, provider: str
+) -> None:
+    made = await founding.create(vcsType="GITLAB", endpoint=endpoint, apiUrl=None)
+    assert (made["attributes"]["vcsType"], made["attributes"]["signIn"]) == ("GITLAB", "oauth")
+    shown = await founding.server.owner.get(f"oauth-clients/{made['id']}")
+    assert shown["data"]["attributes"]["service-provider"] == provider

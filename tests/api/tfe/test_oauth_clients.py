@@ -118,3 +118,36 @@ async def test_a_service_provider_nobody_knows_is_refused(clients: Clients) -> N
         **{"service-provider": "sourceforge", "oauth-token-string": "x"},
     )
     assert "ado_services" in said["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("given", "http_url", "api_url"),
+    [
+        ({"service-provider": "gitlab_hosted"}, "https://gitlab.com", "https://gitlab.com/api/v4"),
+        (
+            {
+                "service-provider": "gitlab_enterprise_edition",
+                "http-url": "https://git.acme.com",
+                "api-url": "https://git.acme.com/api/v4",
+            },
+            "https://git.acme.com",
+            "https://git.acme.com/api/v4",
+        ),
+        (
+            {"service-provider": "gitlab_enterprise_edition", "http-url": "https://acme.com/lab"},
+            "https://acme.com/lab",
+            "https://acme.com/lab/api/v4",
+        ),
+    ],
+)
+async def test_a_gitlab_shows_where_its_pages_and_its_api_are(
+    clients: Clients, given: dict[str, str], http_url: str, api_url: str
+) -> None:
+    settings: dict[str, Any] = {"oauth-token-string": "glpat-x", **given}
+    said = await clients.server.owner.post(
+        f"{clients.path}/oauth-clients", "oauth-clients", **settings
+    )
+    shown = said["data"]["attributes"]
+    assert (shown["http-url"], shown["api-url"]) == (http_url, api_url)
+    assert shown["service-provider"] == given["service-provider"]
+    assert shown["service-provider-display-name"].startswith("GitLab")

@@ -12,12 +12,14 @@ from tests import factories
 from tests.vcs.contract.azure_devops import AzureDevOpsHost
 from tests.vcs.contract.gitea import GiteaHost
 from tests.vcs.contract.github import GitHubHost
+from tests.vcs.contract.gitlab import GitLabHost
 from tests.vcs.contract.host import Host, Ours
 
 HOSTS: Final[dict[str, Callable[[Path, Ours], Host]]] = {
     "azure-devops": AzureDevOpsHost,
     "github": GitHubHost,
     "gitea": GiteaHost,
+    "gitlab": GitLabHost,
 }
 
 

@@ -53,6 +53,8 @@ class Host(ABC):
             that they cannot tell.
         compares: names the paths two commits differ in at all; git is asked where it does not.
         tells_where_deleted_branches_were: says of one that was deleted at what commit it was.
+        most_paths_of_pulls: files of a pull request that it names at most, and else says that it
+            cannot tell; 0: all there are.
         busy: what it answers when it is asked too often, without the time to wait.
         first: the commit of `main.tf` that is there from the beginning.
         received: what hooks delivered so far.
@@ -65,6 +67,7 @@ class Host(ABC):
     tells_paths_of_pushes: ClassVar[bool] = False
     compares: ClassVar[bool] = True
     tells_where_deleted_branches_were: ClassVar[bool] = True
+    most_paths_of_pulls: ClassVar[int] = 0
     busy: ClassVar[Answer]
 
     def __init__(self, directory: Path, ours: Ours) -> None:

@@ -80,6 +80,17 @@ def test_a_comment_is_its_authors_and_one_on_an_issue_is_nothing() -> None:
     assert (plain.changes, gone.changes) == ((), ())
 
 
+def test_a_comment_that_somebody_else_changed_is_not_its_authors() -> None:
+    comment = {"id": 7, "body": "landform apply", "user": {"id": 9, "login": "eve"}}
+    issue = {"number": 12, "pull_request": {"url": "u"}}
+    said = {"action": "edited", "issue": issue, "comment": comment}
+    theirs = read("issue_comment", **said, sender={"id": 9, "login": "eve"})
+    others = read("issue_comment", **said, sender={"id": 3, "login": "ann"})
+    assert theirs.changes
+    assert not others.changes
+    assert "somebody else" in others.nothing_because
+
+
 def test_what_means_nothing_says_so() -> None:
     assert "test" in read("ping").nothing_because
     assert "star" in read("star").nothing_because

@@ -53,6 +53,7 @@ _NAMES: Final = {
     Kind.GIT: "Git",
 }
 _DEV_AZURE: Final = "https://dev.azure.com"
+_GITLAB_API: Final = "/api/v4"
 _USES_KEY: Final = frozenset(
     {SignIn.SERVICE_PRINCIPAL_CERTIFICATE, SignIn.GITHUB_APP, SignIn.SSH_KEY}
 )
@@ -100,7 +101,7 @@ class OAuthClientAttributes(Attributes[Connection]):
     service_provider: str = reads("kind")
     service_provider_display_name: str = reads(lambda row: _NAMES[row.kind])
     http_url: str = reads(lambda row: row.endpoint or row.api_url or _default(row, "web"))
-    api_url: str = reads(lambda row: row.api_url or row.endpoint or _default(row, "api"))
+    api_url: str = reads(lambda row: row.api_url or _api(row))
     key: str | None = reads(lambda row: row.client_id or None)
     ado_entra_tenant_id: str | None = reads(lambda row: row.tenant or None)
     secret: str | None = reads(lambda _: None)
@@ -115,7 +116,15 @@ class OAuthClientAttributes(Attributes[Connection]):
 def _default(row: Connection, what: str) -> str:
     if row.kind is Kind.GITHUB:
         return "https://github.com" if what == "web" else "https://api.github.com"
+    if row.kind is Kind.GITLAB:
+        return "https://gitlab.com" if what == "web" else f"https://gitlab.com{_GITLAB_API}"
     return _DEV_AZURE if row.kind is Kind.AZURE_DEVOPS else ""
+
+
+def _api(row: Connection) -> str:
+    if row.kind in (Kind.GITLAB, Kind.GITLAB_SELF_MANAGED) and row.endpoint:
+        return f"{row.endpoint}{_GITLAB_API}"
+    return row.endpoint or _default(row, "api")
 
 
 OAUTH_CLIENTS = Resource[Connection, Context](

@@ -9,12 +9,15 @@ from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
 from landform.vcs.providers.git import Git
 from landform.vcs.providers.gitea import Gitea, GiteaDeliveries
 from landform.vcs.providers.github import GitHub, GitHubDeliveries
+from landform.vcs.providers.gitlab import GitLab, GitLabDeliveries
 
 KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]]] = {
     Kind.AZURE_DEVOPS: AzureDevOps,
     Kind.AZURE_DEVOPS_SERVER: AzureDevOps,
     Kind.GITHUB: GitHub,
     Kind.GITHUB_ENTERPRISE: GitHub,
+    Kind.GITLAB: GitLab,
+    Kind.GITLAB_SELF_MANAGED: GitLab,
     Kind.GITEA: Gitea,
     Kind.GIT: Git,
 }
@@ -25,5 +28,7 @@ READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.AZURE_DEVOPS_SERVER: AzureDeliveries(),
     Kind.GITHUB: GitHubDeliveries(),
     Kind.GITHUB_ENTERPRISE: GitHubDeliveries(),
+    Kind.GITLAB: GitLabDeliveries(),
+    Kind.GITLAB_SELF_MANAGED: GitLabDeliveries(),
     Kind.GITEA: GiteaDeliveries(),
 }

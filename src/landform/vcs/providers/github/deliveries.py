@@ -148,11 +148,15 @@ def _comment(said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
         return None, "The comment is on an issue."
     if said["action"] == "deleted":
         return None, "The comment was deleted."
+    by = person_of(comment.get("user"))
+    if said["action"] == "edited" and by.id != person_of(said.get("sender")).id:
+        # Who may write to the repository may change what others said in it.
+        return None, "The comment was changed by somebody else than who wrote it."
     return (
         Comment(
             repository_id=str(repository["id"]),
             repository_name=str(repository.get("name") or ""),
-            by=person_of(comment.get("user")),
+            by=by,
             number=int(issue["number"]),
             comment_id=str(comment["id"]),
             text=str(comment.get("body") or ""),
