@@ -166,8 +166,17 @@ class Gitea:
 
     def comment(self, pull: Pull, who: Account, text: str) -> None:
         made = self._comment(pull.repo, pull.number, who, text)
+        self._tell_comment(pull, made, "created", who)
+
+    def edit_comment(self, pull: Pull, comment_id: int, who: Account, text: str) -> None:
+        """Change a comment, as its author or an administrator of the repository."""
+        made = pull.repo.comments[comment_id]
+        made["body"] = text
+        self._tell_comment(pull, made, "edited", who)
+
+    def _tell_comment(self, pull: Pull, made: Mapping[str, Any], action: str, who: Account) -> None:
         issue = {"number": pull.number, "pull_request": {"merged": False}}
-        said = {"action": "created", "issue": issue, "comment": made, "is_pull": True}
+        said = {"action": action, "issue": issue, "comment": dict(made), "is_pull": True}
         self.emit(pull.repo, "pull_request_comment", said, who)
 
     def _comment(self, repo: Repo, number: int, who: Account, text: str) -> dict[str, Any]:

@@ -201,10 +201,18 @@ class GitHub:
         number = next(self._numbers)
         made = {"id": number, "body": text, "user": who.json(), "on": pull.number}
         pull.repo.comments[number] = made
+        self._tell_comment(pull, made, "created", who)
+
+    def edit_comment(self, pull: Pull, comment_id: int, who: Account, text: str) -> None:
+        """Change a comment, as its author or whoever else may write to the repository."""
+        made = pull.repo.comments[comment_id]
+        made["body"] = text
+        self._tell_comment(pull, made, "edited", who)
+
+    def _tell_comment(self, pull: Pull, made: Mapping[str, Any], action: str, who: Account) -> None:
         issue = {"number": pull.number, "pull_request": {"url": "…"}}
-        self.emit(
-            pull.repo, "issue_comment", {"action": "created", "issue": issue, "comment": made}, who
-        )
+        said = {"action": action, "issue": issue, "comment": dict(made)}
+        self.emit(pull.repo, "issue_comment", said, who)
 
     # ── webhooks: signed, once, never tried again ───────────────────────────────────────────────
 

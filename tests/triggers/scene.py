@@ -81,7 +81,7 @@ class Scene:
             azure,
             platform,
             world,
-            _desk(platform),
+            make_desk(platform),
             await _connect(platform, world, azure, pat),
             repository,
             pat,
@@ -241,7 +241,7 @@ class Scene:
         )
 
 
-def _desk(platform: Platform) -> Desk:
+def make_desk(platform: Platform) -> Desk:
     async def assertion(subject: str, audience: str) -> str:
         raise AssertionError("nobody asked for it")
 

@@ -84,6 +84,20 @@ async def test_an_organization_without_a_connection_is_led_to_one(place: Place) 
     assert "Microsoft takes no new applications" in page
 
 
+async def test_of_gitlab_it_is_said_which_scope_and_role_and_where_to_send_people(
+    place: Place,
+) -> None:
+    choice = text_of(await place.site.owner.get(f"{place.path}/new?kind=gitlab_hosted"))
+    assert choice.index("Access token") < choice.index("OAuth application")
+    form = f"{place.path}/new?kind=gitlab_enterprise_edition"
+    by_token = text_of(await place.site.owner.get(f"{form}&way=token"))
+    assert "role Maintainer, scope api" in by_token
+    assert "Callback address" not in by_token
+    by_person = await place.site.owner.get(f"{form}&way=oauth")
+    assert "Redirect URI as the callback address below" in text_of(by_person)
+    assert len(set(re.findall(rf"{BASE}/callback/v1/vcs/[\w-]+", by_person))) == 1
+
+
 async def test_a_person_is_led_from_the_values_to_connected(place: Place) -> None:
     of = f"{place.path}/new?kind=ado_services&way=oauth"
     page = await place.site.owner.get(of)

@@ -135,6 +135,11 @@ class GiteaHost(Host):
     def comment(self, number: int, text: str) -> None:
         self.forge.comment(self.repo.pulls[number], self.ann, text)
 
+    def edit_by_another(self, number: int, text: str) -> bool:
+        bob = self.forge.account("bob")
+        self.forge.edit_comment(self.repo.pulls[number], list(self.repo.comments)[-1], bob, text)
+        return True
+
     def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
         return [(each["state"], each["context"]) for each in self.repo.statuses.get(sha, [])]
 

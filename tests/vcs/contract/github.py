@@ -128,6 +128,11 @@ class GitHubHost(Host):
     def comment(self, number: int, text: str) -> None:
         self.hub.comment(self.repo.pulls[number], self.ann, text)
 
+    def edit_by_another(self, number: int, text: str) -> bool:
+        bob = self.hub.account("bob")
+        self.hub.edit_comment(self.repo.pulls[number], list(self.repo.comments)[-1], bob, text)
+        return True
+
     def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
         return [(each["state"], each["context"]) for each in self.repo.statuses.get(sha, [])]
 

@@ -263,6 +263,10 @@ class Host(ABC):
     @abstractmethod
     def comment(self, number: int, text: str) -> None: ...
 
+    def edit_by_another(self, number: int, text: str) -> bool:
+        """Change that comment as somebody else; False where the service lets nobody do that."""
+        return False
+
     # ── what was told ───────────────────────────────────────────────────────────────────────────
 
     @abstractmethod

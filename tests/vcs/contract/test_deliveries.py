@@ -196,6 +196,17 @@ async def test_a_comment_is_read_with_who_wrote_it(host: Host, hook: Hook) -> No
     assert found.comment_id
 
 
+async def test_what_somebody_else_made_of_a_comment_is_no_command_of_its_author(
+    host: Host, hook: Hook
+) -> None:
+    host.push({"a.tf": "1"}, branch="topic")
+    number = host.open_pull("topic")
+    host.comment(number, "well done")
+    await said(host, hook)
+    if host.edit_by_another(number, "landform apply"):
+        assert await said(host, hook) == []
+
+
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"\xff", b"[" * 10_000])
 async def test_what_is_of_another_shape_is_malformed(host: Host, hook: Hook, body: bytes) -> None:
     host.push({"a.tf": "1"})

@@ -164,7 +164,11 @@ def _comment(said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
         return None, "The comment is on an issue."
     if said["action"] == "deleted":
         return None, "The comment was deleted."
-    about = _about(said) | {"by": person_of(comment.get("user"))}
+    by = person_of(comment.get("user"))
+    if said["action"] == "edited" and by.id != person_of(said.get("sender")).id:
+        # Whoever administers the repository may change what others said in it.
+        return None, "The comment was changed by somebody else than who wrote it."
+    about = _about(said) | {"by": by}
     return (
         Comment(
             **about,
