@@ -19,6 +19,9 @@ from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Mapping[str, Any]
 
+OURS: Final = frozenset({"approval-rules"})
+"""Types of resources that TFE does not have."""
+
 _DEFAULT: Final = Path(__file__).parents[3] / "shared/reference/tfe_openapi.json"
 _PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -75,7 +78,7 @@ class Oracle:
         kind = resource["type"]
         schema = self._types().get(kind)
         if schema is None:
-            if kind not in self._named_types():
+            if kind not in self._named_types() | OURS:
                 yield f"{kind} is no resource type"
             return
         known = self._properties(schema["attributes"])

@@ -192,3 +192,19 @@ def test_an_apply_without_a_terminal_and_without_approval_is_refused(
     done = terraform.fails("apply", "-input=false")
     assert "Cannot confirm apply due to -input=false" in done.said
     assert organization.workspace().newest_run()["attributes"]["status"] == "planned"
+
+
+def test_a_plan_that_needs_approvals_is_shown_and_left_to_those_who_give_them(
+    organization: Organization,
+) -> None:
+    workspace = organization.make_workspace()
+    api = organization.platform.api
+    team = api.send("POST", f"organizations/{organization.name}/teams", "teams", {"name": "sec"})
+    rule = {"approvals-needed": 1, "teams": [team["id"]]}
+    api.send("PATCH", f"workspaces/{workspace.id}/approval-rule", "approval-rules", rule)
+    terraform = organization.initialized(COLOR)
+    done = terraform.run("apply")
+    assert "Before it is applied, this needs 1 approval of sec." in done.said
+    assert "Plan: 1 to add" in done.said
+    assert "Do you want to perform these actions" not in done.said
+    assert workspace.newest_run()["attributes"]["status"] == "planned"

@@ -5,7 +5,12 @@ import re
 import msgspec
 
 from landform.contract import Artefact, LogStream, Outcome, Phase
+from landform.identity.users import actor_of
+from landform.kit.db import transaction
+from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.workspaces.models import Workspace
+from tests import factories
 from tests.files import make_state
 from tests.web.pages import Site, text_of
 
@@ -232,3 +237,35 @@ async def test_the_search_finds_workspaces_runs_by_id_and_pages(site: Site) -> N
     )
     stranger = await site.stranger()
     assert run_id not in (await stranger.get(f"/search/found?q={run_id}")).split("Nothing")[0]
+
+
+async def test_who_is_asked_approves_a_plan_and_then_it_can_be_confirmed(site: Site) -> None:
+    world, place = site.world, await site.place()
+    async with transaction(world.platform.sessions) as session:
+        organization = await session.get_one(Organization, world.organization_id)
+        user = await factories.make_user(session)
+        team = await factories.make_team(session, organization, "security", members=[user])
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        await factories.grant(session, team, workspace, "read")
+    said = await site.owner.post(
+        f"{place}/access/approvals", {"needed": "1", "teams": team.id}, of=f"{place}/access"
+    )
+    assert "Saved." in said
+    run_id = await planned(site)
+    here = f"{place}/runs/{run_id}"
+    before = await site.owner.get(here)
+    assert "Waiting for 1 approval of security. 0 of 1 given" in text_of(before)
+    assert "Confirm and apply" not in before
+    assert ">Approve<" not in before
+    approver = await site.browser(actor_of(user))
+    assert ">Approve<" in await approver.get(here)
+    assert "Approved." in await approver.post(here, {"step": "approve", "comment": "Fine."})
+    after = await site.owner.get(here)
+    assert "Confirm and apply" in after
+    assert "Fine." in after
+
+
+async def test_a_rule_that_cannot_be_is_said_on_its_page(site: Site) -> None:
+    place = await site.place()
+    page = await site.owner.post(f"{place}/access/approvals", {"needed": "1"}, of=f"{place}/access")
+    assert "whose members may approve" in page

@@ -83,6 +83,14 @@ class AccessWithdrawn(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApprovalRuleChanged(Event):
+    """Whose approval runs of a workspace need is other than before; the subject is the workspace.
+
+    `changes` has how many, and of which teams.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccessDenied(Event):
     """Somebody asked for what they may not do; the subject is the place they asked it of."""
 

@@ -86,3 +86,19 @@ class ProjectGrant(Base):
     )
     level: Mapped[str]
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ApprovalRule(Base):
+    """How many people of which teams must agree before a run of a workspace is applied.
+
+    Attributes:
+        team_ids: teams that were deleted since stay in it and approve nothing.
+    """
+
+    __tablename__ = "approval_rules"
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    needed: Mapped[int]
+    team_ids: Mapped[list[str]]

@@ -45,6 +45,7 @@ from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
 from landform.runs.rows import phase_of
+from landform.runs.standing import standing_of
 from landform.runs.status import PhaseStatus, Step
 from landform.states import service as states
 from landform.states.models import StateVersion
@@ -108,7 +109,7 @@ async def begin(
         )
         if lease is None:
             return None
-        if phase.phase is Phase.APPLY and _is_stale(workspace, run):
+        if phase.phase is Phase.APPLY and not service.is_fresh(workspace, run):
             reason = f"The state of workspace {workspace.name} changed after the plan was made."
             await endings.end_run(session, workspace, run, Step.FAIL, reason=reason)
             return None
@@ -119,7 +120,11 @@ async def begin(
         is_strangers = await _is_strangers(session, run)
         if is_strangers:
             job = _without_secrets(job)
-        else:
+        elif phase.phase is Phase.PLAN and not run.plan_only:
+            lacking = (await standing_of(session, run)).lacking
+            notice = f"Before it is applied, this needs {lacking}." if lacking else ""
+            job = job.model_copy(update={"notice": notice})
+        if not is_strangers:
             token = await run_tokens.mint(
                 session,
                 phase_id=phase_id,
@@ -269,10 +274,6 @@ async def _start(session: AsyncSession, workspace: Workspace, run: Run, phase: R
         await move(session, run, Step.START_APPLY)
 
 
-def _is_stale(workspace: Workspace, run: Run) -> bool:
-    return workspace.current_state_version_id != run.state_version_id
-
-
 async def _job(
     session: AsyncSession,
     platform: Platform,
@@ -420,7 +421,8 @@ async def _move_on(session: AsyncSession, workspace: Workspace, run: Run, phase:
         await move(session, run, Step.SAVE_PLAN)
     else:
         await move(session, run, Step.PLAN)
-        if run.auto_apply and not _is_stale(workspace, run):
+        standing = await standing_of(session, run)
+        if run.auto_apply and service.is_fresh(workspace, run) and standing.is_met:
             await service.confirm_locked(session, SYSTEM, workspace, run)
     await endings.after_end(session, workspace, run)
 

@@ -30,6 +30,15 @@ class RunConfirmed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunApproved(Event):
+    """Somebody agreed that a plan is applied; `given` of `needed` have."""
+
+    workspace_id: str
+    given: int
+    needed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStopAsked(Event):
     """Somebody asked a running run to stop."""
 

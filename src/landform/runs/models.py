@@ -118,6 +118,18 @@ class RunPhase(Base):
         self.status_timestamps = {**self.status_timestamps, f"{status}-at": moment}
 
 
+class Approval(Base):
+    """Somebody agrees that a run's plan is applied."""
+
+    __tablename__ = "run_approvals"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Comment(Base):
     """What somebody said of a run."""
 

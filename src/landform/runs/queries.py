@@ -22,6 +22,7 @@ from landform.organizations.models import Organization
 from landform.runs import workspace_queue
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Comment, Run, RunPhase
+from landform.runs.standing import standings
 from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
@@ -250,9 +251,12 @@ async def positions(session: AsyncSession, runs: Sequence[Run]) -> dict[str, int
 async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, str]:
     """Say by run id in a sentence what each run waits for; empty when it does not wait.
 
-    Three questions to the database, however many runs.
+    Six questions to the database at most, however many runs.
     """
     reasons = {run.id: _AT_REST.get(run.status, "") for run in runs}
+    for run_id, standing in (await standings(session, runs)).items():
+        if not standing.is_met:
+            reasons[run_id] = f"Waiting for {standing.lacking}."
     waiting = [run for run in runs if run.status in _WAITING]
     if not waiting:
         return reasons

@@ -20,6 +20,7 @@ from landform.runs.errors import IllegalStepError, StalePlanError
 from landform.runs.events import RunCommented, RunConfirmed, RunStopAsked
 from landform.runs.models import Comment, Run
 from landform.runs.moves import move, tell
+from landform.runs.standing import standing_of
 from landform.runs.status import RUNNING, RunStatus, Step, can
 from landform.workspaces.models import Workspace
 
@@ -34,6 +35,7 @@ async def confirm(session: AsyncSession, actor: Actor, run_id: str, *, comment: 
         ForbiddenError: `actor` may not apply.
         IllegalStepError: there is no plan waiting; so also the second of two confirms at once.
         StalePlanError: the workspace's state moved since the plan.
+        ConflictError: it changes nothing, or not enough people have approved it.
     """
     workspace, run = await _for(session, actor, run_id, Permission.QUEUE_APPLY)
     if not can(run.status, Step.CONFIRM):
@@ -50,7 +52,14 @@ async def confirm(session: AsyncSession, actor: Actor, run_id: str, *, comment: 
 async def confirm_locked(
     session: AsyncSession, actor: Actor, workspace: Workspace, run: Run
 ) -> None:
-    """Confirm a run whose workspace row the caller holds, permission and freshness checked."""
+    """Confirm a run whose workspace row the caller holds, permission and freshness checked.
+
+    Raises:
+        ConflictError: not enough people have approved it.
+    """
+    standing = await standing_of(session, run)
+    if not standing.is_met:
+        raise ConflictError(f"Run {run.id} needs {standing.lacking} before it is applied.")
     await move(session, run, Step.CONFIRM, actor=actor)
     run.confirmed_by = actor.id
     events.publish(
@@ -68,9 +77,14 @@ async def confirm_locked(
         await workspace_queue.advance(session, workspace)
 
 
+def is_fresh(workspace: Workspace, run: Run) -> bool:
+    """Tell whether the workspace's state is the one that the run's plan was made on."""
+    return workspace.current_state_version_id == run.state_version_id
+
+
 def require_fresh(workspace: Workspace, run: Run) -> None:
     """Raise StalePlanError unless the workspace's state is the one the plan was made on."""
-    if workspace.current_state_version_id != run.state_version_id:
+    if not is_fresh(workspace, run):
         raise StalePlanError(
             f"The plan of run {run.id} is stale: the state of workspace {workspace.name} changed"
             " after it was made. Discard the run and plan again."

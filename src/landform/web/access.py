@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
-from landform.access import directory, memberships, team_access, teams
+from landform.access import approval_rules, directory, memberships, team_access, teams
 from landform.access.models import Team, WorkspaceGrant
 from landform.access.permissions import (
     ORGANIZATION_ACCESS,
@@ -26,6 +26,7 @@ from landform.web.visit import Crumb, InOrganization, InWorkspace
 router = APIRouter(include_in_schema=False)
 
 _SHOWN: Final = 100
+_DIGITS: Final = 4
 _SWITCHES: Final = (
     ("read-workspaces", "See every workspace"),
     ("read-projects", "See every project"),
@@ -166,6 +167,7 @@ async def show_access(visit: InWorkspace) -> Response:
     grants = await team_access.list_at(visit.session, visit.actor, visit.workspace.place)
     first = Page(number=1, size=_SHOWN)
     listed = await directory.list_teams(visit.session, visit.actor, visit.organization.id, first)
+    rule = await approval_rules.get_rule(visit.session, visit.actor, visit.workspace.place)
     names = {team.id: team.name for team in listed.items}
     given = {grant.team_id for grant in grants}
     return await visit.page(
@@ -176,7 +178,25 @@ async def show_access(visit: InWorkspace) -> Response:
         free=[(t.id, t.name) for t in listed.items if t.id not in given and not t.is_owners],
         levels=list(WORKSPACE_LEVELS),
         may_manage=visit.may(Permission.MANAGE_ACCESS),
+        needed=rule.needed if rule else 0,
+        approving=[(t.id, t.name, t.id in (rule.team_ids if rule else ())) for t in listed.items],
+        most=approval_rules.MOST_APPROVALS,
     )
+
+
+@router.post("/app/{organization}/{workspace}/access/approvals")
+async def change_approvals(visit: InWorkspace, form: OwnForm) -> Response:
+    """Say how many people of which teams must approve a run."""
+    here, needed = f"{visit.path}/access", form.line("needed", "0")
+    with refusals_to(here):
+        await approval_rules.set_rule(
+            visit.session,
+            visit.actor,
+            visit.workspace.place,
+            needed=int(needed) if needed.isdecimal() and len(needed) < _DIGITS else -1,
+            team_ids=form.all("teams"),
+        )
+    return redirect(here, say="Saved.")
 
 
 @router.post("/app/{organization}/{workspace}/access")

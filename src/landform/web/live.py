@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
 import structlog
@@ -180,7 +180,7 @@ async def _told(
     reading = watch.reading
     if reading is None:
         return
-    now = Opened(reading=reading, visit=opened.visit, shell=opened.shell)
+    now = replace(opened, reading=reading)
     values = whole(watch.parts, now)
     values |= changes(values["plan"], now.here, "", "", 1)
     fresh = []

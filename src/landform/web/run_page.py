@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.grants import teams_of
 from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.kit.db import transaction
@@ -37,11 +38,12 @@ Offset = Annotated[int | None, Query(ge=0, le=2**50)]
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A run that the visitor may see, read in a transaction that is over."""
+    """A run that the visitor, who is in `teams`, may see, read in a transaction that is over."""
 
     reading: Reading
     visit: WorkspaceVisit
     shell: Shell
+    teams: frozenset[str]
 
     @property
     def here(self) -> str:
@@ -64,7 +66,8 @@ async def open_run(request: Request, process: Process, visitor: Visitor) -> Open
         reading = await read_run(session, run)
         crumbs = (Crumb("Runs", f"{visit.path}/runs"), Crumb(run.id))
         shell = await visit.shell("runs", crumbs)
-    return Opened(reading=reading, visit=visit, shell=shell)
+        teams = frozenset(await session.scalars(teams_of(visit.actor)))
+    return Opened(reading=reading, visit=visit, shell=shell, teams=teams)
 
 
 async def find_run(session: AsyncSession, visit: WorkspaceVisit, run_id: str) -> Run:
@@ -104,7 +107,11 @@ def whole(parts: dict[str, Any], opened: Opened, *, ask: str = "") -> dict[str, 
     )
     return {
         **parts,
-        "deeds": present.deeds(opened.reading.run, held, actor),
+        "deeds": present.deeds(
+            opened.reading.run, opened.reading.standing, held, actor, opened.teams
+        ),
+        "standing": opened.reading.standing,
+        "approvers": opened.reading.approvers,
         "destroyed": plan.destroyed() if plan else [],
         "shown_resources": resources[:_RESOURCES],
         "here": opened.here,

@@ -15,6 +15,7 @@ from landform.kit.errors import LandformError
 from landform.logs import service as logs
 from landform.runs import queries
 from landform.runs.models import Run, RunPhase
+from landform.runs.standing import NOBODY_ASKED, Standing, standings
 from landform.runs.status import PhaseStatus
 from landform.web.present import plan as plans
 from landform.web.present.plan import Plan
@@ -38,6 +39,8 @@ class Reading:
     view: RunView
     phases: tuple[RunPhase, RunPhase]
     workspace: Workspace
+    standing: Standing
+    approvers: list[str]
 
 
 async def read_run(session: AsyncSession, run: Run) -> Reading:
@@ -46,6 +49,8 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     comments = await queries.comments_of(session, run)
     workspace = await session.get_one(Workspace, run.workspace_id)
     ids = {run.created_by, run.confirmed_by or "", workspace.lock_holder_id or ""}
+    standing = (await standings(session, [run])).get(run.id, NOBODY_ASKED)
+    ids |= set(standing.given)
     names = await users.names_of(session, ids | {each.author_id for each in comments})
     reason = (await queries.wait_reasons(session, [run]))[run.id]
     if workspace.lock_holder_id in names:
@@ -53,7 +58,9 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     saved = None
     if phases[1].maybe_not_in_state:
         saved = (await queries.state_ids(session, [run.id])).get(run.id, [None])[-1]
-    return Reading(run, view(run, phases, comments, names, reason, saved), phases, workspace)
+    shown = view(run, phases, comments, names, reason, saved)
+    approvers = [names.get(user_id, user_id) for user_id in standing.given]
+    return Reading(run, shown, phases, workspace, standing, approvers)
 
 
 class PlanShelf:

@@ -9,7 +9,7 @@ from landform.access.permissions import Permission
 from landform.identity import users
 from landform.kit.errors import InvalidError, MalformedError
 from landform.kit.pagination import Page, Paged
-from landform.runs import creation, queries, service
+from landform.runs import approvals, creation, queries, service
 from landform.runs.creation import NewRun
 from landform.runs.models import Run
 from landform.runs.queries import RunFilter
@@ -28,6 +28,7 @@ _SIZE: Final = 30
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 _STEPS: Final = {
+    "approve": (approvals.approve, "Approved."),
     "confirm": (service.confirm, "Confirmed."),
     "discard": (service.discard, "Discarded."),
     "cancel": (service.cancel, "Asked to stop."),
@@ -131,7 +132,7 @@ async def _new(visit: InWorkspace, form: Form, failure: str = "") -> Response:
 
 @router.post(RUN)
 async def act(visit: InWorkspace, run_id: str, form: OwnForm) -> Response:
-    """Confirm, discard, cancel, force-cancel, or run again."""
+    """Approve, confirm, discard, cancel, force-cancel, or run again."""
     run = await find_run(visit.session, visit, run_id)
     here, step = f"{visit.path}/runs/{run.id}", form.line("step")
     with refusals_to(here):

@@ -451,3 +451,26 @@ async def test_comments_are_said_and_read(server: Server) -> None:
     await reader.post(f"runs/{run_id}/comments", "comments", 422, body=" ")
     await server.owner.get("comments/wsc-none", 404)
     await (await server.stranger()).get(f"comments/{made['data']['id']}", 404)
+
+
+async def test_a_run_that_needs_approvals_says_so_and_is_confirmable_only_with_them(
+    server: Server,
+) -> None:
+    world = server.world
+    team = await server.owner.post(f"organizations/{world.organization}/teams", "teams", name="sec")
+    rule = f"workspaces/{world.workspace_id}/approval-rule"
+    shown = await server.owner.get(rule)
+    assert shown["data"]["attributes"] == {"approvals-needed": 0, "teams": []}
+    await server.owner.patch(rule, "approval-rules", approvals_needed=1, teams=[team["data"]["id"]])
+    run_id = await world.create()
+    await world.plan(run_id)
+    run = (await server.owner.get(f"runs/{run_id}"))["data"]["attributes"]
+    assert run["actions"]["is-confirmable"] is False
+    assert run["approvals"] == {"needed": 1, "teams": [team["data"]["id"]], "given-by": []}
+    assert run["wait-reason"] == "Waiting for 1 approval of sec."
+    refused = await act(server, run_id, "apply")
+    assert refused.status_code == 409
+    assert "needs 1 approval of sec" in refused.text
+    assert (await act(server, run_id, "approve")).status_code == 403
+    await server.owner.patch(rule, "approval-rules", approvals_needed=0)
+    assert (await act(server, run_id, "apply")).status_code == 202

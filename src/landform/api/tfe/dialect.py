@@ -18,6 +18,7 @@ from landform.edge.process import Process
 from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
 from landform.kit.errors import ForbiddenError, LandformError, NotFoundError
+from landform.runs.standing import Standing
 from landform.toolchain.versions import parse_version
 from landform.workspaces.models import Workspace, WorkspaceRepository
 
@@ -60,6 +61,7 @@ class Context:
     held: dict[str, Permissions] = field(default_factory=dict)
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     wait_reasons: dict[str, str] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
     structured: dict[str, bool] = field(default_factory=dict)
     states_of: dict[str, list[str]] = field(default_factory=dict)
     tag_names: dict[str, list[str]] = field(default_factory=dict)

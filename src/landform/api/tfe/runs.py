@@ -17,10 +17,11 @@ from landform.api.jsonapi.resource import Resource
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.kit.clock import now
 from landform.kit.errors import InvalidError
-from landform.runs import creation, queries, service
+from landform.runs import approvals, creation, queries, service
 from landform.runs.creation import NewRun, RunVariable
 from landform.runs.models import Run
 from landform.runs.queries import Operation
+from landform.runs.standing import NOBODY_ASKED, standings
 from landform.runs.status import RunStatus, Step, can
 from landform.workspaces import organizations
 from landform.workspaces import queries as workspaces
@@ -68,9 +69,27 @@ def _actions(run: Run, context: Context) -> Actions:
         is_cancelable=can(run.status, Step.CANCEL) and run.cancel_asked_at is None,
         is_confirmable=can(run.status, Step.CONFIRM)
         and (run.has_changes or run.allow_empty_apply)
-        and fresh,
+        and fresh
+        and context.standings.get(run.id, NOBODY_ASKED).is_met,
         is_discardable=can(run.status, Step.DISCARD),
         is_force_cancelable=available_at is not None and available_at <= now(),
+    )
+
+
+class Approvals(Kebab):
+    """How many approvals a run needs, of which teams (ids), and who gave one that counts."""
+
+    needed: int
+    teams: list[str]
+    given_by: list[str]
+
+
+def _approvals(run: Run, context: Context) -> Approvals | UnsetType:
+    standing = context.standings.get(run.id)
+    if standing is None:
+        return UNSET
+    return Approvals(
+        needed=standing.needed, teams=list(standing.teams), given_by=list(standing.given)
     )
 
 
@@ -91,12 +110,14 @@ def _permissions(run: Run, context: Context) -> Permissions:
 class RunAttributes(Attributes[Run]):
     """A plan of a configuration on a workspace, and its apply.
 
-    `wait-reason` and `error` are ours: why it does not go on, and why it ended.
+    `wait-reason`, `error` and `approvals` are ours: why it does not go on, why it ended, and whose
+    approval it needs and has while it waits to be confirmed.
     """
 
     actions: Actions = reads(_actions)
     allow_config_generation: bool
     allow_empty_apply: bool
+    approvals: Approvals | UnsetType = reads(_approvals)
     auto_apply: bool
     canceled_at: datetime | None = reads("cancel_asked_at")
     created_at: datetime
@@ -132,6 +153,7 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Run]:
 
 async def _prepare(runs: Sequence[Run], context: Context) -> None:
     await context.learn(run.workspace_id for run in runs)
+    context.standings.update(await standings(context.session, runs))
     context.wait_reasons.update(await queries.wait_reasons(context.session, runs))
     context.positions.update(await queries.positions(context.session, runs))
 
@@ -248,6 +270,12 @@ async def queue(name: str, query: RunList, context: CurrentContext) -> Response:
 @router.post("/runs/{run_id}/actions/apply", status_code=202)
 async def confirm(run_id: str, body: Remarked, context: CurrentContext) -> Response:
     await service.confirm(context.session, context.actor, run_id, comment=body.comment or "")
+    return Response(status_code=202)
+
+
+@router.post("/runs/{run_id}/actions/approve", status_code=202)
+async def approve(run_id: str, body: Remarked, context: CurrentContext) -> Response:
+    await approvals.approve(context.session, context.actor, run_id, comment=body.comment or "")
     return Response(status_code=202)
 
 

@@ -12,6 +12,7 @@ from landform.kit.clock import now
 from landform.runs.models import Comment, Run, RunPhase
 from landform.runs.recovery import import_block
 from landform.runs.service import force_cancel_available_at
+from landform.runs.standing import Standing
 from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step, can
 from landform.web.present.workspaces import title_of
 
@@ -177,14 +178,23 @@ class Deed:
     question: str
 
 
-def deeds(run: Run, held: frozenset[Permission], actor: Actor) -> list[Deed]:
-    """Return what the visitor may do, the likeliest first."""
+def deeds(
+    run: Run,
+    standing: Standing,
+    held: frozenset[Permission],
+    actor: Actor,
+    teams: frozenset[str],
+) -> list[Deed]:
+    """Return what the visitor, who is in `teams`, may do, the likeliest first."""
     found = []
     may_apply = Permission.QUEUE_APPLY in held
+    if standing.asks(actor, run, teams):
+        found.append(_deed("approve", "Approve", "main", "Approve this plan?"))
     if run.cancel_asked_at is None:
         if (
             can(run.status, Step.CONFIRM)
             and may_apply
+            and standing.is_met
             and (run.has_changes or run.allow_empty_apply)
         ):
             found.append(_deed("confirm", "Confirm and apply", "main", "Apply this plan?"))
