@@ -1,7 +1,7 @@
 """Whose approval runs need, and who gave it.
 
 Revision ID: approvals
-Revises: warned_days
+Revises: identity_providers
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "approvals"
-down_revision = "warned_days"
+down_revision = "identity_providers"
 branch_labels = None
 depends_on = None
 
