@@ -14,6 +14,9 @@ from landform.access.errors import DeniedError, HiddenError
 from landform.api.hooks import router as hooks
 from landform.api.issuer import router as issuer
 from landform.api.jsonapi import camel, error_response, install_openapi, kebab
+from landform.api.scim import router as scim
+from landform.api.scim.dialect import PREFIX as SCIM_PREFIX
+from landform.api.scim.dialect import error_response as scim_error
 from landform.api.terrakube import router as terrakube
 from landform.api.terrakube.dialect import PREFIX as TERRAKUBE_PREFIX
 from landform.api.terrakube.dialect import TERRAKUBE
@@ -31,7 +34,7 @@ from landform.edge.signed_urls import PREFIX as SIGNED
 from landform.edge.signed_urls import UrlSigner
 from landform.fleet.models import Kind
 from landform.fleet.service import Beat, keep_present
-from landform.kit.errors import LandformError
+from landform.kit.errors import LandformError, TooManyError
 from landform.kit.notify import Listener
 from landform.logs.service import CHANNEL as LOGS
 from landform.runs.attempts import Platform
@@ -48,7 +51,7 @@ _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
     *("/oauth/token", "/openapi.json"),
 )
-_LIMITED: Final = ("/api/", "/oauth/token")
+_LIMITED: Final = ("/api/", "/oauth/token", f"{SCIM_PREFIX}/")
 
 
 def build(process: Process) -> FastAPI:
@@ -88,11 +91,12 @@ def build(process: Process) -> FastAPI:
     install_failures(app)
     app.include_router(tfe)
     app.include_router(terrakube)
+    app.include_router(scim)
     app.include_router(hooks)
     app.include_router(issuer)
     app.include_router(web)
     app.mount("/static", static, name="static")
-    app.add_middleware(LimitRate, below=_LIMITED, refuse=error_response)
+    app.add_middleware(LimitRate, below=_LIMITED, refuse=_refuse)
     app.add_middleware(Measure)
     app.add_middleware(RefuseControlCharacters)
     app.add_middleware(NoteOrigin)
@@ -107,6 +111,8 @@ def install_failures(app: FastAPI) -> None:
         if isinstance(failure, DeniedError | HiddenError):
             await _tell(request, failure)
         path = request.url.path
+        if path.startswith(f"{SCIM_PREFIX}/"):
+            return await scim_error(request, failure)
         if path.startswith(_FOR_CLIENTS):
             wire = camel if path.startswith(TERRAKUBE_PREFIX) else kebab
             return await error_response(request, failure, wire=wire)
@@ -114,6 +120,11 @@ def install_failures(app: FastAPI) -> None:
 
     for kind in (LandformError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
+
+
+async def _refuse(request: Request, failure: TooManyError) -> Response:
+    is_scim = request.url.path.startswith(f"{SCIM_PREFIX}/")
+    return await (scim_error if is_scim else error_response)(request, failure)
 
 
 async def _tell(request: Request, failure: DeniedError | HiddenError) -> None:

@@ -3,6 +3,7 @@
 from landform.access import models as access
 from landform.audit import models as audit
 from landform.configurations import models as configurations
+from landform.directories import models as directories
 from landform.dispatch import models as dispatch
 from landform.federation import models as federation
 from landform.fleet import models as fleet
@@ -25,6 +26,7 @@ __all__ = [
     "access",
     "audit",
     "configurations",
+    "directories",
     "dispatch",
     "events",
     "federation",

@@ -11,6 +11,7 @@ NO_SECRET = {
     "audit_chains.head_digest",
     "audit_chains.mac",
     "browser_sessions.secret_hash",
+    "directories.token_hash",
     "events.digest",
     "login_codes.code_hash",
     "log_blocks.inline",  # the platform's own few words

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from landform.configurations.models import Ingress
 from landform.contract import Artefact, Phase
+from landform.directories.service import create_directory
 from landform.federation.kinds import Kind as IdentityProviderKind
 from landform.federation.models import Identity
 from landform.federation.providers import create_provider
@@ -22,6 +23,7 @@ from landform.federation.settings import ProviderSettings
 from landform.identity import login, tokens
 from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import User
+from landform.identity.users import actor_of
 from landform.kit.clock import now
 from landform.kit.db import transaction
 from landform.kit.ids import new_id
@@ -99,6 +101,7 @@ async def make_place(platform: Platform, name: str) -> Place:
 async def make_site(platform: Platform) -> "dict[str, Made]":
     """Make what belongs to no organization and everybody may know of."""
     async with transaction(platform.sessions) as session:
+        admin = actor_of(await factories.make_user(session, is_site_admin=True))
         provider = await create_provider(
             session,
             platform.keyring,
@@ -106,7 +109,15 @@ async def make_site(platform: Platform) -> "dict[str, Made]":
             IdentityProviderKind.GITHUB,  # the one kind that is not asked for its addresses
             ProviderSettings(client_id="app", client_secret=SECRET, required_groups=["acme"]),
         )
-    return {"provider_id": provider.id, "identity_id": _own_identity}
+        directory, _ = await create_directory(session, admin, name="people")
+    return {
+        "provider_id": provider.id,
+        "identity_id": _own_identity,
+        "directory_id": directory.id,
+        "schema_id": "urn:ietf:params:scim:schemas:core:2.0:User",
+        "person_id": new_id("person"),
+        "group_id": new_id("group"),
+    }
 
 
 async def furnish(world: World) -> dict[str, Made]:

@@ -1,9 +1,11 @@
-"""How people sign in, for site admins: identity providers, and whether passwords are for all."""
+"""How people sign in, for site admins: identity providers, passwords, and who pushes people."""
 
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import select
 
+from landform.directories import service as directories
 from landform.edge.deps import base_url
 from landform.federation import providers, queries
 from landform.federation.kinds import PRESETS, Kind
@@ -13,6 +15,7 @@ from landform.federation.settings import ProviderSettings, defaults
 from landform.identity import policy
 from landform.identity.models import User
 from landform.kit.pagination import Page
+from landform.organizations.models import Organization
 from landform.web.forms import Form, OwnForm, attempt, refusals_to
 from landform.web.pages import redirect
 from landform.web.visit import AnyVisit, Crumb, Visit
@@ -30,8 +33,36 @@ Text = Annotated[str, Query(max_length=40)]
 
 @router.get(_HERE)
 async def show(visit: AnyVisit) -> Response:
-    """List the providers, and say whether passwords are for all."""
+    """List the providers and directories, and say whether passwords are for all."""
+    return await _overview(visit)
+
+
+@router.post(f"{_HERE}/directories")
+async def create_directory(visit: AnyVisit, form: OwnForm) -> Response:
+    """Make a directory and show its token, this once."""
+    with refusals_to(_HERE):
+        _, token = await directories.create_directory(
+            visit.session,
+            visit.actor,
+            name=form.line("name"),
+            organization=form.line("organization"),
+        )
+    return await _overview(visit, token)
+
+
+@router.post(f"{_HERE}/directories/{{directory_id}}/delete")
+async def delete_directory(visit: AnyVisit, directory_id: str, _: OwnForm) -> Response:
+    """Remove a directory; its token works no more."""
+    await directories.delete_directory(visit.session, visit.actor, directory_id)
+    return redirect(_HERE, say="The directory was removed.")
+
+
+async def _overview(visit: Visit, token: str = "") -> Response:
     found = await queries.list_providers(visit.session, visit.actor, _SHOWN)
+    listed = await directories.list_directories(visit.session, visit.actor, _SHOWN)
+    ids = {row.organization_id for row in listed.items}
+    rows = await visit.session.scalars(select(Organization).where(Organization.id.in_(ids)))
+    names = {row.id: row.name for row in rows}
     set_ = await policy.get_policy(visit.session)
     helper = (
         await visit.session.get(User, set_.break_glass_user_id)
@@ -46,6 +77,9 @@ async def show(visit: AnyVisit) -> Response:
         kinds=[(kind.value, preset.label) for kind, preset in PRESETS.items()],
         is_local=set_.local_sign_in,
         break_glass=helper.username if helper else "",
+        directories=[(row, names.get(row.organization_id or "", "")) for row in listed.items],
+        token=token,
+        scim_url=f"{base_url(visit.request)}/scim/v2",
     )
 
 

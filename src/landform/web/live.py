@@ -2,7 +2,7 @@
 
 A browser holds one request per page open (server-sent events). What changed is read once, by a
 task that lives as long as somebody watches, and rendered for each watcher with what that watcher
-may do. A stream ends after some minutes, so that whoever lost their access is asked again when the
+may do. A stream ends after a minute, so that whoever lost their access is asked again when the
 browser comes back; it comes with the id of the last event, which says how far its logs are.
 """
 
@@ -33,7 +33,7 @@ from landform.web.run_reading import Reading, read_run
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
-_LIFE_S: Final = 300.0  # of one stream
+_LIFE_S: Final = 60.0  # of one stream
 _REST_S: Final = 0.25  # between two reads, however fast things change
 _BEAT_S: Final = 15.0  # a stream that says nothing is cut by proxies
 _PARTS: Final = ("head", "timeline", "plan", "apply", "comments")

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from landform.api.tfe import (
     account,
+    admin_directories,
     admin_processes,
     admin_sign_in,
     admin_users,
@@ -35,6 +36,7 @@ router = APIRouter()
 for each in (
     discovery,
     account,
+    admin_directories,
     admin_processes,
     admin_sign_in,
     admin_users,
