@@ -38,7 +38,8 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a connection
     vcs_type: Annotated[
         str,
         typer.Option(
-            "--type", help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, GITHUB, GITLAB, GITEA, GIT, …"
+            "--type",
+            help="AZURE_DEVOPS, AZURE_DEVOPS_SERVER, GITHUB, GITLAB, BITBUCKET, GITEA, GIT, …",
         ),
     ] = "AZURE_DEVOPS",
     sign_in: Annotated[

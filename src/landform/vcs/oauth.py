@@ -1,7 +1,7 @@
 """What OAuth token endpoints have in common, as they are and not as RFC 6749 has them.
 
 Facts (vcs_providers.md §1.1-§1.2, §3): Azure DevOps sends `expires_in` as a string and its error
-keys capitalised; GitHub sends errors with status 200.
+keys capitalised; GitHub sends errors with status 200; Bitbucket (§5) says `scopes`.
 """
 
 import base64
@@ -71,7 +71,9 @@ def read_token(answer: Answer, *, provider: str) -> Token:
         value=value,
         expires_at=_expiry(known),
         refresh_token=str(known.get("refresh_token") or ""),
-        scopes=tuple(str(known.get("scope") or "").replace(",", " ").split()),
+        scopes=tuple(
+            str(known.get("scope") or known.get("scopes") or "").replace(",", " ").split()
+        ),
     )
 
 

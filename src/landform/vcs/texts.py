@@ -1,7 +1,10 @@
 """Texts cut to what a provider takes. Pure."""
 
+import re
 from typing import Final
 
+_FENCE: Final = re.compile(r"^`{3,}$", re.MULTILINE)
+_FOLD: Final = re.compile(r"<details><summary>(.*?)</summary>")
 _CUT: Final = "\n\n… cut: the rest is in the run."
 
 
@@ -12,4 +15,15 @@ def line_of(text: str, limit: int) -> str:
 
 def comment_of(text: str, limit: int) -> str:
     """Return a comment, of `limit` characters at most; one that was cut says so."""
-    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
+    if len(text) <= limit:
+        return text
+    longest = max((len(each) for each in _FENCE.findall(text)), default=0)
+    kept = text[: limit - len(_CUT) - longest - 1]
+    fences = _FENCE.findall(kept)
+    closing = f"\n{fences[-1]}" if len(fences) % 2 else ""
+    return kept + closing + _CUT
+
+
+def unfolded(text: str) -> str:
+    """Return a comment for a provider that shows HTML as it is written: without what folds it."""
+    return _FOLD.sub(r"**\1**", text).replace("\n</details>\n", "\n")

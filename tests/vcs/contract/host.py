@@ -55,6 +55,9 @@ class Host(ABC):
         tells_where_deleted_branches_were: says of one that was deleted at what commit it was.
         most_paths_of_pulls: files of a pull request that it names at most, and else says that it
             cannot tell; 0: all there are.
+        tells_tag_objects: a delivery says what a tag points to; else the commit it is on.
+        reopens: a closed pull request can be opened again.
+        delivered_id_length: characters of a pull request's commit in a delivery.
         busy: what it answers when it is asked too often, without the time to wait.
         first: the commit of `main.tf` that is there from the beginning.
         received: what hooks delivered so far.
@@ -68,6 +71,9 @@ class Host(ABC):
     compares: ClassVar[bool] = True
     tells_where_deleted_branches_were: ClassVar[bool] = True
     most_paths_of_pulls: ClassVar[int] = 0
+    tells_tag_objects: ClassVar[bool] = True
+    reopens: ClassVar[bool] = True
+    delivered_id_length: ClassVar[int] = 40
     busy: ClassVar[Answer]
 
     def __init__(self, directory: Path, ours: Ours) -> None:

@@ -74,6 +74,10 @@ async def only(host: Host, hook: Hook, kind: type[Any]) -> Any:
     return found[0]
 
 
+def delivered_id(host: Host, sha: str) -> str:
+    return sha[: host.delivered_id_length]
+
+
 @pytest.mark.parametrize("secret", [NEW, OLD])
 async def test_either_secret_proves_a_delivery_during_a_rotation(
     host: Host, hook: Hook, secret: str
@@ -135,7 +139,8 @@ async def test_a_tag_is_read_with_its_commit_or_what_leads_to_it(
 ) -> None:
     made = host.tag("v1.2.0", host.first, message=message)
     tag = await only(host, hook, TagPush)
-    assert (tag.tag, tag.object_id) == ("v1.2.0", made)
+    told = made if host.tells_tag_objects else host.first
+    assert (tag.tag, tag.object_id) == ("v1.2.0", told)
     assert tag.commit in ("", host.first)
     assert (made == host.first) is (not message)
 
@@ -148,19 +153,23 @@ async def test_a_pull_request_is_followed_from_its_opening_to_its_merge(
     number = host.open_pull("topic", title="Add subnet", draft=True)
     opened = await only(host, hook, PullRequest)
     assert (opened.number, opened.action, opened.title) == (number, Action.OPENED, "Add subnet")
-    assert (opened.source_branch, opened.source_commit) == ("topic", first)
+    assert (opened.source_branch, opened.source_commit) == ("topic", delivered_id(host, first))
     assert (opened.target_branch, opened.repository_id) == ("main", host.repository_id)
     assert (opened.is_draft, opened.is_fork) == (True, False)
     assert opened.author.id == host.person[0]
     second = host.push({"a.tf": "2"}, branch="topic")
     updated = await only(host, hook, PullRequest)
-    assert (updated.action, updated.source_commit) == (Action.UPDATED, second)
+    assert (updated.action, updated.source_commit) == (Action.UPDATED, delivered_id(host, second))
     host.close_pull(number)
     assert (await only(host, hook, PullRequest)).action is Action.CLOSED
-    host.reopen_pull(number)
-    reopened = await only(host, hook, PullRequest)
-    assert reopened.action in (Action.REOPENED, Action.UPDATED)
-    assert reopened.source_commit == second
+    if host.reopens:
+        host.reopen_pull(number)
+        reopened = await only(host, hook, PullRequest)
+        assert reopened.action in (Action.REOPENED, Action.UPDATED)
+        assert reopened.source_commit == second
+    else:
+        number = host.open_pull("topic")
+        await said(host, hook)
     merged = host.merge_pull(number)
     changes = await said(host, hook)
     [pull] = [each for each in changes if isinstance(each, PullRequest)]
@@ -176,7 +185,7 @@ async def test_a_title_that_changed_is_no_new_commit(host: Host, hook: Hook) -> 
     host.retitle(number, "Another")
     for each in await said(host, hook):
         assert isinstance(each, PullRequest)
-        assert (each.action, each.source_commit) == (Action.UPDATED, source)
+        assert (each.action, each.source_commit) == (Action.UPDATED, delivered_id(host, source))
 
 
 async def test_a_pull_request_of_a_stranger_is_known_for_a_fork(host: Host, hook: Hook) -> None:

@@ -127,11 +127,14 @@ async def test_pull_requests_are_read_as_they_now_are(host: Host) -> None:
     host.close_pull(number)
     assert not await provider.open_pull_requests(repository)
     assert (await provider.pull_request(repository, number)).action is Action.CLOSED
-    host.reopen_pull(number)
+    if host.reopens:
+        host.reopen_pull(number)
+    else:
+        number = host.open_pull("topic")
     merged = host.merge_pull(number)
     after = await provider.pull_request(repository, number)
     assert after.action is Action.MERGED
-    assert after.merge_commit in ("", merged)
+    assert merged.startswith(after.merge_commit)
 
 
 async def test_a_pull_request_from_another_repository_is_a_fork(host: Host) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, MalformedError
 from landform.vcs.changes import Delivery, Push
 from landform.vcs.errors import NotAllowedError, ProviderRefusedError, SignInNeededError
@@ -16,10 +15,9 @@ from landform.vcs.provider import Ask, Setup
 from landform.vcs.providers.gitea import GiteaDeliveries
 from landform.vcs.providers.gitea.urls import api_of, path_of, web_of
 from landform.vcs.reach import Reach
-from tests import factories
 from tests.standins.serving import Answer
 from tests.vcs.contract.gitea import GiteaHost
-from tests.vcs.contract.host import Ours
+from tests.vcs.contract.making import host_of
 
 READER = GiteaDeliveries()
 REPOSITORY = {"id": 1, "name": "infra", "full_name": "acme/infra"}
@@ -28,12 +26,8 @@ WEB = "https://h.example/git"
 
 @pytest.fixture
 async def host(reach: Reach, tmp_path: Path) -> AsyncIterator[GiteaHost]:
-    async with transaction(reach.sessions) as session:
-        organization = await factories.make_organization(session)
-        owner = await factories.make_owner(session, organization)
-    made = GiteaHost(tmp_path / "host", Ours(reach, organization.id, owner))
-    yield made
-    made.close()
+    async with host_of(GiteaHost, reach, tmp_path / "host") as made:
+        yield made
 
 
 def read(event: str, **said: Any) -> Delivery:
@@ -144,6 +138,15 @@ async def test_a_token_that_may_not_read_its_user_is_told_so(host: GiteaHost) ->
 def test_a_payload_that_lacks_what_it_must_have_is_malformed(event: str, body: bytes) -> None:
     with pytest.raises(MalformedError):
         READER.read({"x-gitea-event": event}, body)
+
+
+def test_a_comment_that_somebody_else_changed_is_no_command_of_its_author() -> None:
+    comment = {"id": 7, "body": "landform apply", "user": {"id": 9, "login": "eve"}}
+    issue = {"number": 1}
+    said = {"action": "edited", "issue": issue, "comment": comment, "is_pull": True}
+    assert "somebody else" in read("issue_comment", **said).nothing_because
+    [own] = read("issue_comment", **said, sender={"id": 9, "login": "eve"}).changes
+    assert own.by.id == "9"
 
 
 def test_what_means_nothing_says_so() -> None:

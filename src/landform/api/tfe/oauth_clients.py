@@ -118,6 +118,8 @@ def _default(row: Connection, what: str) -> str:
         return "https://github.com" if what == "web" else "https://api.github.com"
     if row.kind is Kind.GITLAB:
         return "https://gitlab.com" if what == "web" else f"https://gitlab.com{_GITLAB_API}"
+    if row.kind is Kind.BITBUCKET:
+        return "https://bitbucket.org" if what == "web" else "https://api.bitbucket.org/2.0"
     return _DEV_AZURE if row.kind is Kind.AZURE_DEVOPS else ""
 
 

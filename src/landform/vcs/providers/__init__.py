@@ -6,6 +6,7 @@ from typing import Final
 from landform.vcs.kinds import Kind
 from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
 from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
+from landform.vcs.providers.bitbucket import Bitbucket, BitbucketDeliveries
 from landform.vcs.providers.git import Git
 from landform.vcs.providers.gitea import Gitea, GiteaDeliveries
 from landform.vcs.providers.github import GitHub, GitHubDeliveries
@@ -18,6 +19,7 @@ KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]
     Kind.GITHUB_ENTERPRISE: GitHub,
     Kind.GITLAB: GitLab,
     Kind.GITLAB_SELF_MANAGED: GitLab,
+    Kind.BITBUCKET: Bitbucket,
     Kind.GITEA: Gitea,
     Kind.GIT: Git,
 }
@@ -30,5 +32,6 @@ READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.GITHUB_ENTERPRISE: GitHubDeliveries(),
     Kind.GITLAB: GitLabDeliveries(),
     Kind.GITLAB_SELF_MANAGED: GitLabDeliveries(),
+    Kind.BITBUCKET: BitbucketDeliveries(),
     Kind.GITEA: GiteaDeliveries(),
 }

@@ -7,6 +7,7 @@ from typing import Final
 from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, DeliveryStatus
 from landform.web.present.vcs_azure import AZURE, AZURE_SERVER, ELSEWHERE
+from landform.web.present.vcs_bitbucket import BITBUCKET
 from landform.web.present.vcs_fields import ADDRESS, Guide
 from landform.web.present.vcs_forges import GENERAL, GIT, GITEA, GITHUB, GITLAB
 
@@ -52,6 +53,7 @@ _GUIDES: Final[Mapping[Kind, Mapping[SignIn, Guide]]] = {
     Kind.GITHUB_ENTERPRISE: GITHUB,
     Kind.GITLAB: GITLAB,
     Kind.GITLAB_SELF_MANAGED: GITLAB,
+    Kind.BITBUCKET: BITBUCKET,
     Kind.GITEA: GITEA,
     Kind.GIT: GIT,
 }

@@ -85,6 +85,7 @@ def pull_request_of(said: Mapping[str, Any], *, action: Action | None = None) ->
         target_branch=str(base["ref"]),
         target_commit=str(base.get("sha") or ""),
         merge_commit=str(said.get("merge_commit_sha") or "") if found is Action.MERGED else "",
+        merge_base=str(said.get("merge_base") or ""),
         is_draft=bool(said.get("draft")),
         is_fork=str(source.get("id")) != repository_id,
         author=author,
