@@ -36,6 +36,7 @@ from landform.fleet.models import Kind
 from landform.fleet.service import Beat, keep_present
 from landform.kit.errors import LandformError, TooManyError
 from landform.kit.notify import Listener
+from landform.kit.scratch import remove_abandoned
 from landform.logs.service import CHANNEL as LOGS
 from landform.runs.attempts import Platform
 from landform.runs.moves import CHANNEL as RUNS
@@ -60,6 +61,7 @@ def build(process: Process) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await process.listener.start()
+        await asyncio.to_thread(remove_abandoned)
         sessions, store = process.platform.sessions, process.platform.store
         keyring = process.platform.keyring
         beat = Beat(Kind.SERVER, process.sweep_s)

@@ -108,7 +108,7 @@ def outside() -> Iterator[None]:
     yield
     new = {path.name for path in set(Path("/tmp").iterdir()) - before}
     assert not {
-        name for name in new if name.startswith(("landform-escape", "landform-check", "x.tf"))
+        name for name in new if name.startswith(("landform-escape", "landform-scratch", "x.tf"))
     }
 
 

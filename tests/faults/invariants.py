@@ -80,6 +80,7 @@ def _leftovers(platform: Platform) -> list[Any]:
         *_processes_of(runs),
         *(str(path) for path in work.glob("*/phases/*")),
         *(str(path) for path in work.glob("*/spool/*")),
+        *(str(path) for path in platform.temporary.glob("landform-*")),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from landform.contract import Artefact
 from landform.runs.attempt_paths import artefact_path
-from tests.faults.client import Client
+from tests.faults.client import Client, addresses
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
 from tests.faults.platform import Platform
@@ -91,6 +91,18 @@ def test_a_saved_plan_is_applied_when_nothing_moved(
     client.wait(saved, "planned_and_saved")
     assert client.act(saved, "apply") == 202
     client.wait(saved, "applied")
+
+
+def test_a_configuration_that_came_after_the_plan_is_not_what_is_applied(
+    platform: Platform, client: Client, gate: Gate, workspace: str, name: str
+) -> None:
+    run = client.start(workspace, client.upload(workspace, gated(gate, name)))
+    client.wait(run, "planned")
+    client.upload(workspace, gated(gate, f"{name}-2", ("one", "two")))
+    assert client.act(run, "apply") == 202
+    client.wait(run, "applied")
+    assert addresses(client.state(workspace)) == {"terraform_data.one"}
+    assert gate.at(f"apply/{name}-2/one") == []
 
 
 @pytest.mark.parametrize("file", ["plan", "configuration"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from landform.checkout.submodules import submodules_of
 from landform.checkout.tree import SUBMODULE, Part, entries_of, write_archive
 from landform.kit.egress import Allow
 from landform.kit.errors import InvalidError, UnavailableError
+from landform.kit.scratch import scratch
 from landform.vcs.errors import NoSuchRepositoryError
 from landform.vcs.git.program import GitFailedError, Limits, Repository
 from landform.vcs.git.remotes import access_to
@@ -72,8 +72,8 @@ async def check_out(
         InvalidError: an address or a submodule that cannot be fetched.
     """
     limits = limits or Limits()
-    with tempfile.TemporaryDirectory(prefix="landform-checkout-") as name:
-        work = _Work(credentials, allow, limits, Path(name))
+    with scratch() as directory:
+        work = _Work(credentials, allow, limits, directory)
         try:
             async with asyncio.timeout(limits.total_s):
                 return await work.check_out(commit, ref, with_submodules=with_submodules)
@@ -96,8 +96,8 @@ async def changed_paths(
     Only trees are fetched where the server can do that. Raises as `check_out`.
     """
     limits = limits or Limits()
-    with tempfile.TemporaryDirectory(prefix="landform-diff-") as name:
-        work = _Work(credentials, allow, limits, Path(name))
+    with scratch() as directory:
+        work = _Work(credentials, allow, limits, directory)
         try:
             async with asyncio.timeout(limits.total_s):
                 return await work.changed_paths(before, after)

@@ -1,9 +1,7 @@
 """A configuration arrives: it is checked, kept, and the runs that waited for it go on."""
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import structlog
 from sqlalchemy import select
@@ -20,6 +18,7 @@ from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ConflictError, InvalidError, LandformError, NotFoundError
 from landform.kit.failpoints import FailPoint, reach
+from landform.kit.scratch import scratch
 from landform.kit.storage import Store
 from landform.runs import creation, endings, workspace_queue
 from landform.runs.creation import NewRun
@@ -154,5 +153,5 @@ async def _uploader(session: AsyncSession, row: ConfigurationVersion) -> Actor |
 
 def _check(archive: bytes) -> None:
     """Unpack it once for nothing: the worker will do just this, and so will accept it."""
-    with tempfile.TemporaryDirectory(prefix="landform-check-") as directory:
-        unpack(archive, Path(directory))
+    with scratch() as directory:
+        unpack(archive, directory)

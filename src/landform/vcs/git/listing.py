@@ -2,15 +2,14 @@
 
 import asyncio
 import re
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from landform.kit.egress import Allow
+from landform.kit.scratch import scratch
 from landform.vcs.errors import NoSuchRepositoryError, ProviderAwayError
 from landform.vcs.facts import CloneCredentials, Commit, Ref
 from landform.vcs.git.program import Access, GitFailedError, Limits, Repository
@@ -99,8 +98,7 @@ async def _ask(remote: Remote, *arguments: str) -> str:
 @asynccontextmanager
 async def _opened(remote: Remote) -> AsyncIterator[tuple[Repository, Access]]:
     """Give an empty repository, and the way to the remote; both are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="landform-look-") as directory:
-        home = Path(directory)
+    with scratch() as home:
         try:
             async with asyncio.timeout(_LIMITS.total_s):
                 repository = Repository(home / "repository.git", _LIMITS)
