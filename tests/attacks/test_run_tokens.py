@@ -25,6 +25,7 @@ def known(platform: Platform) -> Iterator[Platform]:
     """Workers that tell their runs where the platform is."""
     with platform.workers_with(LANDFORM_PUBLIC_URL=platform.url):
         yield platform
+    platform.restore()
 
 
 @pytest.fixture
