@@ -48,7 +48,16 @@ async def read_all(world: World, job: PhaseJob, limits: Sequence[int]) -> bytes:
 
 
 async def is_read(world: World, job: PhaseJob, offset: int) -> bool:
-    return await service.is_read(world.platform.sessions, job.phase_id, LogStream.TEXT, offset)
+    platform = world.platform
+    stretch = await service.read_stretch(
+        platform.sessions,
+        platform.store,
+        phase_id=job.phase_id,
+        stream=LogStream.TEXT,
+        offset=offset,
+        limit=1 << 20,
+    )
+    return stretch.is_over
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from landform.edge.allowances import Allowances
 from landform.edge.signed_urls import UrlSigner
 from landform.federation.sign_in import Reach as Federation
 from landform.kit.notify import Listener
+from landform.logs.sharing import SharedReads
 from landform.runs.attempts import Platform
 from landform.toolchain.versions import Tool
 from landform.vcs.reach import Reach
@@ -26,6 +27,7 @@ class Process:
         denials: what this process told lately of attempts at what may not be.
         sweep_s: seconds between two looks for phases whose worker is gone.
         default_tool: for workspaces that do not say.
+        log_reads: what readers of the same log share.
         allowances: how often clients of the API may ask.
     """
 
@@ -41,4 +43,5 @@ class Process:
     upkeep: Upkeep = field(default_factory=Upkeep)
     denials: Denials = field(default_factory=Denials)
     default_tool: Tool = Tool.TERRAFORM
+    log_reads: SharedReads = field(default_factory=SharedReads)
     allowances: Allowances = field(default_factory=lambda: Allowances(0))

@@ -5,6 +5,7 @@ two bytes count in the offset they ask for (tfe_api.md §1.7). The frame is not 
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select, text
@@ -134,18 +135,42 @@ async def seal(session: AsyncSession, phase_id: str) -> None:
     await notify(session, CHANNEL, phase_id)
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a framed log.
+
+    Attributes:
+        data: empty when there is no more yet.
+        is_over: whoever had all before it has all there will be.
+    """
+
+    data: bytes
+    is_over: bool = False
+
+
 async def read_framed(
     sessions: Sessions, store: Store, *, phase_id: str, stream: LogStream, offset: int, limit: int
 ) -> bytes:
     """Return up to `limit` bytes from `offset` of the framed log; empty: no more yet."""
+    stretch = await read_stretch(
+        sessions, store, phase_id=phase_id, stream=stream, offset=offset, limit=limit
+    )
+    return stretch.data
+
+
+async def read_stretch(
+    sessions: Sessions, store: Store, *, phase_id: str, stream: LogStream, offset: int, limit: int
+) -> Stretch:
+    """Return up to `limit` bytes from `offset` of the framed log, and whether that was its end."""
     async with transaction(sessions) as session:
         log = await session.get(Log, (phase_id, stream))
         size = log.size_bytes if log else 0
         is_sealed = log is not None and log.is_sealed
         begin, end = max(offset - 1, 0), min(offset - 1 + limit, size)
         blocks = await _blocks(session, phase_id, stream, begin, end) if begin < end else []
+    is_over = is_sealed and offset >= size + 2
     if log is None or limit <= 0:
-        return b""
+        return Stretch(b"", is_over)
     reach(FailPoint.LOG_READING)
     found = [block.path for block in blocks if block.path is not None]
     contents = dict(zip(found, await store.get_many(found), strict=True))
@@ -156,7 +181,7 @@ async def read_framed(
     framed = (STX if offset == 0 else b"") + content
     if is_sealed and offset <= 1 + size < offset + limit:
         framed += ETX
-    return framed
+    return Stretch(framed, is_over)
 
 
 async def read(sessions: Sessions, store: Store, *, phase_id: str, stream: LogStream) -> bytes:
@@ -222,10 +247,3 @@ async def _blocks(
         .order_by(LogBlock.offset_bytes)
     )
     return list((await session.scalars(query)).all())
-
-
-async def is_read(sessions: Sessions, phase_id: str, stream: LogStream, offset: int) -> bool:
-    """Tell whether a reader that has `offset` bytes of the framed log has all there will be."""
-    async with transaction(sessions) as session:
-        log = await session.get(Log, (phase_id, stream))
-    return log is not None and log.is_sealed and offset >= log.size_bytes + 2

@@ -144,17 +144,18 @@ async def _log(
     platform = process.platform
     while True:
         with process.listener.expect(logs.CHANNEL, phase_id) as changed:
-            data = await logs.read_framed(
+            found = await process.log_reads.read(
                 platform.sessions,
                 platform.store,
+                process.listener,
                 phase_id=phase_id,
                 stream=stream,
                 offset=offset,
                 limit=limit,
             )
             left = deadline - time.monotonic()
-            if data or left <= 0 or await logs.is_read(platform.sessions, phase_id, stream, offset):
-                return _file(data, "text/plain; charset=utf-8")
+            if found.data or found.is_over or left <= 0:
+                return _file(found.data, "text/plain; charset=utf-8")
             await wait(changed, left)
 
 
