@@ -13,13 +13,13 @@ from landform import __version__
 from landform.access.errors import DeniedError, HiddenError
 from landform.api.hooks import router as hooks
 from landform.api.issuer import router as issuer
-from landform.api.jsonapi import camel, error_response, install_openapi, kebab
+from landform.api.jsonapi import error_response, install_openapi, kebab
 from landform.api.scim import router as scim
 from landform.api.scim.dialect import PREFIX as SCIM_PREFIX
 from landform.api.scim.dialect import error_response as scim_error
 from landform.api.terrakube import router as terrakube
 from landform.api.terrakube.dialect import PREFIX as TERRAKUBE_PREFIX
-from landform.api.terrakube.dialect import TERRAKUBE
+from landform.api.terrakube.dialect import TERRAKUBE, attribute
 from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
 from landform.audit.service import Upkeep, keep_forever
@@ -116,7 +116,7 @@ def install_failures(app: FastAPI) -> None:
         if path.startswith(f"{SCIM_PREFIX}/"):
             return await scim_error(request, failure)
         if path.startswith(_FOR_CLIENTS):
-            wire = camel if path.startswith(TERRAKUBE_PREFIX) else kebab
+            wire = attribute if path.startswith(TERRAKUBE_PREFIX) else kebab
             return await error_response(request, failure, wire=wire)
         return await failure_page(request, failure)
 

@@ -220,6 +220,13 @@ async def configuration_ids(
     return {row.workspace_id: row.configuration_version_id for row in await session.execute(query)}
 
 
+async def last_runs(session: AsyncSession, workspaces: Iterable[Workspace]) -> dict[str, Run]:
+    """Return by workspace id the run each is at; whoever may read a workspace may read its runs."""
+    ids = [each.current_run_id for each in workspaces if each.current_run_id]
+    rows = await session.scalars(select(Run).where(Run.id.in_(ids)))
+    return {row.workspace_id: row for row in rows}
+
+
 async def positions(session: AsyncSession, runs: Sequence[Run]) -> dict[str, int]:
     """Return by run id how many runs of its workspace go before each; those that do not wait lack.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,8 +13,21 @@ from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
 from landform.kit.errors import NotFoundError
+from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import Columns, Selection, narrowed, ordering
 from landform.variables.models import Variable
 from landform.workspaces.models import Workspace
+
+# What a selection of variables can ask for; values are sealed, and no database compares them.
+_FIELDS: Final[Columns] = {
+    "id": Variable.id,
+    "key": Variable.key,
+    "category": Variable.category,
+    "description": Variable.description,
+    "hcl": Variable.hcl,
+    "sensitive": Variable.sensitive,
+    "created_at": Variable.created_at,
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,27 @@ async def list_variables(
     """
     await require(session, actor, Permission.READ_VARIABLES, workspace.place)
     return [shown(keyring, row) for row in await _rows(session, workspace.id)]
+
+
+async def select_variables(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    workspace: Workspace,
+    selection: Selection,
+    page: Page,
+) -> Paged[ShownVariable]:
+    """Return the variables of a selection, by key unless it orders them.
+
+    Raises:
+        ForbiddenError: `actor` may not read variables there.
+        MalformedError: the selection compares what cannot be compared.
+    """
+    await require(session, actor, Permission.READ_VARIABLES, workspace.place)
+    wanted = select(Variable).where(Variable.workspace_id == workspace.id)
+    order = (*ordering(selection, _FIELDS), Variable.key, Variable.category)
+    found = await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
+    return Paged(items=[shown(keyring, row) for row in found.items], total=found.total)
 
 
 async def get_variable(

@@ -1,6 +1,7 @@
 """Reads of connections, hooks and deliveries."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,18 @@ from landform.access.service import may, require
 from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
 from landform.vcs.kinds import INTERACTIVE
 from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
+
+# What a selection of connections can ask for.
+_FIELDS: Final[Columns] = {
+    "id": Connection.id,
+    "name": Connection.name,
+    "description": Connection.description,
+    "client_id": Connection.client_id,
+    "created_at": Connection.created_at,
+}
 
 
 async def get_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
@@ -41,18 +52,24 @@ async def get_connection_of(
 
 
 async def list_connections(
-    session: AsyncSession, actor: Actor, organization_id: str, page: Page
+    session: AsyncSession,
+    actor: Actor,
+    organization_id: str,
+    page: Page,
+    selection: Selection = EVERYTHING,
 ) -> Paged[Connection]:
-    """Return an organization's connections, by name.
+    """Return an organization's connections, by name unless `selection` orders them.
 
     Raises:
+        MalformedError: the selection compares what cannot be compared.
         NotFoundError: there is no such organization, or `actor` may not know of it.
         ForbiddenError: `actor` may not see its connections.
     """
     place = Place(organization_id=organization_id)
     await require(session, actor, Permission.USE_VCS, place)
     wanted = select(Connection).where(Connection.organization_id == organization_id)
-    return await fetch_page(session, wanted, page, func.lower(Connection.name), Connection.id)
+    order = (*ordering(selection, _FIELDS), func.lower(Connection.name), Connection.id)
+    return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
 
 
 async def list_usable(

@@ -1,5 +1,7 @@
 """Organizations whole: the row, its owners, its default project, and who may see or change it."""
 
+from typing import Final
+
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,12 +13,21 @@ from landform.identity.actor import Actor, ActorKind
 from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from landform.kit.ids import is_id
 from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
 from landform.organizations import queries, service
 from landform.organizations.models import Organization
 from landform.organizations.service import OrganizationSettings
 from landform.workspaces import projects
 from landform.workspaces.models import Workspace
 from landform.workspaces.rows import kept_project
+
+# What a selection of organizations can ask for.
+_FIELDS: Final[Columns] = {
+    "id": Organization.id,
+    "name": Organization.name,
+    "default_execution_mode": Organization.default_execution_mode,
+    "created_at": Organization.created_at,
+}
 
 
 async def create_organization(
@@ -89,14 +100,24 @@ async def by_id_or_name(session: AsyncSession, actor: Actor, reference: str) -> 
 
 
 async def list_organizations(
-    session: AsyncSession, actor: Actor, *, search: str = "", page: Page
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    search: str = "",
+    selection: Selection = EVERYTHING,
+    page: Page,
 ) -> Paged[Organization]:
-    """Return the organizations that `actor` may know of, by name.
+    """Return the organizations that `actor` may know of, by name unless `selection` orders them.
 
     Args:
         search: only those whose name or email contains this, in any case.
+        selection: by `id`, `name`, `default_execution_mode`, `created_at`.
+
+    Raises:
+        MalformedError: the selection compares what cannot be compared.
     """
     wanted = select(Organization).where(await visible_organizations(session, actor))
+    wanted = narrowed(wanted, selection, _FIELDS)
     if search:
         wanted = wanted.where(
             or_(
@@ -104,7 +125,8 @@ async def list_organizations(
                 Organization.email.icontains(search, autoescape=True),
             )
         )
-    return await fetch_page(session, wanted, page, func.lower(Organization.name))
+    order = ordering(selection, _FIELDS)
+    return await fetch_page(session, wanted, page, *order, func.lower(Organization.name))
 
 
 async def update_organization(

@@ -12,6 +12,8 @@ from landform.access.service import may, require, visible_workspaces
 from landform.identity.actor import Actor
 from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import Columns as SelectedColumns
+from landform.kit.selection import Selection, narrowed, ordering
 from landform.organizations.models import Organization
 from landform.workspaces.models import TagBinding, Workspace
 
@@ -23,6 +25,20 @@ _SORTS: Final[Mapping[str, Any]] = {
     "latest-change-at": Workspace.updated_at,
 }
 _TAG_FILTERS: Final = 50
+# What a selection of workspaces can ask for.
+_FIELDS: Final[SelectedColumns] = {
+    "id": Workspace.id,
+    "name": Workspace.name,
+    "description": Workspace.description,
+    "tool": Workspace.tool,
+    "tool_version": Workspace.tool_version,
+    "execution_mode": Workspace.execution_mode,
+    "working_directory": Workspace.working_directory,
+    "global_remote_state": Workspace.global_remote_state,
+    "auto_apply": Workspace.auto_apply,
+    "created_at": Workspace.created_at,
+    "updated_at": Workspace.updated_at,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +127,31 @@ async def by_name(
     ):
         raise NotFoundError(f"There is no workspace {name} in organization {organization_name}.")
     return workspace
+
+
+async def select_workspaces(
+    session: AsyncSession,
+    actor: Actor,
+    organization: Organization,
+    selection: Selection,
+    page: Page,
+) -> Paged[Workspace]:
+    """Return the workspaces of a selection that `actor` may read, by name unless it orders them.
+
+    Raises:
+        NotFoundError: `actor` may not know of the organization.
+        MalformedError: the selection compares what cannot be compared.
+    """
+    place = Place(organization_id=organization.id)
+    await require(session, actor, Permission.READ_ORGANIZATION, place)
+    wanted = select(Workspace).where(
+        Workspace.organization_id == organization.id,
+        await visible_workspaces(session, actor, organization.id),
+    )
+    order = (*ordering(selection, _FIELDS), func.lower(Workspace.name))
+    return await fetch_page(
+        session, narrowed(wanted, selection, _FIELDS), page, *order, Workspace.id
+    )
 
 
 async def list_workspaces(

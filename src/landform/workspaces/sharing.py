@@ -4,7 +4,7 @@ Routes and rules are TFE's (tfe_openapi.json: remote-state-consumers). What a ru
 decided in `landform.access.run_access`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import Select, delete, func, select
@@ -44,6 +44,30 @@ async def consumers_of(
     if only_named or not workspace.global_remote_state:
         wanted = wanted.where(Workspace.id.in_(_named(workspace)))
     return await fetch_page(session, wanted, page, func.lower(Workspace.name), Workspace.id)
+
+
+async def named_consumers(
+    session: AsyncSession, actor: Actor, workspaces: Sequence[Workspace]
+) -> dict[str, list[str]]:
+    """Return by workspace the ids of those it names that `actor` may know of, for several at once.
+
+    Whoever asks may read the workspaces.
+    """
+    found: dict[str, list[str]] = {}
+    for organization_id in {each.organization_id for each in workspaces}:
+        ids = [each.id for each in workspaces if each.organization_id == organization_id]
+        query = (
+            select(RemoteStateConsumer.workspace_id, RemoteStateConsumer.consumer_id)
+            .join(Workspace, Workspace.id == RemoteStateConsumer.consumer_id)
+            .where(
+                RemoteStateConsumer.workspace_id.in_(ids),
+                await visible_workspaces(session, actor, organization_id),
+            )
+            .order_by(RemoteStateConsumer.consumer_id)
+        )
+        for workspace_id, consumer_id in await session.execute(query):
+            found.setdefault(workspace_id, []).append(consumer_id)
+    return found
 
 
 async def add_consumers(

@@ -71,6 +71,7 @@ from landform.api.jsonapi.naming import Camel, Kebab, camel, kebab
 from landform.api.jsonapi.openapi import DocumentedRoute, install_openapi
 from landform.api.jsonapi.query import Filter, ListQuery, Operator, Query, SortKey
 from landform.api.jsonapi.resource import Resource
+from landform.api.jsonapi.seen import seen
 from landform.kit.pagination import Page
 
 __all__ = [
@@ -105,5 +106,6 @@ __all__ = [
     "install_openapi",
     "kebab",
     "reads",
+    "seen",
     "wrong",
 ]

@@ -30,6 +30,8 @@ class Dialect(Generic[C]):
         page_size: rows of a page when a request does not say; at most `page_size_max`.
         body_bytes: the largest body, unless an input says otherwise.
         body_depth: the deepest nesting of a body.
+        page_limits: `page[offset]` and `page[limit]` say the same as number and size, and the
+            `meta` of a list tells its page as `page`, in Elide's words.
         origin: the `scheme://host` that links start with.
         shapes: the resources declared so far, by type.
         inputs: the inputs declared so far, by their name in the OpenAPI document.
@@ -42,6 +44,7 @@ class Dialect(Generic[C]):
     page_size_max: int = 100
     body_bytes: int = 2 * 1024 * 1024
     body_depth: int = 32
+    page_limits: bool = False
     origin: Callable[[Request], str] = own_origin
     shapes: dict[str, Shape] = field(default_factory=dict, init=False, repr=False)
     inputs: dict[str, Any] = field(default_factory=dict, init=False, repr=False)

@@ -24,6 +24,8 @@ _FILTER: Final = re.compile(r"(filter|search|q)((?:\[[^\[\]]*\])*)")
 _FIELDS: Final = re.compile(r"fields\[([^\[\]]+)\]")
 _PAGE_NUMBER: Final = "page[number]"
 _PAGE_SIZE: Final = "page[size]"
+_PAGE_OFFSET: Final = "page[offset]"
+_PAGE_LIMIT: Final = "page[limit]"
 _DIGITS_MAX: Final = 9
 
 
@@ -141,7 +143,8 @@ class ListQuery(Query):
     def page_link(self, number: int) -> str:
         """Return this list's URL at another page."""
         paging = {_PAGE_NUMBER: str(number), _PAGE_SIZE: str(self.page.size)}
-        kept = [pair for pair in self.parameters if pair[0] not in paging]
+        said = {*paging, _PAGE_OFFSET, _PAGE_LIMIT}
+        kept = [pair for pair in self.parameters if pair[0] not in said]
         return f"{self.url}?{urlencode([*kept, *paging.items()], quote_via=quote)}"
 
     def _named(self, name: str) -> list[Filter]:
@@ -198,17 +201,29 @@ def read_fields(parameters: Parameters, wire: Callable[[str], str]) -> dict[str,
     return fields
 
 
-def read_page(parameters: Parameters, *, size: int, size_max: int) -> Page:
+def read_page(parameters: Parameters, *, size: int, size_max: int, limits: bool = False) -> Page:
     """Read `page[number]` and `page[size]`; a size above `size_max` is served as `size_max`.
 
+    Args:
+        limits: read `page[offset]` and `page[limit]` too.
+
     Raises:
-        QueryError: one of them is not a positive whole number.
+        QueryError: one of them is not a positive whole number, or an offset is within a page.
     """
     sent = dict(parameters)
-    return Page(
-        _positive(sent, _PAGE_NUMBER, 1),
-        min(_positive(sent, _PAGE_SIZE, size), size_max),
-    )
+    if limits:
+        sent.setdefault(_PAGE_SIZE, sent.get(_PAGE_LIMIT, ""))
+    rows = min(_positive(sent, _PAGE_SIZE, size), size_max)
+    offset = sent.get(_PAGE_OFFSET, "") if limits else ""
+    if offset in ("", "0"):
+        return Page(_positive(sent, _PAGE_NUMBER, 1), rows)
+    skipped = _positive(sent, _PAGE_OFFSET, 0)
+    if skipped % rows:
+        raise QueryError(
+            f"{_PAGE_OFFSET} is {skipped}; it is a multiple of the page's size, {rows}.",
+            parameter=_PAGE_OFFSET,
+        )
+    return Page(skipped // rows + 1, rows)
 
 
 def read_sort(

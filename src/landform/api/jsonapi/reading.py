@@ -86,7 +86,12 @@ class ListQueryReader(QueryReader):
             fields=read_fields(parameters, dialect.wire),
             url=dialect.origin(request) + request.url.path,
             parameters=parameters,
-            page=read_page(parameters, size=dialect.page_size, size_max=dialect.page_size_max),
+            page=read_page(
+                parameters,
+                size=dialect.page_size,
+                size_max=dialect.page_size_max,
+                limits=dialect.page_limits,
+            ),
             sort=read_sort(parameters, self.sorts, dialect.wire),
             filters=read_filters(parameters),
             offered=frozenset(self.filters),

@@ -16,6 +16,7 @@ from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.reading import ListQueryReader, QueryReader
 from landform.api.jsonapi.shape import Shape, read_attributes, read_link, source_of
 from landform.api.jsonapi.view import View
+from landform.kit.errors import NotFoundError
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -112,8 +113,28 @@ class Resource(Generic[T, C]):
         document = await self._document(rows, query, context)
         pages = _Pages(query, len(rows), total)
         document["links"] = pages.links()
-        document["meta"] = {"pagination": pages.meta(self.dialect.wire), **(meta or {})}
+        told = (
+            {"page": pages.limits()}
+            if self.dialect.page_limits
+            else {"pagination": pages.meta(self.dialect.wire)}
+        )
+        document["meta"] = {**told, **(meta or {})}
         return _answer(document, query)
+
+    async def linkage(self, row: T, name: str, query: Query, context: C) -> Response:
+        """Answer with what a relationship of `row` links to, and nothing more of it.
+
+        Raises:
+            NotFoundError: there is no relationship `name`, or it is none that tells its ids.
+        """
+        link = self._shape.links.get(name)
+        if link is None or (link.read is None and link.load is None):
+            raise NotFoundError(f"{self.kind} has no relationship {name} that can be read.")
+        gathering = Gathering(self.dialect.shapes, context, {self._shape.key: frozenset({name})})
+        await gathering.gather(self._shape, [row], {name: {}})
+        view = View(self._shape, frozenset({name}))
+        shown = view.write(row, context, gathering.linkages)
+        return _answer({"data": shown["relationships"][name]["data"]}, query)
 
     async def document(
         self, row: T | None, query: Query, context: C, *, meta: Mapping[str, Any] | None = None
@@ -167,6 +188,14 @@ class _Pages:
             wire("next_page"): self._next,
             wire("total_pages"): self._last,
             wire("total_count"): self._total,
+        }
+
+    def limits(self) -> dict[str, int]:
+        return {
+            "number": self._number,
+            "limit": self._size,
+            "totalPages": self._last,
+            "totalRecords": self._total,
         }
 
     def links(self) -> dict[str, str | None]:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from landform.api.terrakube import vcs
+from landform.api.terrakube import organizations, templates, variables, vcs, workspaces
 
 router = APIRouter()
-for each in (vcs,):
+for each in (organizations, workspaces, variables, templates, vcs):
     router.include_router(each.router)

@@ -1,25 +1,47 @@
 """Terrakube's dialect of JSON:API: camelCase, singular types, everything below its organization.
 
-Facts: terrakube_backend.md §1.1. An organization is found by its id or its name.
+Facts: terrakube_backend.md §1.1, terrakube_user.md §5.1. An organization is found by its id or its
+name. Lists take a filter in RSQL, as `filter` or as `filter[TYPE]`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.api.jsonapi import Dialect, DocumentedRoute, camel
-from landform.edge.deps import CurrentActor, CurrentProcess, Session, base_url, process_of
+from landform.api.jsonapi import Dialect, DocumentedRoute, ListQuery, QueryError, camel
+from landform.api.jsonapi.rsql import Field, parse
+from landform.edge.deps import (
+    CurrentActor,
+    CurrentProcess,
+    Session,
+    authenticated,
+    base_url,
+    process_of,
+)
 from landform.edge.process import Process
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
+from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.selection import All, Selection
 from landform.organizations.models import Organization
+from landform.runs.models import Run
 from landform.workspaces import organizations
+from landform.workspaces import queries as workspaces
+from landform.workspaces.models import Workspace, WorkspaceRepository
 
 PREFIX: Final = "/api/v1"
+# What the domain calls otherwise than Terrakube does, where an error points to it.
+_ATTRIBUTES: Final = {
+    "auto_apply": "defaultTemplate",
+    "default_execution_mode": "executionMode",
+    "tool": "iacType",
+    "tool_version": "terraformVersion",
+    "working_directory": "folder",
+}
 
 
 @dataclass
@@ -30,6 +52,9 @@ class Context:
     actor: Actor
     process: Process
     base: str
+    repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
+    newest_runs: dict[str, Run] = field(default_factory=dict)
+    consumers: dict[str, list[str]] = field(default_factory=dict)
 
 
 def _context(
@@ -41,7 +66,7 @@ def _context(
 CurrentContext = Annotated[Context, Depends(_context)]
 
 TERRAKUBE: Final[Dialect[Context]] = Dialect(
-    "terrakube", wire=camel, page_size=100, page_size_max=500, origin=base_url
+    "terrakube", wire=camel, page_size=500, page_size_max=500, page_limits=True, origin=base_url
 )
 
 
@@ -60,6 +85,69 @@ async def _organization(organization_id: str, context: CurrentContext) -> Organi
 CurrentOrganization = Annotated[Organization, Depends(_organization)]
 
 
+async def find_workspace(
+    context: Context, organization: Organization, workspace_id: str
+) -> Workspace:
+    """Return a workspace of the organization.
+
+    Raises:
+        NotFoundError: it has none of that id that the actor may know of.
+    """
+    workspace = await workspaces.get(context.session, context.actor, workspace_id)
+    if workspace.organization_id != organization.id:
+        raise NotFoundError(f"There is no workspace {workspace_id} in {organization.name}.")
+    return workspace
+
+
+async def _workspace(
+    organization: CurrentOrganization, workspace_id: str, context: CurrentContext
+) -> Workspace:
+    return await find_workspace(context, organization, workspace_id)
+
+
+CurrentWorkspace = Annotated[Workspace, Depends(_workspace)]
+
+
+def selection_of(query: ListQuery, kind: str, fields: Mapping[str, Field]) -> Selection:
+    """Return what a list of `kind` is asked for, by the names of the domain.
+
+    Raises:
+        QueryError: a filter cannot be read, or is of another type than the list's.
+    """
+    conditions = []
+    for name, text in query.parameters:
+        if name in ("filter", f"filter[{kind}]"):
+            conditions.append(parse(text, fields, parameter=name))
+        elif name.startswith("filter["):
+            raise QueryError(f"This list is filtered by filter[{kind}].", parameter=name)
+    order = tuple(f"{'-' * key.descending}{fields[camel(key.name)].name}" for key in query.sort)
+    return Selection(All(tuple(conditions)) if conditions else None, order)
+
+
+def refuse_set(words: Mapping[str, str], sent: Mapping[str, object]) -> None:
+    """Refuse what would be taken and forgotten; empty texts, false and null say nothing.
+
+    Args:
+        words: why not, by attribute in snake_case.
+
+    Raises:
+        InvalidError: one of them is set.
+    """
+    for name, reason in words.items():
+        if sent.get(name):
+            raise InvalidError(reason, pointer=name)
+
+
+def attribute(name: str) -> str:
+    """Return how the dialect spells the attribute that a domain's error points to."""
+    return _ATTRIBUTES.get(name) or camel(name)
+
+
 def new_router() -> APIRouter:
-    """Return a router whose routes are documented from what they take and give."""
-    return APIRouter(prefix=PREFIX, route_class=DocumentedRoute)
+    """Return a router whose routes are documented from what they take and give.
+
+    Who asks is known before anything else of a request is looked at.
+    """
+    return APIRouter(
+        prefix=PREFIX, route_class=DocumentedRoute, dependencies=[Depends(authenticated)]
+    )

@@ -4,7 +4,7 @@ Beside Terrakube's own attributes it takes `signIn`, which says how to sign in w
 several ways, and shows what an administrator needs to register and to mend.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -23,7 +23,9 @@ from landform.api.jsonapi import (
     Resource,
     given,
     reads,
+    seen,
 )
+from landform.api.jsonapi.rsql import Field
 from landform.api.terrakube.dialect import (
     TERRAKUBE,
     Context,
@@ -31,6 +33,7 @@ from landform.api.terrakube.dialect import (
     CurrentOrganization,
     brief_context,
     new_router,
+    selection_of,
 )
 from landform.edge.brief import BriefActor
 from landform.kit.errors import InvalidError
@@ -120,7 +123,29 @@ class VcsAttributes(Attributes[Connection]):
     updated_date: datetime = reads("updated_at")
 
 
-VCS = Resource[Connection, Context](TERRAKUBE, "vcs", VcsAttributes)
+_FIELDS: Final = {
+    "id": Field("id"),
+    "name": Field("name"),
+    "description": Field("description"),
+    "clientId": Field("client_id"),
+    "createdDate": Field("created_at"),
+}
+
+
+async def _by_ids(ids: Sequence[str], context: Context) -> list[Connection]:
+    return await seen(
+        lambda each: queries.get_connection(context.session, context.actor, each), ids
+    )
+
+
+VCS = Resource[Connection, Context](
+    TERRAKUBE,
+    "vcs",
+    VcsAttributes,
+    by_ids=_by_ids,
+    sorts=("name", "created_date"),
+    filters=("filter", "filter[vcs]"),
+)
 
 
 class VcsInput(Camel):
@@ -160,7 +185,11 @@ async def list_of_organization(
     organization: CurrentOrganization, query: Listed, context: CurrentContext
 ) -> Response:
     found = await queries.list_connections(
-        context.session, context.actor, organization.id, query.page
+        context.session,
+        context.actor,
+        organization.id,
+        query.page,
+        selection_of(query, "vcs", _FIELDS),
     )
     return await VCS.many(found.items, query, context, total=found.total)
 

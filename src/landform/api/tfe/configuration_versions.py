@@ -12,7 +12,8 @@ from landform.api.jsonapi.inputs import Input
 from landform.api.jsonapi.naming import Kebab
 from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
+from landform.api.jsonapi.seen import seen
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.configurations import queries, service
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion, Ingress
 from landform.configurations.service import NewConfiguration

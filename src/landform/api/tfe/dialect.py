@@ -1,9 +1,8 @@
 """The TFE v2 dialect: its resources are declared in it, and every request has its context."""
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
@@ -17,12 +16,10 @@ from landform.edge.deps import CurrentActor, CurrentProcess, Session, authentica
 from landform.edge.process import Process
 from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
-from landform.kit.errors import ForbiddenError, LandformError, NotFoundError
+from landform.kit.errors import LandformError
 from landform.runs.standing import Standing
 from landform.toolchain.versions import parse_version
 from landform.workspaces.models import Workspace, WorkspaceRepository
-
-T = TypeVar("T")
 
 API_VERSION: Final = "2.6"  # what a client needs for every feature it looks for (tfe_api.md §1.2)
 _RENDERS_SINCE: Final = parse_version("1.3.0")  # the first Terraform that reads structured output
@@ -92,18 +89,6 @@ class Context:
     def signed(self, deed: Deed, object_id: str) -> str:
         """Return the address that allows `deed` on an object the actor may do it to."""
         return self.base + self.process.signer.path(deed, object_id)
-
-
-async def seen(read: Callable[[str], Awaitable[T]], ids: Iterable[str]) -> list[T]:
-    """Return what `read` gives for each id, without what the actor may not see.
-
-    For `by_ids` of a resource: who may read a thing need not be able to read what it links to.
-    """
-    found = []
-    for each in ids:
-        with contextlib.suppress(NotFoundError, ForbiddenError):
-            found.append(await read(each))
-    return found
 
 
 def _context(

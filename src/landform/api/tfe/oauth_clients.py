@@ -25,7 +25,8 @@ from landform.api.jsonapi import (
     given,
     reads,
 )
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
+from landform.api.jsonapi.seen import seen
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.api.tfe.people import learn_organizations
 from landform.edge.brief import BriefActor
 from landform.edge.deps import process_of

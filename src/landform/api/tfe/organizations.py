@@ -19,7 +19,8 @@ from landform.api.jsonapi import (
     ToOne,
     reads,
 )
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
+from landform.api.jsonapi.seen import seen
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.organizations.models import Organization
 from landform.organizations.service import OrganizationSettings
 from landform.runs import queries as runs

@@ -17,7 +17,8 @@ from landform.api.jsonapi.inputs import Input
 from landform.api.jsonapi.naming import Kebab
 from landform.api.jsonapi.query import ListQuery, Query
 from landform.api.jsonapi.resource import Resource
-from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router, seen
+from landform.api.jsonapi.seen import seen
+from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
 from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
