@@ -180,6 +180,31 @@ async def test_an_address_that_is_not_verified_is_nobody_s(
     assert "does not prove that it is yours" in answer.text.replace("&#39;", "'")
 
 
+async def test_a_word_about_another_address_verifies_nothing(
+    door: Door, idp: IdentityProvider
+) -> None:
+    await door.user("root2", email="victim@example.com")
+    idp.account.claims = {"email": "victim@example.com"}
+    told = {"sub": "sub-1", "email": "mine@example.com", "email_verified": True}
+    idp.server.plan("/userinfo", answer=json_answer(told))
+    await must_be_refused(door, await door.sign_in(), 403)
+    assert idp.server.asked("GET", "/userinfo")
+
+
+async def test_who_left_a_company_does_not_come_in_by_its_address_at_google(
+    door: Door, idp: IdentityProvider
+) -> None:
+    door.provider_id = await door.add(
+        "Google", Kind.GOOGLE, issuer=idp.url, allowed_domains=["example.com", "gmail.com"]
+    )
+    await door.user("ann", email="ann@example.com")
+    for claims in ({}, {"hd": "other.example"}, {"hd": ["example.com"]}):
+        idp.account.claims = {"email": "ann@example.com", "email_verified": True, **claims}
+        await must_be_refused(door, await door.sign_in(), 403)
+    idp.account.claims["hd"] = "Example.com"
+    assert (await door.must_sign_in()).username == "ann"
+
+
 async def test_no_site_admin_is_linked_by_an_address(door: Door, idp: IdentityProvider) -> None:
     await door.user("root", email="ann@example.com", is_site_admin=True)
     await must_be_refused(door, await door.sign_in(), 403)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.federation.errors import NotWelcomeError
 from landform.federation.events import IdentityLinked, IdentityUnlinked
+from landform.federation.kinds import Kind
 from landform.federation.models import Identity, IdentityProvider
 from landform.federation.person import Person
 from landform.federation.queries import require_browser
@@ -108,6 +109,8 @@ async def unlink(session: AsyncSession, actor: Actor, identity_id: str) -> None:
 def _require_welcome(provider: IdentityProvider, person: Person) -> None:
     if provider.allowed_domains:
         domain = person.email.rpartition("@")[2].lower()
+        if provider.kind is Kind.GOOGLE:
+            domain = person.hosted_domain
         if not person.is_email_verified or domain not in provider.allowed_domains:
             raise NotWelcomeError(
                 "Only people with a verified address of certain domains can sign in this way."

@@ -1,7 +1,8 @@
 """Who a provider says that somebody is: read from claims, whatever those are. Pure.
 
 Facts: OpenID Connect Core 1.0 §5.1; Microsoft Entra leaves `groups` out and says so in
-`_claim_names` when there are more than 200 (peers' and its own documents).
+`_claim_names` when there are more than 200; Google vouches for addresses of gmail.com and of those
+who have `hd`, and for no others (their own documents).
 """
 
 import re
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from landform.federation.errors import NotVouchedForError, NotWelcomeError
+from landform.federation.kinds import Kind
 
+ABOUT_EMAIL: Final = ("email", "email_verified", "xms_edov")
 _LONGEST: Final = 255  # characters of a subject, as OpenID Connect has it
 _EMAIL_LIMIT: Final = 254
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
@@ -30,6 +33,7 @@ class Person:
         email: empty where it is not told, or is none.
         username: what a new user could be called.
         groups: without the provider's prefix.
+        hosted_domain: of Google, whose company's account it is; empty: a person's own.
     """
 
     subject: str
@@ -37,10 +41,11 @@ class Person:
     is_email_verified: bool
     username: str
     groups: tuple[str, ...] = ()
+    hosted_domain: str = ""
 
 
 def read_person(
-    claims: Mapping[str, Any], *, groups_claim: str = "", trusts_email: bool = False
+    claims: Mapping[str, Any], kind: Kind, *, groups_claim: str = "", trusts_email: bool = False
 ) -> Person:
     """Read claims that were verified.
 
@@ -57,12 +62,19 @@ def read_person(
     email = claims.get("email")
     if not (isinstance(email, str) and len(email) <= _EMAIL_LIMIT and _EMAIL.fullmatch(email)):
         email = ""
+    hosted = claims.get("hd") if kind is Kind.GOOGLE else ""
+    hosted = hosted.lower() if isinstance(hosted, str) else ""
+    is_verified = bool(email) and _is_verified(claims, trusts_email=trusts_email)
+    if kind is Kind.GOOGLE and not hosted and not email.lower().endswith("@gmail.com"):
+        # Who has left a company keeps a personal account with its address there.
+        is_verified = False
     return Person(
         subject=subject,
         email=email,
-        is_email_verified=bool(email) and _is_verified(claims, trusts_email=trusts_email),
+        is_email_verified=is_verified,
         username=_username(claims),
         groups=_groups(claims, groups_claim),
+        hosted_domain=hosted,
     )
 
 

@@ -28,7 +28,7 @@ from landform.federation.events import ProviderSignInRefused, SignedInThrough
 from landform.federation.kinds import Kind
 from landform.federation.linking import link_to, user_for
 from landform.federation.models import Identity, IdentityProvider, SpentState
-from landform.federation.person import Person, read_person
+from landform.federation.person import ABOUT_EMAIL, Person, read_person
 from landform.federation.providers import CALLBACK, open_secret
 from landform.federation.queries import find_door, require_browser
 from landform.federation.team_sync import place_in_teams
@@ -243,7 +243,9 @@ async def _ask(reach: Reach, row: IdentityProvider, away: _Away, back: Return) -
         )
     else:
         claims = await _verified(reach.directory, registration, away, token)
-    return read_person(claims, groups_claim=row.groups_claim, trusts_email=row.trusts_email)
+    return read_person(
+        claims, row.kind, groups_claim=row.groups_claim, trusts_email=row.trusts_email
+    )
 
 
 async def _exchange(
@@ -297,6 +299,8 @@ async def _verified(
     more = await directory.get(metadata.userinfo_endpoint, bearer=access_token)
     if not isinstance(more, dict) or more.get("sub") != claims.get("sub"):
         raise NotVouchedForError("The provider's two answers are of two people.")
+    if "email" in claims:  # a word about another address says nothing of this one
+        more = {name: value for name, value in more.items() if name not in ABOUT_EMAIL}
     return {**more, **claims}
 
 
