@@ -1,5 +1,6 @@
 """A workspace on a private repository of Azure DevOps: pushes and pull requests become runs."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -208,6 +209,27 @@ def test_the_same_goes_through_other_providers(
     eventually(lambda: succeeded(again), within_s=60, say=lambda: there.statuses(again))
     assert len(there.comments) == 1
     assert there.answers == {202}
+    there.close()
+
+
+def test_a_file_in_git_lfs_is_there_when_it_is_planned(
+    watching_platform: Platform, tmp_path: Path
+) -> None:
+    there = OnGitLab(tmp_path / "there")
+    content = bytes(range(256)) * 4096
+    pointer = there.project.large.add(content)
+    main = 'output "sum" {\n  value = filesha256("large.bin")\n}\n'
+    there.push({"main.tf": main, "large.bin": pointer})
+    organization = make_organization(watching_platform, tmp_path)
+    path = f"organizations/{organization.name}/oauth-clients"
+    client = watching_platform.api.send("POST", path, "oauth-clients", dict(there.client))
+    given = {"identifier": there.identifier, "oauth-token-id": client["id"].replace("oc-", "ot-")}
+    options = {"queue_all_runs": True, "auto_apply": True}
+    plain = organization.make_workspace("plain", vcs_repo=given, **options)
+    whole = organization.make_workspace("whole", vcs_repo={**given, "lfs-enabled": True}, **options)
+    for workspace, seen in ((plain, pointer.encode()), (whole, content)):
+        workspace.wait_for_run("applied", within_s=90)
+        assert workspace.outputs() == {"sum": hashlib.sha256(seen).hexdigest()}
     there.close()
 
 

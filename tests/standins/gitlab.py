@@ -42,6 +42,7 @@ from tests.standins.serving import (
 
 _COUNTED: Final = 10_000  # rows; of more, a list does not say how many there are
 _WINDOW: Final = timedelta(minutes=1)
+_OF_GIT: Final = frozenset({"info", "git-upload-pack"})
 
 
 class GitLab:
@@ -119,7 +120,10 @@ class GitLab:
             return json_answer(_error(refusal), refusal.status)
 
     def _git(self, request: Request, path: Sequence[str]) -> Answer:
+        # What is git's, large files included, follows the project's path, with its suffix or not.
         end = next((i for i, part in enumerate(path) if part.endswith(".git")), None)
+        if end is None:
+            end = next((i - 1 for i, part in enumerate(path) if part in _OF_GIT), None)
         if end is None:
             return html_answer(404, "The page could not be found.")
         kind, _, value = request.headers.get("authorization", "").partition(" ")
@@ -131,7 +135,11 @@ class GitLab:
         project = self._found("/".join(path[: end + 1]).removesuffix(".git"))
         if _level(project, token.user) < GUEST:
             raise Refusal(404, "404 Project Not Found")
-        return project.git.serve(request, "/".join(path[end + 1 :]), token.user.username)
+        rest = tuple(path[end + 1 :])
+        if rest[:2] == ("info", "lfs"):
+            base = f"{self.url}/{project.path}.git/info/lfs"
+            return project.large.answer(request, rest[2:], base)
+        return project.git.serve(request, "/".join(rest), token.user.username)
 
     def _rest(self, request: Request, path: tuple[str, ...]) -> Answer:
         left = self._budget()

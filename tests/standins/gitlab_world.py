@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from tests.standins.large_objects import LargeObjects
 from tests.standins.repositories import ZEROS, GitRepository
 from tests.standins.serving import Clock
 
@@ -106,6 +107,7 @@ class Project:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     has_merge_request_pipelines: bool = False
     old_paths: list[str] = field(default_factory=list)
+    large: LargeObjects = field(default_factory=LargeObjects)
 
     @property
     def name(self) -> str:

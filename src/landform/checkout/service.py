@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from landform.checkout.large_files import LargeFiles
 from landform.checkout.submodules import submodules_of
 from landform.checkout.tree import SUBMODULE, Part, entries_of, write_archive
-from landform.kit.egress import Allow
+from landform.kit.egress import Allow, Outbound
 from landform.kit.errors import InvalidError, UnavailableError
 from landform.kit.scratch import scratch
 from landform.vcs.errors import NoSuchRepositoryError
@@ -54,6 +55,7 @@ async def check_out(
     *,
     ref: str = "",
     with_submodules: bool = False,
+    large_files: Outbound | None = None,
     allow: Allow,
     limits: Limits | None = None,
 ) -> Checkout:
@@ -64,6 +66,7 @@ async def check_out(
         ref: a branch or tag, whole name, that has the commit: for servers that give no single
             commits.
         with_submodules: theirs too; each fetched with credentials only within their scope.
+        large_files: the way out by which files in Git LFS are fetched; None: their pointers stay.
 
     Raises:
         SignInNeededError, NotAllowedError, NoSuchRepositoryError, GitFailedError: see there.
@@ -76,7 +79,9 @@ async def check_out(
         work = _Work(credentials, allow, limits, directory)
         try:
             async with asyncio.timeout(limits.total_s):
-                return await work.check_out(commit, ref, with_submodules=with_submodules)
+                return await work.check_out(
+                    commit, ref, with_submodules=with_submodules, large_files=large_files
+                )
         except TimeoutError:
             raise CheckoutTimeoutError(
                 f"Fetching the repository took longer than {limits.total_s:g} s."
@@ -119,16 +124,23 @@ class _Work:
         self._directory = directory
         self._repositories = 0
 
-    async def check_out(self, commit: str, ref: str, *, with_submodules: bool) -> Checkout:
+    async def check_out(
+        self, commit: str, ref: str, *, with_submodules: bool, large_files: Outbound | None
+    ) -> Checkout:
         url = (await self._credentials()).url
         repository = await self._fetched(url, [commit], ref=ref)
         text = await _commit_text(repository, commit)
-        parts = [Part(repository, await entries_of(repository, commit), "")]
+        parts = [(Part(repository, await entries_of(repository, commit), ""), url)]
         if with_submodules:
-            parts += await self._submodules(parts[0], url, commit, depth=1)
+            parts += await self._submodules(parts[0][0], url, commit, depth=1)
+        if large_files is not None:
+            directory = self._directory / "large"
+            filling = LargeFiles(large_files, self._credentials, self._limits, directory)
+            parts = [(await filling.fill(part, origin), origin) for part, origin in parts]
         packed = self._directory / "archive.tar.gz"
         with packed.open("wb") as file:
-            await asyncio.to_thread(write_archive, parts, file, self._limits)
+            whole = [part for part, _ in parts]
+            await asyncio.to_thread(write_archive, whole, file, self._limits)
         return Checkout(archive=await asyncio.to_thread(packed.read_bytes), commit=text)
 
     async def changed_paths(self, before: str, after: str) -> frozenset[str]:
@@ -169,17 +181,21 @@ class _Work:
                 raise NoSuchRepositoryError(f"The repository has no commit {commit}.")
         return repository
 
-    async def _submodules(self, part: Part, url: str, commit: str, *, depth: int) -> list[Part]:
+    async def _submodules(
+        self, part: Part, url: str, commit: str, *, depth: int
+    ) -> list[tuple[Part, str]]:
+        """Return the submodules of a part, and theirs, each with where it was fetched from."""
         if not any(entry.mode == SUBMODULE for entry in part.entries):
             return []
         if depth > _DEPTH_OF_SUBMODULES:
             raise InvalidError(f"Submodules are nested more than {_DEPTH_OF_SUBMODULES} deep.")
         rewrites: Mapping[str, str] = (await self._credentials()).rewrites
-        found: list[Part] = []
+        found: list[tuple[Part, str]] = []
         for one in await submodules_of(part, commit, url, rewrites):
             repository = await self._fetched(one.url, [one.commit])
             inner = Part(repository, await entries_of(repository, one.commit), one.prefix)
-            found += [inner, *await self._submodules(inner, one.url, one.commit, depth=depth + 1)]
+            theirs = await self._submodules(inner, one.url, one.commit, depth=depth + 1)
+            found += [(inner, one.url), *theirs]
         return found
 
 

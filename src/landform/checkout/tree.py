@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -20,12 +20,22 @@ _EXECUTABLE: Final = "100755"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, link or submodule of a commit; `size` in bytes, of a submodule 0."""
+    """A file, link or submodule of a commit; `size` in bytes, of a submodule 0.
+
+    Attributes:
+        content: where the file is, when it is not git's object.
+    """
 
     mode: str
     object_id: str
     size: int
     path: str
+    content: Path | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Neither a link nor a submodule."""
+        return self.mode not in (SUBMODULE, _LINK)
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,13 @@ async def entries_of(repository: Repository, commit: str) -> tuple[Entry, ...]:
     """Return every entry of the commit, in the order of its tree."""
     listing = await repository.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit)
     return tuple(_entries(listing or b""))
+
+
+def read_objects(directory: Path, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+    """Yield each entry of a repository with its content. Blocking."""
+    with _reader(directory) as reader:
+        for entry in entries:
+            yield entry, _object(reader, entry)
 
 
 def write_archive(parts: list[Part], file: IO[bytes], limits: Limits) -> None:
@@ -68,14 +85,19 @@ def _write_part(part: Part, tar: tarfile.TarFile) -> None:
     entries = [entry for entry in part.entries if entry.mode != SUBMODULE]
     with _reader(part.repository.directory) as reader:
         for entry in entries:
-            content = _object(reader, entry)
             member = tarfile.TarInfo(f"{part.prefix}{entry.path}")
-            if entry.mode == _LINK:
-                member.type, member.linkname = tarfile.SYMTYPE, os.fsdecode(content)
-                tar.addfile(member)
-                continue
-            member.size = len(content)
+            member.size = entry.size
             member.mode = 0o755 if entry.mode == _EXECUTABLE else 0o644
+            if entry.content is not None:
+                with entry.content.open("rb") as file:
+                    tar.addfile(member, file)
+                continue
+            content = _object(reader, entry)
+            if entry.mode == _LINK:
+                link = tarfile.TarInfo(member.name)
+                link.type, link.linkname = tarfile.SYMTYPE, os.fsdecode(content)
+                tar.addfile(link)
+                continue
             tar.addfile(member, io.BytesIO(content))
 
 

@@ -59,6 +59,7 @@ class Ingress(Base):
         base_commit: what the commit was compared with; empty for a tag.
         sender_name: who pushed, or whose pull request it is, as the provider calls them.
         with_submodules: their files belong to it.
+        with_large_files: so do those in Git LFS.
         from_stranger: it is of a fork, planned without anybody's leave: no secret goes to its run.
     """
 
@@ -91,4 +92,5 @@ class Ingress(Base):
     pull_request_title: Mapped[str] = mapped_column(default="")
     sender_name: Mapped[str] = mapped_column(default="")
     with_submodules: Mapped[bool] = mapped_column(default=False)
+    with_large_files: Mapped[bool] = mapped_column(default=False)
     from_stranger: Mapped[bool] = mapped_column(default=False)

@@ -35,10 +35,7 @@ async def fetch_commit(
     """
     async with transaction(desk.sessions) as session:
         waiting = await waiting_for(session, connection_id, repository_id, commit)
-    for with_submodules in (False, True):
-        group = [each for each in waiting if each[1].with_submodules is with_submodules]
-        if not group:
-            continue
+    for group in _alike(waiting):
         try:
             got = await _check_out(desk, group[0][1])
         except UnavailableError as failure:
@@ -51,6 +48,15 @@ async def fetch_commit(
             await _refuse(desk, group, f"The commit could not be fetched: {failure}")
         else:
             await _hand_over(desk, group, *got)
+
+
+def _alike(waiting: Waiting) -> list[Waiting]:
+    """Return what waits by what it takes of the repository, so that each is fetched once."""
+    groups: dict[tuple[bool, bool], list[tuple[ConfigurationVersion, Ingress]]] = {}
+    for each in waiting:
+        takes = each[1].with_submodules, each[1].with_large_files
+        groups.setdefault(takes, []).append(each)
+    return list(groups.values())
 
 
 async def _check_out(desk: Desk, ingress: Ingress) -> tuple[Checkout, str]:
@@ -67,6 +73,7 @@ async def _check_out(desk: Desk, ingress: Ingress) -> tuple[Checkout, str]:
         ingress.commit_sha,
         ref=ingress.ref,
         with_submodules=ingress.with_submodules,
+        large_files=desk.reach.services.http if ingress.with_large_files else None,
         allow=desk.reach.services.http.allow,
     )
     return got, url

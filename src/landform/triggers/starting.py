@@ -261,4 +261,5 @@ def _ingress(
         pull_request_url=origin.pull_request_url,
         sender_name=origin.sender,
         with_submodules=repository.ingress_submodules,
+        with_large_files=repository.large_files,
     )

@@ -186,6 +186,7 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
     given = RepositorySettings(
         tags_regex=form.line("tags_regex") if starts == _TAGS else "",
         ingress_submodules=form.flag("ingress_submodules"),
+        large_files=form.flag("large_files"),
         forks_enabled=form.flag("forks_enabled"),
         applies_by_comment=form.flag("applies_by_comment"),
     )

@@ -172,6 +172,7 @@ class WorkspaceRepository(Base):
         forks_enabled: plan pull requests from forks, which is to run a stranger's code with
             this workspace's secrets.
         applies_by_comment: whoever may apply may do so by a comment.
+        large_files: fetch what the repository keeps in Git LFS.
         problem: why the repository's events do not reach us; empty: all is well.
     """
 
@@ -191,6 +192,7 @@ class WorkspaceRepository(Base):
     default_branch: Mapped[str] = mapped_column(default="")
     linked_commit: Mapped[str] = mapped_column(default="")
     ingress_submodules: Mapped[bool] = mapped_column(default=False)
+    large_files: Mapped[bool] = mapped_column(default=False)
     tags_regex: Mapped[str] = mapped_column(default="")
     forks_enabled: Mapped[bool] = mapped_column(default=False)
     applies_by_comment: Mapped[bool] = mapped_column(default=False)

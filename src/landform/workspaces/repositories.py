@@ -42,6 +42,7 @@ class RepositorySettings:
     head: str | None = None
     branch: str | None = None
     ingress_submodules: bool | None = None
+    large_files: bool | None = None
     tags_regex: str | None = None
     forks_enabled: bool | None = None
     applies_by_comment: bool | None = None
@@ -193,7 +194,7 @@ def _set(row: WorkspaceRepository, given: RepositorySettings) -> None:
         row.tags_regex = check_regex(given.tags_regex, pointer="vcs_repo")
     if given.head is not None:
         row.linked_commit = given.head
-    for name in ("ingress_submodules", "forks_enabled", "applies_by_comment"):
+    for name in ("ingress_submodules", "large_files", "forks_enabled", "applies_by_comment"):
         value = getattr(given, name)
         if value is not None:
             setattr(row, name, value)

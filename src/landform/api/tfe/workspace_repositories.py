@@ -26,7 +26,7 @@ _POINTER: Final = "vcs_repo"
 
 
 class VcsRepo(Kebab):
-    """The repository, as TFE shows it. The last three are ours."""
+    """The repository, as TFE shows it. The last four are ours."""
 
     branch: str
     display_identifier: str
@@ -40,6 +40,7 @@ class VcsRepo(Kebab):
     webhook_url: None
     fork_pull_requests_enabled: bool
     comment_applies_enabled: bool
+    lfs_enabled: bool
     problem: str | None
 
 
@@ -54,6 +55,7 @@ class VcsRepoInput(Kebab):
     tags_regex: str | UnsetType | None = UNSET
     fork_pull_requests_enabled: bool | UnsetType | None = UNSET
     comment_applies_enabled: bool | UnsetType | None = UNSET
+    lfs_enabled: bool | UnsetType | None = UNSET
 
 
 def shown(workspace: Workspace, context: Context) -> VcsRepo | None:
@@ -74,6 +76,7 @@ def shown(workspace: Workspace, context: Context) -> VcsRepo | None:
         webhook_url=None,
         fork_pull_requests_enabled=row.forks_enabled,
         comment_applies_enabled=row.applies_by_comment,
+        lfs_enabled=row.large_files,
         problem=row.problem or None,
     )
 
@@ -144,6 +147,7 @@ def _settings(sent: VcsRepoInput, found: Found) -> RepositorySettings:
         ingress_submodules=_flag(sent.ingress_submodules),
         forks_enabled=_flag(sent.fork_pull_requests_enabled),
         applies_by_comment=_flag(sent.comment_applies_enabled),
+        large_files=_flag(sent.lfs_enabled),
     )
 
 

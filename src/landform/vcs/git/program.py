@@ -76,6 +76,8 @@ class Limits:
         entries: how many files it may have.
         submodules: how many repositories, the first included, it is put together of.
         said_bytes: of what git says, such as the refs of a repository.
+        large_files: how many files in Git LFS it may have, all submodules together.
+        large_file_bytes: of one of them, which is held in memory for a moment.
     """
 
     total_s: float = 300.0
@@ -84,6 +86,8 @@ class Limits:
     entries: int = 200_000
     submodules: int = 50
     said_bytes: int = 256 << 20
+    large_files: int = 1000
+    large_file_bytes: int = 128 << 20
 
 
 @dataclass(frozen=True, kw_only=True)

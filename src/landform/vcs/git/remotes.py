@@ -57,7 +57,7 @@ async def access_to(url: str, credentials: CloneCredentials, *, allow: Allow, ho
         pinned = ",".join(map(_bracketed, addresses))
         settings["http.curloptResolve"] = f"{target.host}:{target.port}:{pinned}"
     protocols = ("https",) if target.scheme == "https" else ("http",)
-    if not credentials.password or not _within(url, credentials.scope or credentials.url):
+    if not credentials.password or not is_within(url, credentials.scope or credentials.url):
         return Access(settings=settings, protocols=protocols)
     scope = (credentials.scope or credentials.url).rstrip("/")
     settings[f"credential.{scope}.helper"] = _HELPER
@@ -158,7 +158,7 @@ def _secret_file(path: Path, text: str) -> Path:
     return path
 
 
-def _within(url: str, scope: str) -> bool:
+def is_within(url: str, scope: str) -> bool:
     """Tell whether `url` is below `scope`: same scheme, host and port, path under its path."""
     one, other = urlsplit(url), urlsplit(scope)
     base = other.path.rstrip("/")
