@@ -11,6 +11,7 @@ from typing import Final
 
 import pyotp
 import segno
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import Actor, ActorKind
@@ -57,6 +58,14 @@ async def is_on(session: AsyncSession, user_id: str) -> bool:
     """Tell whether the user has to give a code to sign in."""
     factor = await session.get(SecondFactor, user_id)
     return factor is not None and factor.confirmed_at is not None
+
+
+async def whose(session: AsyncSession, user_ids: Sequence[str]) -> set[str]:
+    """Return those of the users who have to give a code, for a caller who may know of them."""
+    query = select(SecondFactor.user_id).where(
+        SecondFactor.user_id.in_(user_ids), SecondFactor.confirmed_at.is_not(None)
+    )
+    return set(await session.scalars(query))
 
 
 async def begin(session: AsyncSession, keyring: Keyring, actor: Actor, issuer: str) -> Enrolment:

@@ -18,6 +18,7 @@ from landform.web import (
     search,
     second_factor,
     sign_in,
+    site_users,
     states,
     variables,
     vcs,
@@ -56,5 +57,6 @@ for each in (
     second_factor,
     identities,
     identity_providers,
+    site_users,
 ):
     router.include_router(each.router)

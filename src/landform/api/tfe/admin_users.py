@@ -1,6 +1,5 @@
 """TFE's administration of users, and a route of our own that makes one."""
 
-import secrets
 from typing import Annotated
 
 from fastapi import Depends, Response
@@ -8,9 +7,9 @@ from fastapi import Depends, Response
 from landform.api.jsonapi import Body, Input, Kebab, ListQuery, Query, QueryError
 from landform.api.tfe.account import USERS
 from landform.api.tfe.dialect import TFE, CurrentContext, new_router
-from landform.api.tfe.people import has_email, person
-from landform.identity import second_factor, users
-from landform.kit.errors import ForbiddenError, InvalidError
+from landform.api.tfe.people import person
+from landform.identity import accounts, second_factor, users
+from landform.kit.errors import ForbiddenError
 
 router = new_router()
 
@@ -43,29 +42,24 @@ async def list_all(
 async def create(
     body: Annotated[Body[NewUser], Depends(NEW_USER)], query: One, context: CurrentContext
 ) -> Response:
-    """Make a user, and tell their one-time password: in this answer and never again.
-
-    The address is how organizations find whom they let in, so it must be there and be theirs.
-    """
-    session, actor, sent = context.session, context.actor, body.attributes
-    if not actor.is_site_admin:
-        raise ForbiddenError("Only a site admin can make users.")
-    email = sent.email.strip()
-    if "@" not in email:
-        raise InvalidError("An address is of the form name@example.com.", pointer="email")
-    if await has_email(context, email):
-        raise InvalidError(f"Another user has the address {email}.", pointer="email")
-    password = secrets.token_urlsafe(15)
-    user = await users.create_user(
-        session,
-        actor,
+    """Make a user, and tell their one-time password: in this answer and never again."""
+    sent = body.attributes
+    user, password = await accounts.make_account(
+        context.session,
+        context.actor,
         username=sent.username,
-        password=password,
-        email=email,
+        email=sent.email,
         is_site_admin=sent.is_admin,
-        must_change_password=True,
     )
-    return await USERS.one(person(user, actor, password=password), query, context)
+    return await USERS.one(person(user, context.actor, password=password), query, context)
+
+
+@router.post("/admin/users/{user_id}/actions/reset_password")
+async def reset_password(user_id: str, query: One, context: CurrentContext) -> Response:
+    """Give the user a one-time password, told in this answer and never again. Ours."""
+    user = await users.get(context.session, context.actor, user_id)
+    password = await accounts.reset_password(context.session, context.actor, user)
+    return await USERS.one(person(user, context.actor, password=password), query, context)
 
 
 @router.post("/admin/users/{user_id}/actions/suspend")

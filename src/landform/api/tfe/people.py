@@ -83,12 +83,6 @@ async def user_with_email(context: Context, email: str) -> User:
     return found[0]
 
 
-async def has_email(context: Context, email: str) -> bool:
-    """Tell whether some user has that address."""
-    wanted = select(User.id).where(func.lower(User.email) == email.lower()).limit(1)
-    return await context.session.scalar(wanted) is not None
-
-
 async def member_ids(context: Context, organization_id: str, names: Sequence[str]) -> list[str]:
     """Return the ids of the organization's members of these usernames, or ids.
 
