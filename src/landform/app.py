@@ -22,6 +22,7 @@ from landform.api.terrakube.dialect import PREFIX as TERRAKUBE_PREFIX
 from landform.api.terrakube.dialect import TERRAKUBE, attribute
 from landform.api.tfe import router as tfe
 from landform.api.tfe.dialect import TFE
+from landform.api.token_exchange import router as token_exchange
 from landform.audit.service import Upkeep, keep_forever
 from landform.audit.sinks import make_sinks
 from landform.edge.allowances import Allowances
@@ -96,6 +97,7 @@ def build(process: Process) -> FastAPI:
     app.include_router(scim)
     app.include_router(hooks)
     app.include_router(issuer)
+    app.include_router(token_exchange)
     app.include_router(web)
     app.mount("/static", static, name="static")
     app.add_middleware(LimitRate, below=_LIMITED, refuse=_refuse)

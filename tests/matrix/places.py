@@ -20,6 +20,7 @@ from landform.federation.kinds import Kind as IdentityProviderKind
 from landform.federation.models import Identity
 from landform.federation.providers import create_provider
 from landform.federation.settings import ProviderSettings
+from landform.federation.workloads import CredentialSettings, create_credential
 from landform.identity import login, tokens
 from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import User
@@ -249,6 +250,10 @@ async def _people(place: Place) -> dict[str, Made]:
         loner = await factories.make_team(
             session, organization, "loners", visibility="organization"
         )
+        machines = CredentialSettings(
+            name="ci", issuer="https://ci.test", audience="here", claims={"sub": "job"}
+        )
+        credential = await create_credential(session, world.owner, crew, machines)
     return {
         "organizations": world.organization,
         "organization": world.organization,
@@ -261,6 +266,7 @@ async def _people(place: Place) -> dict[str, Made]:
         "team-workspaces": on_workspace.id,
         "team-projects": on_project.id,
         "authentication-tokens": token.id,
+        "federated-credentials": credential.id,
     }
 
 

@@ -36,8 +36,9 @@ async def issue_for_team(
         ForbiddenError: `actor` may not manage teams, or not the owners team.
         ConflictError: another token of the team has the description.
     """
-    await _require_for_team(session, actor, team)
-    present = await _of(session, ApiToken.team_id == team.id)
+    await require_for_team(session, actor, team)
+    lasting = ApiToken.federated_credential_id.is_(None)
+    present = await _of(session, (ApiToken.team_id == team.id) & lasting)
     same = [token for token in present if token.description == description]
     if same and description:
         raise ConflictError(f"Team {team.name} has a token described {description!r} already.")
@@ -62,7 +63,7 @@ async def list_of_team(session: AsyncSession, actor: Actor, team: Team) -> Seque
     Raises:
         ForbiddenError: `actor` may not manage teams, or not the owners team.
     """
-    await _require_for_team(session, actor, team)
+    await require_for_team(session, actor, team)
     return await _of(session, ApiToken.team_id == team.id)
 
 
@@ -116,7 +117,7 @@ async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
         raise missing
     try:
         if token.team_id is not None:
-            await _require_for_team(session, actor, await session.get_one(Team, token.team_id))
+            await require_for_team(session, actor, await session.get_one(Team, token.team_id))
         elif token.organization_id is not None:
             await _require_for_organization(session, actor, token.organization_id)
         else:
@@ -140,7 +141,7 @@ async def revoke(session: AsyncSession, actor: Actor, token_id: str) -> None:
     await tokens.drop(session, actor, token, organization_id=organization_id)
 
 
-async def _require_for_team(session: AsyncSession, actor: Actor, team: Team) -> None:
+async def require_for_team(session: AsyncSession, actor: Actor, team: Team) -> None:
     """Ask for more when the team is the owners': a token of theirs may do everything."""
     await get_team(session, actor, team.id)
     needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_TEAMS

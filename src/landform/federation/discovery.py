@@ -47,7 +47,7 @@ class Metadata:
 @dataclass
 class _Kept:
     at: float
-    metadata: Metadata | None = None
+    document: Mapping[str, Any] | None = None
     failure: str = ""
 
 
@@ -71,16 +71,27 @@ class Directory:
         Raises:
             ProviderAwayError: it does not say, or the operator does not allow calling it.
         """
+        return _read_metadata(await self._document(issuer))
+
+    async def keys_of(self, issuer: str, key_id: str | None) -> Sequence[PublicKey]:
+        """Return the keys that a signature by `key_id` may be of, of who only signs tokens.
+
+        Raises:
+            ProviderAwayError: they are not to be had, or the operator does not allow calling it.
+        """
+        return await self.keys(_address(await self._document(issuer), "jwks_uri"), key_id)
+
+    async def _document(self, issuer: str) -> Mapping[str, Any]:
         kept = self._known.get(issuer)
         if kept is not None and time.monotonic() - kept.at < (
-            KEPT_S if kept.metadata else FAILURE_KEPT_S
+            KEPT_S if kept.document else FAILURE_KEPT_S
         ):
-            if kept.metadata is None:
+            if kept.document is None:
                 raise ProviderAwayError(kept.failure)
-            return kept.metadata
+            return kept.document
         try:
             url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-            found = _read_metadata(issuer, await self.get(url))
+            found = _checked(issuer, await self.get(url))
         except LandformError as failure:
             self._known[issuer] = _Kept(time.monotonic(), failure=str(failure))
             raise ProviderAwayError(str(failure)) from None
@@ -145,13 +156,17 @@ class Directory:
         return kept
 
 
-def _read_metadata(issuer: str, document: Any) -> Metadata:
+def _checked(issuer: str, document: Any) -> dict[str, Any]:
     said: dict[str, Any] = document if isinstance(document, dict) else {}
     if said.get("issuer") != issuer:
         raise ProviderAwayError(
             f"What is published at {issuer} calls itself {str(said.get('issuer'))[:200]!r}. The"
             " issuer must be given exactly as the provider writes it."
         )
+    return said
+
+
+def _read_metadata(said: Mapping[str, Any]) -> Metadata:
     methods = said.get("token_endpoint_auth_methods_supported")
     return Metadata(
         authorization_endpoint=_address(said, "authorization_endpoint"),

@@ -63,3 +63,39 @@ class ProviderSignInRefused(Event):
     """Somebody came back from a provider and was not let in; the subject is the provider."""
 
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FederatedCredentialCreated(Event):
+    """Machines that an issuer vouches for may act for the team; the subject is the credential."""
+
+    name: str
+    team_id: str
+    issuer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FederatedCredentialDeleted(Event):
+    """They may no longer; the tokens they were given are gone."""
+
+    name: str
+    team_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadSignedIn(Event):
+    """A machine showed a token that `issuer` had signed, and was given one of the team."""
+
+    name: str
+    team_id: str
+    issuer: str
+    workload: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadRefused(Event):
+    """A machine's token was not taken; `reason` says why, without the token."""
+
+    name: str
+    team_id: str
+    reason: str

@@ -41,13 +41,8 @@ async def verify(
         NotVouchedForError: it is not good, or not for us, or not for this sign-in.
         ProviderAwayError: the provider's keys are not to be had.
     """
-    if len(token) > _LONGEST:
-        raise NotVouchedForError("The ID token is longer than any provider's.")
-    header = _header(token)
-    if header.get("alg") not in ALGORITHMS:
-        raise NotVouchedForError("The ID token is signed by no algorithm that can be relied on.")
-    key_id = header.get("kid")
-    keys = await directory.keys(jwks_uri, key_id if isinstance(key_id, str) else None)
+    header, key_id = _opened(token)
+    keys = await directory.keys(jwks_uri, key_id)
     claims = CodeIDToken(
         _decode(token, keys),
         dict(header),
@@ -67,6 +62,45 @@ async def verify(
             f"The ID token is not for this sign-in: {wrong} is missing, wrong or out of time."
         ) from None
     return dict(claims)
+
+
+async def verify_workload(
+    directory: Directory, token: str, *, issuer: str, audience: str
+) -> Mapping[str, Any]:
+    """Return the claims of a token that a machine shows, such as the job of a pipeline.
+
+    Raises:
+        NotVouchedForError: it is not good, not `issuer`'s, or not for us.
+        ProviderAwayError: the issuer's keys are not to be had.
+    """
+    _, key_id = _opened(token)
+    claims = _decode(token, await directory.keys_of(issuer, key_id))
+    registry = jwt.JWTClaimsRegistry(
+        leeway=_LEEWAY_S,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": audience},
+        sub={"essential": True},
+        exp={"essential": True},
+    )
+    try:
+        registry.validate(claims)
+    except (JoseError, ValueError, TypeError) as failure:
+        wrong = getattr(failure, "claim", "") or "a claim"
+        raise NotVouchedForError(
+            f"The token is not for here: {wrong} is missing, wrong or out of time."
+        ) from None
+    return claims
+
+
+def _opened(token: str) -> tuple[Mapping[str, Any], str | None]:
+    """Return the header of a token whose signature may be looked at, and the name of its key."""
+    if len(token) > _LONGEST:
+        raise NotVouchedForError("The ID token is longer than any provider's.")
+    header = _header(token)
+    if header.get("alg") not in ALGORITHMS:
+        raise NotVouchedForError("The ID token is signed by no algorithm that can be relied on.")
+    key_id = header.get("kid")
+    return header, key_id if isinstance(key_id, str) else None
 
 
 def _header(token: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Tables of federation."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -101,3 +102,27 @@ class SpentState(Base):
 
     state_hash: Mapped[bytes] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class FederatedCredential(Base):
+    """Machines whose word an issuer vouches for act for a team, such as jobs of a pipeline.
+
+    Attributes:
+        issuer: whose tokens are taken, exactly as they call it.
+        audience: what they must be made for.
+        claims: what they must say, by claim; `*` stands for anything in a value.
+    """
+
+    __tablename__ = "federated_credentials"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("fc"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    team_id: Mapped[str] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    issuer: Mapped[str]
+    audience: Mapped[str]
+    claims: Mapped[dict[str, Any]]
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str]

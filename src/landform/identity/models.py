@@ -62,6 +62,9 @@ class ApiToken(Base):
         ForeignKey("organizations.id", ondelete="CASCADE"), index=True
     )
     agent_pool_id: Mapped[str | None]
+    federated_credential_id: Mapped[str | None] = mapped_column(
+        ForeignKey("federated_credentials.id", ondelete="CASCADE"), index=True
+    )
     description: Mapped[str] = mapped_column(default="")
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime | None]

@@ -91,11 +91,13 @@ async def mint(
     description: str = "",
     expires_at: datetime | None = None,
     organization_id: str | None = None,
+    federated_credential_id: str | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token for a caller who has checked that `actor` may; else as `issue`.
 
     Args:
         organization_id: where the event is told; None for the whole site.
+        federated_credential_id: by what a machine got it; the token goes with that.
     """
     if expires_at is not None and expires_at <= now():
         raise InvalidError("The expiry is in the past.", pointer="expired_at")
@@ -107,6 +109,7 @@ async def mint(
         expires_at=expires_at,
         token_hash=digest(secret),
         created_by=actor.id,
+        federated_credential_id=federated_credential_id,
         **{_OWNER[owner_kind].key: owner_id},
     )
     session.add(token)
