@@ -1,7 +1,7 @@
 """Machines that act for a team by an issuer's word.
 
 Revision ID: federated_credentials
-Revises: approvals
+Revises: directories
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "federated_credentials"
-down_revision = "approvals"
+down_revision = "directories"
 branch_labels = None
 depends_on = None
 
