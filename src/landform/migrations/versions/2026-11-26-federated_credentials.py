@@ -1,7 +1,7 @@
 """Machines that act for a team by an issuer's word.
 
 Revision ID: federated_credentials
-Revises: directories
+Revises: large_files
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "federated_credentials"
-down_revision = "directories"
+down_revision = "large_files"
 branch_labels = None
 depends_on = None
 
