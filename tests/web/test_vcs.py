@@ -66,6 +66,7 @@ async def place(site: Site, outbound: Reach, azure: AzureDevOps) -> Place:
 
 
 def test_every_way_in_has_a_guide_that_asks_for_what_it_needs() -> None:
+    assert set(KINDS) == set(Kind)
     for kind in Kind:
         for way, _, guide in present.ways_of(kind, WAYS[kind]):
             asked = {each.name for each in guide.every}

@@ -23,7 +23,6 @@ from landform.vcs.facts import Capabilities
 from landform.vcs.host_keys import HostKey, scan
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, Hook
-from landform.vcs.providers import KINDS
 from landform.vcs.reach import Reach
 from landform.vcs.sealing import open_secrets, seal_secrets
 from landform.vcs.settings import ConnectionSettings
@@ -61,8 +60,6 @@ async def create_connection(
     place = Place(organization_id=organization_id)
     await require(session, actor, Permission.MANAGE_VCS, place)
     found, secrets = settings.given(new)
-    if kind not in KINDS:
-        raise InvalidError(f"{kind} cannot be connected yet.", pointer="kind")
     settings.check(kind, sign_in, found, secrets)
     secrets |= _ssh_key(sign_in, secrets)
     await _require_room(session, organization_id)

@@ -1,7 +1,7 @@
 """Calls of a REST API as one connection, and what its answers mean.
 
 What may not be seen is 404, and a token that no longer holds 401. Where an API differs, its
-provider's module overrides `headers`, `words` and `limit_s`.
+provider's module overrides `is_token_refused` and `limit_s`.
 """
 
 import asyncio
@@ -59,6 +59,10 @@ class RestApi(ABC):
         is_limited = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         return retry_after_s(answer) if is_limited else None
 
+    def is_token_refused(self, answer: Answer) -> bool:
+        """Tell if the provider does not know whose the token is, or not any more."""
+        return answer.status == HTTPStatus.UNAUTHORIZED
+
     async def get(self, path: str, query: Query | None = None) -> Answer:
         """Read; tried again when the service is busy."""
         return await self.call("GET", path, query)
@@ -76,7 +80,7 @@ class RestApi(ABC):
         renewed = False
         for number in range(_TRIES):
             answer = await self._once(method, url, query or {}, body, token)
-            if answer.status == HTTPStatus.UNAUTHORIZED:
+            if self.is_token_refused(answer):
                 fresh = await self._token(refused=token.value)
                 if renewed:
                     raise SignInNeededError(
@@ -144,7 +148,7 @@ class RestApi(ABC):
             raise NoSuchRepositoryError(
                 f"{self.name} has no such thing, or this connection may not see it. {said}".strip()
             )
-        if status == HTTPStatus.FORBIDDEN:
+        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED):
             raise NotAllowedError(f"{self.name} does not allow it: {said or 'no reason given'}")
         if status >= _SERVER_FAILED:
             raise ProviderAwayError(

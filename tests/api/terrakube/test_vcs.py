@@ -499,3 +499,22 @@ async def test_gitlab_is_one_type_wherever_it_is(
     assert (made["attributes"]["vcsType"], made["attributes"]["signIn"]) == ("GITLAB", "oauth")
     shown = await founding.server.owner.get(f"oauth-clients/{made['id']}")
     assert shown["data"]["attributes"]["service-provider"] == provider
+
+
+@pytest.mark.parametrize(
+    ("vcs_type", "endpoint", "provider", "sign_in"),
+    [
+        ("BITBUCKET", None, "bitbucket_hosted", "oauth"),
+        ("BITBUCKET", "https://bitbucket.org", "bitbucket_hosted", "oauth"),
+        ("BITBUCKET", "https://git.acme.com/ctx", "bitbucket_data_center", "token"),
+        ("BITBUCKET_DATA_CENTER", "https://git.acme.com", "bitbucket_data_center", "token"),
+        ("GITEA", "https://codeberg.org", "gitea", "oauth"),
+    ],
+)
+async def test_bitbucket_and_gitea_are_signed_in_to_as_each_can_be(
+    founding: Founding, vcs_type: str, endpoint: str | None, provider: str, sign_in: str
+) -> None:
+    made = await founding.create(vcsType=vcs_type, endpoint=endpoint, apiUrl=None)
+    assert made["attributes"]["signIn"] == sign_in
+    shown = await founding.server.owner.get(f"oauth-clients/{made['id']}")
+    assert shown["data"]["attributes"]["service-provider"] == provider

@@ -56,6 +56,9 @@ class Host(ABC):
         most_paths_of_pulls: files of a pull request that it names at most, and else says that it
             cannot tell; 0: all there are.
         tells_tag_objects: a delivery says what a tag points to; else the commit it is on.
+        signs_in_people: a person can be sent there to sign in.
+        status_path: a part of where statuses are set, as a regular expression.
+        tells_reopening: a delivery says when one is opened again.
         reopens: a closed pull request can be opened again.
         delivered_id_length: characters of a pull request's commit in a delivery.
         busy: what it answers when it is asked too often, without the time to wait.
@@ -72,6 +75,9 @@ class Host(ABC):
     tells_where_deleted_branches_were: ClassVar[bool] = True
     most_paths_of_pulls: ClassVar[int] = 0
     tells_tag_objects: ClassVar[bool] = True
+    signs_in_people: ClassVar[bool] = True
+    status_path: ClassVar[str] = "statuses"
+    tells_reopening: ClassVar[bool] = True
     reopens: ClassVar[bool] = True
     delivered_id_length: ClassVar[int] = 40
     busy: ClassVar[Answer]

@@ -164,9 +164,12 @@ async def test_a_pull_request_is_followed_from_its_opening_to_its_merge(
     assert (await only(host, hook, PullRequest)).action is Action.CLOSED
     if host.reopens:
         host.reopen_pull(number)
-        reopened = await only(host, hook, PullRequest)
-        assert reopened.action in (Action.REOPENED, Action.UPDATED)
-        assert reopened.source_commit == second
+        reopened = await said(host, hook)
+        assert len(reopened) == int(host.tells_reopening)
+        for each in reopened:
+            assert isinstance(each, PullRequest)
+            assert each.action in (Action.REOPENED, Action.UPDATED)
+            assert each.source_commit == second
     else:
         number = host.open_pull("topic")
         await said(host, hook)

@@ -16,12 +16,13 @@ from landform.vcs.errors import (
     SignInNeededError,
 )
 from landform.vcs.facts import State, Status
-from landform.vcs.models import ConnectionStatus
+from landform.vcs.models import Connection, ConnectionStatus
 from tests.standins.serving import Answer
 from tests.vcs.contract.host import Host
 
 
-async def test_a_person_signs_in_and_the_connection_works(host: Host) -> None:
+async def test_a_person_signs_in_and_the_connection_works(peoples_host: Host) -> None:
+    host = peoples_host
     row = await host.connect_for_people()
     assert row.status is ConnectionStatus.PENDING
     await host.come_back(await host.walk(row))
@@ -30,7 +31,8 @@ async def test_a_person_signs_in_and_the_connection_works(host: Host) -> None:
     assert (await provider.repository(host.repository_id)).id == host.repository_id
 
 
-async def test_a_person_who_declines_connects_nothing_and_is_told_so(host: Host) -> None:
+async def test_a_person_who_declines_connects_nothing_and_is_told_so(peoples_host: Host) -> None:
+    host = peoples_host
     row = await host.connect_for_people()
     host.decline()
     with pytest.raises(InvalidError, match=r"(?i)den|declin"):
@@ -38,7 +40,8 @@ async def test_a_person_who_declines_connects_nothing_and_is_told_so(host: Host)
     assert (await host.row(row)).status is ConnectionStatus.PENDING
 
 
-async def test_a_code_is_good_once(host: Host) -> None:
+async def test_a_code_is_good_once(peoples_host: Host) -> None:
+    host = peoples_host
     row = await host.connect_for_people()
     await host.come_back(back := await host.walk(row))
     with pytest.raises(InvalidError):
@@ -55,11 +58,17 @@ async def test_the_connection_says_who_it_is(host: Host) -> None:
     assert (await host.row(row)).status is ConnectionStatus.CONNECTED
 
 
-@pytest.mark.parametrize("by_person", [False, True])
-async def test_a_token_that_ended_asks_for_a_person(host: Host, by_person: bool) -> None:
-    row = await (host.connect_for_people() if by_person else host.connect())
-    if by_person:
-        await host.come_back(await host.walk(row))
+async def test_a_token_that_ended_asks_for_a_person(host: Host) -> None:
+    await check_end_of_token(host, await host.connect())
+
+
+async def test_what_a_person_granted_and_ended_asks_for_them_again(peoples_host: Host) -> None:
+    row = await peoples_host.connect_for_people()
+    await peoples_host.come_back(await peoples_host.walk(row))
+    await check_end_of_token(peoples_host, row)
+
+
+async def check_end_of_token(host: Host, row: Connection) -> None:
     provider = await host.provider(row)
     host.end_tokens()
     with pytest.raises(SignInNeededError):
@@ -114,7 +123,7 @@ async def test_a_read_that_failed_is_tried_again_and_a_write_is_not(host: Host) 
     broken = Answer(502, b"")
     host.api.plan("", method="GET", answer=broken, times=2)
     assert await provider.branch(repository, "main")
-    host.api.plan("statuses", method="POST", answer=broken, times=1)
+    host.api.plan(host.status_path, method="POST", answer=broken, times=1)
     status = Status(state=State.PENDING, name="n", description="d", url="")
     with pytest.raises(ProviderAwayError):
         await provider.set_commit_status(repository, host.first, status)

@@ -68,10 +68,12 @@ _TYPE: Final[Mapping[Kind, str]] = {
 _PUBLIC: Final[Mapping[Kind, str]] = {
     Kind.GITHUB: "https://github.com",
     Kind.GITLAB: "https://gitlab.com",
+    Kind.BITBUCKET: "https://bitbucket.org",
 }
 _OWN: Final[Mapping[Kind, Kind]] = {
     Kind.GITHUB: Kind.GITHUB_ENTERPRISE,
     Kind.GITLAB: Kind.GITLAB_SELF_MANAGED,
+    Kind.BITBUCKET: Kind.BITBUCKET_DATA_CENTER,
 }
 _MANAGED: Final = "AZURE_SP_MI"
 _STANDALONE: Final = "STANDALONE"

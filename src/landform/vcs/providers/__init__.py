@@ -7,6 +7,10 @@ from landform.vcs.kinds import Kind
 from landform.vcs.provider import DeliveryReader, Services, Setup, TokenSource, VcsProvider
 from landform.vcs.providers.azure_devops import AzureDeliveries, AzureDevOps
 from landform.vcs.providers.bitbucket import Bitbucket, BitbucketDeliveries
+from landform.vcs.providers.bitbucket_data_center import (
+    BitbucketDataCenter,
+    DataCenterDeliveries,
+)
 from landform.vcs.providers.git import Git
 from landform.vcs.providers.gitea import Gitea, GiteaDeliveries
 from landform.vcs.providers.github import GitHub, GitHubDeliveries
@@ -20,6 +24,7 @@ KINDS: Final[Mapping[Kind, Callable[[Setup, Services, TokenSource], VcsProvider]
     Kind.GITLAB: GitLab,
     Kind.GITLAB_SELF_MANAGED: GitLab,
     Kind.BITBUCKET: Bitbucket,
+    Kind.BITBUCKET_DATA_CENTER: BitbucketDataCenter,
     Kind.GITEA: Gitea,
     Kind.GIT: Git,
 }
@@ -33,5 +38,6 @@ READERS: Final[Mapping[Kind, DeliveryReader]] = {
     Kind.GITLAB: GitLabDeliveries(),
     Kind.GITLAB_SELF_MANAGED: GitLabDeliveries(),
     Kind.BITBUCKET: BitbucketDeliveries(),
+    Kind.BITBUCKET_DATA_CENTER: DataCenterDeliveries(),
     Kind.GITEA: GiteaDeliveries(),
 }

@@ -7,9 +7,9 @@ from typing import Final
 from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, DeliveryStatus
 from landform.web.present.vcs_azure import AZURE, AZURE_SERVER, ELSEWHERE
-from landform.web.present.vcs_bitbucket import BITBUCKET
+from landform.web.present.vcs_bitbucket import BITBUCKET, BITBUCKET_DATA_CENTER
 from landform.web.present.vcs_fields import ADDRESS, Guide
-from landform.web.present.vcs_forges import GENERAL, GIT, GITEA, GITHUB, GITLAB
+from landform.web.present.vcs_forges import GIT, GITEA, GITHUB, GITLAB
 
 PROVIDERS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.AZURE_DEVOPS: ("Azure DevOps Services", "dev.azure.com and visualstudio.com"),
@@ -42,7 +42,6 @@ _OWN_HOST: Final = frozenset(
     {
         Kind.GITHUB_ENTERPRISE,
         Kind.GITLAB_SELF_MANAGED,
-        Kind.BITBUCKET_DATA_CENTER,
     }
 )
 # Of each kind's ways, the first is what most should take.
@@ -54,6 +53,7 @@ _GUIDES: Final[Mapping[Kind, Mapping[SignIn, Guide]]] = {
     Kind.GITLAB: GITLAB,
     Kind.GITLAB_SELF_MANAGED: GITLAB,
     Kind.BITBUCKET: BITBUCKET,
+    Kind.BITBUCKET_DATA_CENTER: BITBUCKET_DATA_CENTER,
     Kind.GITEA: GITEA,
     Kind.GIT: GIT,
 }
@@ -84,13 +84,12 @@ _DELIVERED: Final[Mapping[DeliveryStatus, tuple[str, str]]] = {
 
 def ways_of(kind: Kind, ways: tuple[SignIn, ...]) -> list[tuple[SignIn, str, Guide]]:
     """Return a kind's ways to sign in, with label and guide, the one to prefer first."""
-    order = _GUIDES.get(kind, ways)
-    return [(way, LABELS[way], guide(kind, way)) for way in order if way in ways]
+    return [(way, LABELS[way], guide(kind, way)) for way in _GUIDES[kind] if way in ways]
 
 
 def guide(kind: Kind, sign_in: SignIn) -> Guide:
     """Return what to know of one way in to one kind of provider."""
-    found = _GUIDES.get(kind, GENERAL)[sign_in]
+    found = _GUIDES[kind][sign_in]
     if kind not in _OWN_HOST:
         return found
     return replace(found, fields=(ADDRESS, *found.fields))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from landform.vcs.kinds import SignIn
-from landform.web.present.vcs_fields import ENDS, Field, Guide
+from landform.web.present.vcs_fields import ADDRESS, ENDS, Field, Guide
 
 _WORKSPACE: Final = Field(
     name="account",
@@ -50,6 +50,33 @@ BITBUCKET: Final[Mapping[SignIn, Guide]] = {
             _WORKSPACE,
             Field(name="client_id", label="Key"),
             Field(name="client_secret", label="Secret", kind="secret"),
+        ),
+    ),
+}
+BITBUCKET_DATA_CENTER: Final[Mapping[SignIn, Guide]] = {
+    SignIn.TOKEN: Guide(
+        advice="The one way there is: an HTTP access token.",
+        steps=(
+            (
+                "Under Project settings (or those of a repository), HTTP access tokens make one"
+                " with the permission Repository admin, which webhooks need; or with Repository"
+                " read, and repositories are looked at instead."
+            ),
+            (
+                "If the server has a private address, an operator of Landform allows it first:"
+                " LANDFORM_EGRESS_ALLOW."
+            ),
+        ),
+        fields=(
+            ADDRESS,
+            Field(
+                name="account",
+                label="Project",
+                hint="Its key, where the token is of one project. Empty: all that may be seen.",
+                is_required=False,
+            ),
+            Field(name="client_secret", label="HTTP access token", kind="secret"),
+            ENDS,
         ),
     ),
 }

@@ -117,21 +117,6 @@ GITEA: Final[Mapping[SignIn, Guide]] = {
         fields=(ADDRESS, Field(name="client_id", label="Client ID"), SECRET),
     ),
 }
-GENERAL: Final[Mapping[SignIn, Guide]] = {
-    SignIn.OAUTH: Guide(
-        advice="For people: somebody signs in once, and Landform acts as them.",
-        steps=(
-            "Register an OAuth application at the provider, with the callback address below.",
-            "Copy its client ID, and make a secret.",
-        ),
-        fields=(Field(name="client_id", label="Client ID"), SECRET),
-    ),
-    SignIn.TOKEN: Guide(
-        advice="The quickest: a token of a user, a group or a project, best a robot's.",
-        steps=("Make a token that may read code, set statuses, comment and manage webhooks.",),
-        fields=(Field(name="client_secret", label="Access token", kind="secret"), ENDS),
-    ),
-}
 GIT: Final[Mapping[SignIn, Guide]] = {
     SignIn.SSH_KEY: Guide(
         advice="For a server that speaks git over SSH, such as Gitolite or a plain sshd.",
