@@ -51,9 +51,9 @@ from landform.wiring import make_federation, make_reach
 
 _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
-    *("/oauth/token", "/openapi.json"),
+    *("/oauth/token", "/openapi.json", "/tfstate/v1/", "/tfoutput/v1/"),
 )
-_LIMITED: Final = ("/api/", "/oauth/token", f"{SCIM_PREFIX}/")
+_LIMITED: Final = ("/api/", "/tfstate/v1/", "/tfoutput/v1/", "/oauth/token", f"{SCIM_PREFIX}/")
 
 
 def build(process: Process) -> FastAPI:

@@ -34,6 +34,8 @@ ODD_QUERIES = (
 TELL_SECRETS = {
     "/api/v2/state-version-outputs/{output_id}",
     "/_signed/sv-down/{object_id}/{expires}/{mac}",
+    "/tfstate/v1/organization/{organization_id}/workspace/{workspace_id}/state/terraform.tfstate",
+    "/tfstate/v1/organization/{organization_id}/workspace/{workspace_id}/state/{history_id}.json",
     "/app/{organization}/{workspace}/states/{state_id}/download",
 }
 each_line = pytest.mark.parametrize("line", LINES, ids=str)

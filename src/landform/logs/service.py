@@ -5,6 +5,7 @@ two bytes count in the offset they ask for (tfe_api.md §1.7). The frame is not 
 """
 
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +41,7 @@ _GROW: Final = text(
     SELECT pg_notify(:channel, phase_id) FROM grown
     """
 )
+_CHUNK_BYTES: Final = 1 << 20
 STX: Final = b"\x02"
 ETX: Final = b"\x03"
 
@@ -190,6 +192,23 @@ async def read(sessions: Sessions, store: Store, *, phase_id: str, stream: LogSt
         sessions, store, phase_id=phase_id, stream=stream, offset=1, limit=2**40
     )
     return whole.removesuffix(ETX)
+
+
+async def chunks(
+    sessions: Sessions, store: Store, *, phase_id: str, stream: LogStream
+) -> AsyncIterator[bytes]:
+    """Yield the whole content so far, without the frame and a stretch at a time."""
+    async with transaction(sessions) as session:
+        end = await size(session, phase_id, stream)
+    for at in range(0, end, _CHUNK_BYTES):
+        yield await read_framed(
+            sessions,
+            store,
+            phase_id=phase_id,
+            stream=stream,
+            offset=at + 1,
+            limit=min(_CHUNK_BYTES, end - at),
+        )
 
 
 async def size(session: AsyncSession, phase_id: str, stream: LogStream) -> int:

@@ -1,6 +1,7 @@
 """Reads of states."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from sqlalchemy import func, select
@@ -11,10 +12,21 @@ from landform.access.service import may, require
 from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
 from landform.kit.errors import NotFoundError
-from landform.kit.pagination import Page, Paged
+from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import Columns, Selection, narrowed, ordering
 from landform.states.models import StateOutput, StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace
+
+# What a selection of states can ask for.
+_FIELDS: Final[Columns] = {
+    "id": StateVersion.id,
+    "run_id": StateVersion.run_id,
+    "serial": StateVersion.serial,
+    "md5": StateVersion.md5,
+    "lineage": StateVersion.lineage,
+    "created_at": StateVersion.created_at,
+}
 
 
 async def get(
@@ -62,6 +74,24 @@ async def list_of(
     newest = wanted.order_by(StateVersion.created_at.desc(), StateVersion.serial.desc())
     rows = await session.scalars(newest.limit(page.size).offset(page.offset))
     return Paged(items=list(rows), total=total or 0)
+
+
+async def select_states(
+    session: AsyncSession, actor: Actor, workspace: Workspace, selection: Selection, page: Page
+) -> Paged[StateVersion]:
+    """Return the workspace's finalized states of a selection, newest first unless it orders them.
+
+    Raises:
+        ForbiddenError: `actor` may not read states there.
+        MalformedError: the selection compares what cannot be compared.
+    """
+    await require(session, actor, Permission.READ_STATE, workspace.place)
+    wanted = select(StateVersion).where(
+        StateVersion.workspace_id == workspace.id, StateVersion.status == StateStatus.FINALIZED
+    )
+    newest = (StateVersion.created_at.desc(), StateVersion.serial.desc(), StateVersion.id)
+    order = (*ordering(selection, _FIELDS), *newest)
+    return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
 
 
 async def outputs_of(session: AsyncSession, state: StateVersion) -> Sequence[StateOutput]:

@@ -9,7 +9,8 @@ from landform.api.jsonapi.rsql import Field, parse
 from landform.kit.errors import MalformedError
 from landform.kit.selection import All, Comparator, Comparison, OneOf, matches
 
-FIELDS = {"name": Field("title"), "kind": Field("kind", str.lower)}
+FIELDS = {"name": Field("title"), "kind": Field("kind", lambda text: (text.lower(),))}
+FIELDS["state"] = Field("status", lambda text: {"open": ("new", "old")}.get(text, (text,)))
 
 
 def read(text: str) -> object:
@@ -29,6 +30,12 @@ def test_and_binds_more_than_or_and_parentheses_more_than_both() -> None:
 
 def test_names_and_values_are_the_domains() -> None:
     assert read("kind=in=(TERRAFORM,'ENV')") == one("kind", "=in=", "terraform", "env")
+
+
+def test_one_word_may_stand_for_several_of_the_domains() -> None:
+    assert read("state==open") == one("status", "=in=", "new", "old")
+    assert read("state!=open") == one("status", "=out=", "new", "old")
+    assert read("state=in=(open,shut)") == one("status", "=in=", "new", "old", "shut")
 
 
 @pytest.mark.parametrize(

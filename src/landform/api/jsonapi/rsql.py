@@ -5,7 +5,7 @@ less. What a stranger can make us read is bounded: the text, the comparisons, th
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ _COMPARISONS_MAX: Final = 50
 _VALUES_MAX: Final = 200
 _DEPTH_MAX: Final = 10
 _OTHER_FORMS: Final = {"<": "=lt=", "<=": "=le=", ">": "=gt=", ">=": "=ge="}
+_OF_SEVERAL: Final = {Comparator.EQUAL: Comparator.IN, Comparator.UNEQUAL: Comparator.OUT}
 _SELECTOR: Final = re.compile(r"""[^"'();,=!~<>\s]+""")
 _OPERATOR: Final = re.compile(r"=[a-zA-Z]*=|!=|[<>]=?")
 _PLAIN: Final = re.compile(r"""[^"'();,=!~<>\s]+""")
@@ -30,11 +31,11 @@ class Field:
 
     Attributes:
         name: of the domain's field.
-        value: a value as the domain has it.
+        values: a value as the domain has it; several where the dialect has one word for them.
     """
 
     name: str
-    value: Callable[[str], str] = str
+    values: Callable[[str], Sequence[str]] = lambda text: (text,)
 
 
 def parse(text: str, fields: Mapping[str, Field], *, parameter: str) -> Condition:
@@ -107,7 +108,10 @@ class _Parser:
         values = self._values()
         if len(values) > 1 and comparator not in (Comparator.IN, Comparator.OUT):
             raise self._wrong(f"{comparator} takes one value")
-        return Comparison(field.name, comparator, tuple(map(field.value, values)), shown)
+        meant = tuple(each for value in values for each in field.values(value))
+        if len(meant) > 1:
+            comparator = _OF_SEVERAL.get(comparator, comparator)
+        return Comparison(field.name, comparator, meant, shown)
 
     def _values(self) -> list[str]:
         if not self._takes("("):

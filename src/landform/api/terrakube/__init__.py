@@ -2,8 +2,17 @@
 
 from fastapi import APIRouter
 
-from landform.api.terrakube import organizations, templates, variables, vcs, workspaces
+from landform.api.terrakube import (
+    histories,
+    jobs,
+    organizations,
+    templates,
+    variables,
+    vcs,
+    workspaces,
+)
 
 router = APIRouter()
-for each in (organizations, workspaces, variables, templates, vcs):
+for each in (organizations, workspaces, variables, jobs, histories, templates, vcs):
     router.include_router(each.router)
+router.include_router(histories.files)

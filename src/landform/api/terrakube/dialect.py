@@ -55,6 +55,9 @@ class Context:
     repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
     newest_runs: dict[str, Run] = field(default_factory=dict)
     consumers: dict[str, list[str]] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, Run] = field(default_factory=dict)
+    organization_ids: dict[str, str] = field(default_factory=dict)
 
 
 def _context(

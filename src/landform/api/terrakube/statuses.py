@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from landform.runs.status import RunStatus
+from landform.runs.status import PhaseStatus, RunStatus
 
 NEVER: Final = "NeverExecuted"
 
@@ -22,3 +22,19 @@ JOB_STATUS: Final[Mapping[RunStatus, str]] = {
     RunStatus.ERRORED: "failed",
     RunStatus.CANCELED: "cancelled",
 }
+
+# A step has the same words.
+STEP_STATUS: Final[Mapping[PhaseStatus, str]] = {
+    PhaseStatus.PENDING: "pending",
+    PhaseStatus.QUEUED: "queue",
+    PhaseStatus.RUNNING: "running",
+    PhaseStatus.FINISHED: "completed",
+    PhaseStatus.ERRORED: "failed",
+    PhaseStatus.CANCELED: "cancelled",
+    PhaseStatus.UNREACHABLE: "notExecuted",
+}
+
+
+def run_statuses(word: str) -> tuple[str, ...]:
+    """Return what a job's status is among those of runs; what is none of Terrakube's is none."""
+    return tuple(status for status, shown in JOB_STATUS.items() if shown == word) or (word,)

@@ -37,7 +37,7 @@ router = new_router()
 _FIELDS: Final = {
     "id": Field("id"),
     "key": Field("key"),
-    "category": Field("category", str.lower),
+    "category": Field("category", lambda word: (word.lower(),)),
     "description": Field("description"),
     "hcl": Field("hcl"),
     "sensitive": Field("sensitive"),

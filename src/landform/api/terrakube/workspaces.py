@@ -55,7 +55,7 @@ _FIELDS: Final = {
     "id": Field("id"),
     "name": Field("name"),
     "description": Field("description"),
-    "folder": Field("working_directory", lambda folder: folder.lstrip("/")),
+    "folder": Field("working_directory", lambda folder: (folder.lstrip("/"),)),
     "iacType": Field("tool"),
     "terraformVersion": Field("tool_version"),
     "executionMode": Field("execution_mode"),
