@@ -16,6 +16,13 @@ _ENVIRONMENT: Final = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "LC_ALL": "C.UTF-8",
 }
+_SETTINGS: Final = """
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[gc]
+	auto = 0
+"""
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,10 @@ class GitRepository:
     def __init__(self, directory: Path, *, default_branch: str = "main") -> None:
         self.directory = directory
         directory.mkdir(parents=True)
-        self.git("init", "--quiet", "--bare", f"--initial-branch={default_branch}", ".")
-        for setting in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
-            self.git("config", setting, "true")
-        self.git("config", "gc.auto", "0")
+        branch = f"--initial-branch={default_branch}"
+        self.git("init", "--quiet", "--bare", "--template=", branch, ".")
+        with (directory / "config").open("a") as file:
+            file.write(_SETTINGS)
 
     def git(self, *arguments: str, data: bytes = b"") -> str:
         done = subprocess.run(

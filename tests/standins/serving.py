@@ -139,6 +139,11 @@ class Server:
         with self._lock:
             self._faults.append(Fault(method, re.compile(path), **fault))
 
+    def forgive(self) -> None:
+        """Drop every fault that was planned."""
+        with self._lock:
+            self._faults.clear()
+
     def asked(self, method: str, path: str) -> Sequence[Request]:
         """Return the requests so far whose path matches the regular expression somewhere."""
         wanted = re.compile(path)

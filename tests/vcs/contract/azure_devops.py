@@ -1,6 +1,7 @@
 """Azure DevOps Services."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -117,6 +118,13 @@ class AzureDevOpsHost(Host):
     def open_pull(self, branch: str, *, title: str = "Change", draft: bool = False) -> int:
         people = self.azure.people
         return people.open_pull(self.repository, self.ann, branch, title=title, draft=draft).id
+
+    def open_pulls(self, branch: str, count: int) -> set[int]:
+        pulls = self.repository.pulls
+        first = self.open_pull(branch)
+        for number in range(first + 1, first + count):
+            pulls[number] = replace(pulls[first], id=number)
+        return set(pulls)
 
     def open_fork(self, files: Files) -> int:
         fork = self.acme.repository("Cloud Team", "fork")

@@ -27,6 +27,7 @@ class GiteaHost(Host):
     }
     hook_advice: ClassVar = "administrator of the repository"
     compares: ClassVar = False
+    page_of_pulls: ClassVar = 50
     tells_where_deleted_branches_were: ClassVar = False
     busy: ClassVar = Answer(429, b'{"message": "Too many requests"}')
 

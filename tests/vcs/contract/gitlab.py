@@ -1,6 +1,7 @@
 """GitLab, self-managed, below a path of its host."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -122,6 +123,13 @@ class GitLabHost(Host):
 
     def open_pull(self, branch: str, *, title: str = "Change", draft: bool = False) -> int:
         return self.lab.people.open(self.project, self.ann, branch, title=title, draft=draft).iid
+
+    def open_pulls(self, branch: str, count: int) -> set[int]:
+        pulls = self.project.merge_requests
+        first = self.open_pull(branch)
+        for number in range(first + 1, first + count):
+            pulls[number] = replace(pulls[first], iid=number)
+        return set(pulls)
 
     def open_fork(self, files: Files) -> int:
         eve = self.lab.user("eve")

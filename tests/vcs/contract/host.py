@@ -61,6 +61,7 @@ class Host(ABC):
         tells_reopening: a delivery says when one is opened again.
         reopens: a closed pull request can be opened again.
         delivered_id_length: characters of a pull request's commit in a delivery.
+        page_of_pulls: how many pull requests a page has at most.
         busy: what it answers when it is asked too often, without the time to wait.
         first: the commit of `main.tf` that is there from the beginning.
         received: what hooks delivered so far.
@@ -80,6 +81,7 @@ class Host(ABC):
     tells_reopening: ClassVar[bool] = True
     reopens: ClassVar[bool] = True
     delivered_id_length: ClassVar[int] = 40
+    page_of_pulls: ClassVar[int] = 100
     busy: ClassVar[Answer]
 
     def __init__(self, directory: Path, ours: Ours) -> None:
@@ -254,6 +256,10 @@ class Host(ABC):
 
     @abstractmethod
     def open_pull(self, branch: str, *, title: str = "Change", draft: bool = False) -> int: ...
+
+    def open_pulls(self, branch: str, count: int) -> set[int]:
+        """Ask as often for the same branch to be merged; return the numbers."""
+        return {self.open_pull(branch) for _ in range(count)}
 
     @abstractmethod
     def open_fork(self, files: Files) -> int:

@@ -78,14 +78,12 @@ def delivered_id(host: Host, sha: str) -> str:
     return sha[: host.delivered_id_length]
 
 
-@pytest.mark.parametrize("secret", [NEW, OLD])
-async def test_either_secret_proves_a_delivery_during_a_rotation(
-    host: Host, hook: Hook, secret: str
-) -> None:
-    await ensure(host, hook, secret)
-    host.push({"a.tf": "1"})
-    [request] = host.delivered()
-    assert await receive(host, hook, request)
+async def test_either_secret_proves_a_delivery_during_a_rotation(host: Host, hook: Hook) -> None:
+    for secret in (NEW, OLD):
+        await ensure(host, hook, secret)
+        host.push({"a.tf": secret})
+        [request] = host.delivered()
+        assert await receive(host, hook, request)
 
 
 async def test_whoever_knows_no_secret_is_refused_and_nothing_stored(
@@ -133,16 +131,14 @@ async def test_a_new_branch_has_no_before_and_a_deleted_one_no_after(
     assert (gone.branch, gone.before, gone.after) == ("a/b", before, "")
 
 
-@pytest.mark.parametrize("message", ["", "One"])
-async def test_a_tag_is_read_with_its_commit_or_what_leads_to_it(
-    host: Host, hook: Hook, message: str
-) -> None:
-    made = host.tag("v1.2.0", host.first, message=message)
-    tag = await only(host, hook, TagPush)
-    told = made if host.tells_tag_objects else host.first
-    assert (tag.tag, tag.object_id) == ("v1.2.0", told)
-    assert tag.commit in ("", host.first)
-    assert (made == host.first) is (not message)
+async def test_a_tag_is_read_with_its_commit_or_what_leads_to_it(host: Host, hook: Hook) -> None:
+    for name, message in (("v1.2.0", ""), ("v1.3.0", "One")):
+        made = host.tag(name, host.first, message=message)
+        tag = await only(host, hook, TagPush)
+        told = made if host.tells_tag_objects else host.first
+        assert (tag.tag, tag.object_id) == (name, told)
+        assert tag.commit in ("", host.first)
+        assert (made == host.first) is (not message)
 
 
 async def test_a_pull_request_is_followed_from_its_opening_to_its_merge(
@@ -219,9 +215,9 @@ async def test_what_somebody_else_made_of_a_comment_is_no_command_of_its_author(
         assert await said(host, hook) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"\xff", b"[" * 10_000])
-async def test_what_is_of_another_shape_is_malformed(host: Host, hook: Hook, body: bytes) -> None:
+async def test_what_is_of_another_shape_is_malformed(host: Host, hook: Hook) -> None:
     host.push({"a.tf": "1"})
     [request] = host.delivered()
-    with pytest.raises(MalformedError):
-        READERS[host.kind].read(request.headers, body)
+    for body in (b"", b"nonsense", b"[]", b"\xff", b"[" * 10_000):
+        with pytest.raises(MalformedError):
+            READERS[host.kind].read(request.headers, body)

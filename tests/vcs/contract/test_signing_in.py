@@ -78,34 +78,35 @@ async def check_end_of_token(host: Host, row: Connection) -> None:
     assert broken.status_reason
 
 
-FAILURES = {
-    "unauthorized": Answer(401, b'{"message": "Bad credentials"}'),
-    "forbidden": Answer(403, b'{"message": "no"}'),
-    "missing": Answer(404, b'{"message": "Not found"}'),
-    "refused": Answer(422, b'{"message": "no"}'),
-    "broken": Answer(500, b"<html>oops</html>", {"Content-Type": "text/html"}),
-    "nonsense": Answer(200, b"\xff not JSON", {"Content-Type": "application/json"}),
-}
+FAILURES = (
+    Answer(403, b'{"message": "no"}'),
+    Answer(404, b'{"message": "Not found"}'),
+    Answer(422, b'{"message": "no"}'),
+    Answer(500, b"<html>oops</html>", {"Content-Type": "text/html"}),
+    Answer(200, b"\xff not JSON", {"Content-Type": "application/json"}),
+    Answer(401, b'{"message": "Bad credentials"}'),  # which ends the connection
+)
 
 
-@pytest.mark.parametrize("failure", FAILURES)
-async def test_the_token_is_in_no_failure_and_no_log(host: Host, failure: str) -> None:
+async def test_the_token_is_in_no_failure_and_no_log(host: Host) -> None:
     token = host.token()
     row = await host.connect(client_secret=token)
-    provider, repository = await host.opened()
+    provider, repository = await host.provider(row), (await host.opened())[1]
     status = Status(state=State.FAILED, name="n", description="d", url="")
-    host.api.plan("", answer=FAILURES[failure], times=40)
+    shown = []
     with structlog.testing.capture_logs() as logs:
-        provider = await host.provider(row)
-        with pytest.raises(LandformError) as failed:
-            await provider.repository(host.repository_id)
-        with pytest.raises(LandformError) as failed_too:
-            await provider.set_commit_status(repository, host.first, status)
-    known = await host.row(row)
-    encoded = base64.b64encode(f":{token}".encode()).decode()
-    shown = f"{failed.value}{failed_too.value}{logs}{known.status_reason}"
-    assert token not in shown
-    assert encoded not in shown
+        for answer in FAILURES:
+            host.api.plan("", answer=answer, times=100)
+            with pytest.raises(LandformError) as failed:
+                await provider.repository(host.repository_id)
+            shown.append(str(failed.value))
+            with pytest.raises(LandformError) as failed:
+                await provider.set_commit_status(repository, host.first, status)
+            shown.append(str(failed.value))
+            host.api.forgive()
+    shown += [str(logs), (await host.row(row)).status_reason]
+    for known in (token, base64.b64encode(f":{token}".encode()).decode()):
+        assert not [words for words in shown if known in words]
 
 
 async def test_a_short_wait_is_waited_and_a_long_one_told(host: Host) -> None:

@@ -1,21 +1,18 @@
 """Statuses and comments arrive at a provider, and one comment stays one."""
 
-import pytest
-
 from landform.vcs.facts import State, Status
 from tests.vcs.contract.host import Host
 
 NAME = "Landform/acme/net"
 
 
-@pytest.mark.parametrize("state", State)
-async def test_a_status_is_shown_on_the_commit_in_the_providers_word(
-    host: Host, state: State
-) -> None:
+async def test_a_status_is_shown_on_the_commit_in_the_providers_word(host: Host) -> None:
     provider, repository = await host.opened()
-    status = Status(state=state, name="acme/net", description="x" * 900, url="https://l.test/r")
-    await provider.set_commit_status(repository, host.first, status)
-    assert host.statuses(host.first) == [(host.words[state], NAME)]
+    for state in State:
+        status = Status(state=state, name=state, description="x" * 900, url="https://l.test/r")
+        await provider.set_commit_status(repository, host.first, status)
+    wanted = [(host.words[state], f"Landform/{state}") for state in State]
+    assert host.statuses(host.first) == wanted
 
 
 async def test_the_newest_status_counts_also_when_it_says_the_same_again(host: Host) -> None:
