@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +138,41 @@ def test_a_push_is_planned_confirmed_and_applied_and_the_commit_says_so(place: P
     workspace.wait_for_run("applied", within_s=90)
     place.wait_for_status(sha, "succeeded", "Applied")
     assert workspace.outputs() == {"name": "second"}
+
+
+def test_the_example_connects_a_repository_and_a_push_is_planned(
+    azure: AzureDevOps, watching_platform: Platform, tmp_path: Path
+) -> None:
+    organization = make_organization(watching_platform, tmp_path)
+    theirs = azure.organization(f"Acme{len(azure.organizations)}")
+    ann = theirs.identity("Ann")
+    repository = theirs.repository("Cloud Team", "infra")
+    example = Path(__file__).parents[2] / "examples/azure-devops"
+    azure.people.push(repository, ann, {"live/main.tf": (example / "live/main.tf").read_text()})
+    told = subprocess.run(
+        [
+            example / "connect.sh",
+            *(organization.name, theirs.name, repository.remote_url),
+            *("--endpoint", azure.vssps_url, "--api-url", azure.url),
+        ],
+        input=azure.tokens.issue(ann, EVERYTHING),
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "LANDFORM_ADDRESS": watching_platform.url,
+            "LANDFORM_TOKEN": watching_platform.token,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert f"/app/{organization.name}/network" in told.stdout
+    workspace = organization.workspace("network")
+    changed = (example / "live/main.tf").read_text().replace('"test"', '"production"')
+    azure.people.push(repository, ann, {"live/main.tf": changed}, message="To production")
+    run = workspace.wait_for_run("planned", within_s=90)
+    assert run["attributes"]["message"] == "To production"
 
 
 def test_a_pull_request_is_planned_and_its_one_comment_follows_it(place: Place) -> None:
