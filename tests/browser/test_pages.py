@@ -9,6 +9,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from landform.contract import LogStream, Phase
+from landform.identity.models import User
+from landform.kit.db import transaction
 from landform.web.live import HUB
 from tests.browser.conftest import Desk
 from tests.web.pages import Site
@@ -120,6 +122,18 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
         f"{place}/repository",
         f"{place}/runs/{run_id}",
     ):
+        for page in (wide, phone):
+            await page.goto(path)
+            assert await faults(page) == [], path
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+async def test_no_page_of_the_site_s_admins_has_such_a_fault(desk: Desk) -> None:
+    async with transaction(desk.world.platform.sessions) as session:
+        (await session.get_one(User, desk.world.owner.id)).is_site_admin = True
+    wide = await desk.sit()
+    phone = await desk.sit(viewport={"width": 390, "height": 800})
+    for path in ("/site/sign-in", "/site/sign-in/new?kind=okta", "/site/users", "/login"):
         for page in (wide, phone):
             await page.goto(path)
             assert await faults(page) == [], path
