@@ -1,7 +1,7 @@
 """Tokens of teams and organizations: credentials that no single user has."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, select
@@ -14,7 +14,9 @@ from landform.access.service import require
 from landform.identity import tokens
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import ApiToken
-from landform.kit.errors import ConflictError, NotFoundError
+from landform.kit.clock import now
+from landform.kit.errors import ConflictError, InvalidError, NotFoundError
+from landform.organizations.models import Organization
 
 _PER_TEAM: Final = 100
 
@@ -35,6 +37,7 @@ async def issue_for_team(
     Raises:
         ForbiddenError: `actor` may not manage teams, or not the owners team.
         ConflictError: another token of the team has the description.
+        InvalidError: it would live longer than the organization has tokens live.
     """
     await require_for_team(session, actor, team)
     lasting = ApiToken.federated_credential_id.is_(None)
@@ -44,6 +47,7 @@ async def issue_for_team(
         raise ConflictError(f"Team {team.name} has a token described {description!r} already.")
     if len(present) - len(same) >= _PER_TEAM:
         raise ConflictError(f"Team {team.name} has {_PER_TEAM} tokens; withdraw one first.")
+    expires_at = await _within_life(session, team.organization_id, expires_at)
     for token in same:
         await tokens.drop(session, actor, token, organization_id=team.organization_id)
     return await tokens.mint(
@@ -78,8 +82,10 @@ async def issue_for_organization(
 
     Raises:
         ForbiddenError: `actor` is not an owner.
+        InvalidError: it would live longer than the organization has tokens live.
     """
     await _require_for_organization(session, actor, organization_id)
+    expires_at = await _within_life(session, organization_id, expires_at)
     for token in await _of(session, ApiToken.organization_id == organization_id):
         await tokens.drop(session, actor, token, organization_id=organization_id)
     return await tokens.mint(
@@ -162,3 +168,23 @@ async def _require_for_organization(
 async def _of(session: AsyncSession, owner: ColumnElement[bool]) -> Sequence[ApiToken]:
     query = select(ApiToken).where(owner).order_by(ApiToken.created_at.desc(), ApiToken.id)
     return (await session.scalars(query)).all()
+
+
+async def _within_life(
+    session: AsyncSession, organization_id: str, expires_at: datetime | None
+) -> datetime | None:
+    """Return when a new token ends: as asked, or when its organization has tokens end.
+
+    Raises:
+        InvalidError: it was asked to live longer.
+    """
+    organization = await session.get_one(Organization, organization_id)
+    if organization.max_token_days is None:
+        return expires_at
+    last = now() + timedelta(days=organization.max_token_days)
+    if expires_at is not None and expires_at > last:
+        raise InvalidError(
+            f"Tokens of {organization.name} live at most {organization.max_token_days} days.",
+            pointer="expired_at",
+        )
+    return expires_at or last

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import column, or_, select, table, update
+from sqlalchemy import column, func, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity import run_tokens
@@ -28,7 +28,9 @@ _DESCRIPTION_LIMIT: Final = 255
 
 # Of the packages above: a token's owner is named as their tables name it.
 _TEAMS: Final = table("teams", column("id"), column("name"), column("organization_id"))
-_ORGANIZATIONS: Final = table("organizations", column("id"), column("name"))
+_ORGANIZATIONS: Final = table(
+    "organizations", column("id"), column("name"), column("max_token_days")
+)
 
 _OWNER: Final = {
     ActorKind.USER: ApiToken.user_id,
@@ -132,15 +134,26 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
     """Return who shows `secret`, and note the use, to the minute.
 
     Raises:
-        UnauthenticatedError: unknown or expired, or its user is suspended.
+        UnauthenticatedError: unknown or expired, older than its organization lets tokens be, or
+            its user is suspended.
     """
     if run_tokens.is_run_token(secret):
         return await run_tokens.authenticate(session, secret)
     query = (
-        select(ApiToken, User, _TEAMS, _ORGANIZATIONS.c.name.label("organization_name"))
+        select(
+            ApiToken,
+            User,
+            _TEAMS,
+            _ORGANIZATIONS.c.name.label("organization_name"),
+            _ORGANIZATIONS.c.max_token_days,
+        )
         .outerjoin(User, User.id == ApiToken.user_id)
         .outerjoin(_TEAMS, _TEAMS.c.id == ApiToken.team_id)
-        .outerjoin(_ORGANIZATIONS, _ORGANIZATIONS.c.id == ApiToken.organization_id)
+        .outerjoin(
+            _ORGANIZATIONS,
+            _ORGANIZATIONS.c.id
+            == func.coalesce(ApiToken.organization_id, _TEAMS.c.organization_id),
+        )
         .where(ApiToken.token_hash == digest(secret[:LONGEST]))
     )
     row = (await session.execute(query)).one_or_none()
@@ -151,6 +164,12 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
     if token.expires_at is not None and token.expires_at <= now():
         raise UnauthenticatedError(
             f"The token expired on {token.expires_at:%Y-%m-%d at %H:%M} UTC; make a new one."
+        )
+    oldest = now() - timedelta(days=row.max_token_days) if row.max_token_days else None
+    if oldest is not None and token.created_at <= oldest:
+        raise UnauthenticatedError(
+            f"The token is older than the {row.max_token_days} days that tokens of"
+            f" {row.organization_name} live; make a new one."
         )
     if user is not None and user.is_suspended:
         raise UnauthenticatedError(f"The user {user.username} is suspended.")

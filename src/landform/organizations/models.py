@@ -11,7 +11,11 @@ from landform.kit.ids import new_id
 
 
 class Organization(Base):
-    """A tenant. Its name is its id in the TFE API; `id` is what TFE calls the external id."""
+    """A tenant. Its name is its id in the TFE API; `id` is what TFE calls the external id.
+
+    Attributes:
+        max_token_days: that a token of the organization, or of a team of it, lives at most.
+    """
 
     __tablename__ = "organizations"
 
@@ -21,6 +25,7 @@ class Organization(Base):
     default_execution_mode: Mapped[str] = mapped_column(default="remote")
     default_project_id: Mapped[str | None]
     allow_force_delete_workspaces: Mapped[bool] = mapped_column(default=True)
+    max_token_days: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

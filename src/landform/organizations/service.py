@@ -20,18 +20,24 @@ from landform.organizations.models import Organization
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,40}")
 _EMAIL_LIMIT: Final = 254
+_MOST_DAYS: Final = 3650
 _EXECUTION_MODES: Final = ("remote", "local")  # agent pools are not offered yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrganizationSettings:
-    """What can be changed of an organization; None leaves it as it is."""
+    """What can be changed of an organization; None leaves it as it is.
+
+    Attributes:
+        max_token_days: 0: no limit.
+    """
 
     name: str | None = None
     email: str | None = None
     default_execution_mode: str | None = None
     default_project_id: str | None = None
     allow_force_delete_workspaces: bool | None = None
+    max_token_days: int | None = None
 
 
 async def add(
@@ -90,6 +96,10 @@ async def change(
         for name, value in given.items()
         if value is not None and value != getattr(organization, name)
     }
+    if settings.max_token_days is not None:
+        changed["max_token_days"] = _checked_days(settings.max_token_days)
+        if changed["max_token_days"] == organization.max_token_days:
+            del changed["max_token_days"]
     if not changed:
         return
     changes = events.changes_of(organization, changed)
@@ -139,6 +149,15 @@ def _checked_mode(mode: str) -> str:
             pointer="default_execution_mode",
         )
     return mode
+
+
+def _checked_days(days: int) -> int | None:
+    if not 0 <= days <= _MOST_DAYS:
+        raise InvalidError(
+            f"Tokens live at most 1 to {_MOST_DAYS} days; 0 is no limit.",
+            pointer="max_token_days",
+        )
+    return days or None
 
 
 def _checked_email(email: str) -> str:

@@ -95,11 +95,15 @@ async def show_settings(visit: InOrganization) -> Response:
 @router.post("/organizations/{organization}/settings")
 async def update(visit: InOrganization, form: OwnForm) -> Response:
     """Change what is given."""
+    days = form.line("max_token_days", "0") or "0"
+    if not days.isascii() or not days.isdigit():
+        raise SendBackError(f"{visit.path}/settings", "Days are a number.")
     settings = OrganizationSettings(
         name=form.line("name"),
         email=form.line("email"),
         default_execution_mode=form.line("default_execution_mode"),
         allow_force_delete_workspaces=form.flag("allow_force_delete_workspaces"),
+        max_token_days=min(int(days[:9]), 10**6) if form.flag("max_token_days") else None,
     )
     with refusals_to(f"{visit.path}/settings"):
         changed = await organizations.update_organization(

@@ -1,14 +1,15 @@
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from landform.identity.actor import ActorKind
+from landform.identity.models import ApiToken
 from landform.kit.clock import now, rfc3339
 from landform.kit.crypto import Keyring
-from landform.kit.db import Sessions
+from landform.kit.db import Sessions, transaction
 from tests.api.tfe.people import Caller, Site, detail, ids, names, open_site, related
 
 KIND = "authentication-tokens"
@@ -212,3 +213,38 @@ async def test_tokens_of_a_suspended_user_are_refused_at_once(site: Site) -> Non
         assert detail(refused) == "The user bob is suspended."
     await root.post(f"{path}/unsuspend", status=200)
     await other.get("account/details")
+
+
+async def test_tokens_of_an_organization_live_no_longer_than_it_says(site: Site) -> None:
+    ann = await site.user("ann")
+    organization = await site.organization("acme", ann)
+    team = await site.team(organization, "ops", ann)
+    paths = (f"teams/{team.id}/authentication-token", "organizations/acme/authentication-token")
+    endless = [site.with_token(secret_of(await ann.post(path))) for path in paths]
+    shown = await ann.patch("organizations/acme", "organizations", max_token_days=30)
+    assert shown["data"]["attributes"]["max-token-days"] == 30
+    for caller in endless:
+        await caller.get("organizations/acme")
+    too_late = rfc3339(now() + timedelta(days=31))
+    soon = rfc3339(now() + timedelta(days=1))
+    for path in paths:
+        refused = await ann.post(path, KIND, 422, expired_at=too_late)
+        assert "live at most 30 days" in detail(refused)
+        made = await ann.post(path)
+        ends = datetime.fromisoformat(made["data"]["attributes"]["expired-at"])
+        assert timedelta(days=29) < ends - now() <= timedelta(days=30)
+        made = await ann.post(path, KIND, expired_at=soon)
+        assert made["data"]["attributes"]["expired-at"] == soon
+        caller = site.with_token(secret_of(made))
+        await caller.get("organizations/acme")
+        async with transaction(site.sessions) as session:
+            token = await session.get_one(ApiToken, made["data"]["id"])
+            token.created_at = now() - timedelta(days=20)
+        await caller.get("organizations/acme")
+        await ann.patch("organizations/acme", "organizations", max_token_days=10)
+        assert "older than the 10 days" in detail(await caller.get("organizations/acme", 401))
+        await ann.patch("organizations/acme", "organizations", max_token_days=0)
+        await caller.get("organizations/acme")
+        await ann.patch("organizations/acme", "organizations", max_token_days=30)
+    for days in (-1, 100_000):
+        await ann.patch("organizations/acme", "organizations", 422, max_token_days=days)

@@ -65,6 +65,7 @@ class OrganizationAttributes(Attributes[Organization]):
     default_execution_mode: str
     email: str
     external_id: str = reads("id")
+    max_token_days: int | None
     name: str
     permissions: Permissions = reads(_permissions)
 
@@ -136,12 +137,13 @@ CAPACITY = Resource[Capacity, Context](
 
 
 class OrganizationInput(Kebab):
-    """What a client gives of an organization."""
+    """What a client gives of an organization; of `max-token-days`, which is ours, 0 is no limit."""
 
     name: str | None = None
     email: str | None = None
     default_execution_mode: str | None = None
     allow_force_delete_workspaces: bool | None = None
+    max_token_days: int | None = None
 
 
 ORGANIZATION = Input(TFE, "organizations", OrganizationInput)
@@ -170,6 +172,9 @@ async def create(body: Sent, query: One, context: CurrentContext) -> Response:
         default_execution_mode=sent.default_execution_mode,
         allow_force_delete_workspaces=sent.allow_force_delete_workspaces,
     )
+    if sent.max_token_days:
+        limit = OrganizationSettings(max_token_days=sent.max_token_days)
+        await organizations.update_organization(context.session, context.actor, organization, limit)
     return await ORGANIZATIONS.one(organization, query, context)
 
 
@@ -188,6 +193,7 @@ async def update(name: str, body: Sent, query: One, context: CurrentContext) -> 
         email=sent.email,
         default_execution_mode=sent.default_execution_mode,
         allow_force_delete_workspaces=sent.allow_force_delete_workspaces,
+        max_token_days=sent.max_token_days,
     )
     await organizations.update_organization(session, actor, organization, settings)
     return await ORGANIZATIONS.one(organization, query, context)
