@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import deliveries, lists, logs, runs, states
+from bench import deliveries, lists, logs, runs, standing, states
 from bench.figures import Figure, keep, show
 from bench.platform import Platform, started
 
@@ -21,6 +21,7 @@ _ON_ONE: Final[dict[int, Callable[..., list[Figure]]]] = {
 }
 _ON_THEIR_OWN: Final[dict[int, Callable[..., list[Figure]]]] = {
     4: runs.throughput,
+    7: standing.standing,
     9: deliveries.deliveries,
 }
 

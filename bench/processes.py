@@ -32,6 +32,16 @@ def named(root: int, words: str) -> int:
     return pid
 
 
+def held_mb(root: int) -> float:
+    """Return what `root` and its descendants hold; what several share is counted once."""
+    held = 0
+    for pid in tree(root):
+        with contextlib.suppress(OSError):  # it ended
+            rows = (_PROC / f"{pid}/smaps_rollup").read_text().splitlines()
+            held += next(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+    return held / 1024
+
+
 def reset_peak(pid: int) -> None:
     """Forget the most that `pid` ever held."""
     (_PROC / f"{pid}/clear_refs").write_text("5")
