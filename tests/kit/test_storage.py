@@ -1,15 +1,16 @@
 """Objects on disk, in memory and in a bucket: one behaviour."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from landform.kit.crypto import KEY_BYTES, Keyring, SealError
+from landform.kit.crypto import HEAD_BYTES, KEY_BYTES, TAG_BYTES, Keyring, SealError
 from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
-from landform.kit.storage import Store, open_store
+from landform.kit.storage import Content, Store, open_store
 
 BUCKET = "landform"
 KEYS = {"access_key_id": "test", "secret_access_key": "test", "region": "us-east-1"}
@@ -147,3 +148,143 @@ async def test_a_store_that_is_away_is_unavailable_not_empty(keyring: Keyring) -
         await away.get("states/a")
     with pytest.raises(UnavailableError):
         await away.put("states/a", b"x")
+
+
+HUGE = 9 * 2**20 + 12_345
+
+
+async def read(content: Content) -> bytes:
+    return b"".join([piece async for piece in content.pieces])
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 2**20, HUGE, 9 * 2**20])
+async def test_an_object_of_any_size_is_opened_in_pieces_and_got_whole(
+    store: Store, size: int
+) -> None:
+    data = os.urandom(size)
+    await store.put("a", data)
+    content = await store.open("a")
+    assert content.size_bytes == size
+    assert await read(content) == data
+    assert await store.get("a") == data
+    await store.put("a", bytearray(data))
+    assert await read(await store.open("a")) == data
+
+
+async def test_no_two_seals_of_a_huge_object_are_alike_and_none_has_the_clear_text(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    data = b"canary-6f1d" * (HUGE // 11)
+    await store.put("a", data)
+    await store.put("b", data)
+    one, other = ((tmp_path / name).read_bytes() for name in "ab")
+    assert one != other
+    assert b"canary" not in one + other
+    assert len(one) == len(data) + HEAD_BYTES + TAG_BYTES
+
+
+async def test_one_that_was_sealed_in_one_go_opens_in_pieces_and_the_other_way_round(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    data = os.urandom(HUGE)
+    (tmp_path / "a").write_bytes(keyring.seal(data, place="a"))
+    assert await read(await store.open("a")) == data
+    await store.put("a", data)
+    assert keyring.open((tmp_path / "a").read_bytes(), place="a") == data
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda sealed: sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        lambda sealed: sealed[:-1],
+        lambda sealed: sealed + b"x",
+        lambda sealed: sealed[: HEAD_BYTES + 8 * 2**20 + TAG_BYTES],
+        lambda sealed: sealed[: 2**20] + bytes([sealed[2**20] ^ 1]) + sealed[2**20 + 1 :],
+        lambda sealed: sealed[:HEAD_BYTES] + sealed[HEAD_BYTES + 2**20 :],
+        lambda sealed: (
+            sealed[:HEAD_BYTES]
+            + sealed[HEAD_BYTES + 2**20 : HEAD_BYTES + 2**21]
+            + sealed[HEAD_BYTES : HEAD_BYTES + 2**20]
+            + sealed[HEAD_BYTES + 2**21 :]
+        ),
+        lambda sealed: b"LF2" + sealed[3:],
+        lambda sealed: b"x" * len(sealed),
+    ],
+)
+async def test_of_a_huge_object_that_was_altered_not_one_byte_is_given(
+    tmp_path: Path, keyring: Keyring, alter: Callable[[bytes], bytes]
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    await store.put("a", os.urandom(HUGE))
+    file = tmp_path / "a"
+    file.write_bytes(alter(file.read_bytes()))
+    with pytest.raises(SealError):
+        await store.open("a")
+
+
+async def test_a_huge_object_does_not_open_at_another_s_place(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    await store.put("a", os.urandom(HUGE))
+    (tmp_path / "b").write_bytes((tmp_path / "a").read_bytes())
+    with pytest.raises(SealError):
+        await store.open("b")
+
+
+async def test_what_is_altered_while_a_huge_object_is_read_is_not_given(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    data = os.urandom(HUGE)
+    await store.put("a", data)
+    content = await store.open("a")
+    first = await anext(content.pieces)
+    with (tmp_path / "a").open("r+b") as file:  # in place, where the reader has it open
+        file.seek(HEAD_BYTES + 5 * 2**20)
+        file.write(b"altered")
+    given = [first]
+    with pytest.raises(SealError, match="altered while it was read"):
+        await read(Content(content.size_bytes, _noted(content.pieces, given)))
+    assert data.startswith(b"".join(given))
+
+
+async def _noted(pieces: AsyncIterator[bytes], given: list[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        given.append(piece)
+        yield piece
+
+
+async def test_a_huge_object_that_is_replaced_while_it_is_read_is_given_as_it_was(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    store = open_store(f"file://{tmp_path}", keyring)
+    data = os.urandom(HUGE)
+    await store.put("a", data)
+    content = await store.open("a")
+    first = await anext(content.pieces)
+    with_key(store, os.urandom(KEY_BYTES))
+    assert await store.reseal("a")
+    assert first + await read(content) == data
+    assert await read(await store.open("a")) == data
+
+
+async def test_a_huge_object_that_is_not_there_or_away_is_said_to_be_so(
+    store: Store, keyring: Keyring
+) -> None:
+    with pytest.raises(NotFoundError):
+        await store.open("a")
+    away = open_store(
+        f"s3://{BUCKET}",
+        keyring,
+        endpoint="http://127.0.0.1:9",
+        retry_config={"max_retries": 0},
+        **KEYS,
+    )
+    with pytest.raises(UnavailableError):
+        await away.open("a")
+    with pytest.raises(UnavailableError):
+        await away.put("a", bytes(HUGE))

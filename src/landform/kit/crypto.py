@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from landform.kit.errors import LandformError
 
@@ -21,8 +24,9 @@ Binary: TypeAlias = bytes | bytearray | memoryview
 _MAGIC: Final = b"LF1"
 _KEY_ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
-_TAG_BYTES: Final = 16
+TAG_BYTES: Final = 16
 HEADER_BYTES: Final = len(_MAGIC) + _KEY_ID_BYTES
+HEAD_BYTES: Final = HEADER_BYTES + _NONCE_BYTES
 KEY_BYTES: Final = 32
 _MOST_KEYS: Final = 100
 
@@ -87,12 +91,24 @@ class Keyring:
         key = self.current
         nonce = os.urandom(_NONCE_BYTES)
         header = _MAGIC + key_id(key)
-        at = HEADER_BYTES + _NONCE_BYTES
-        sealed = bytearray(at + len(plaintext) + _TAG_BYTES)
+        at = HEAD_BYTES
+        sealed = bytearray(at + len(plaintext) + TAG_BYTES)
         sealed[:at] = header + nonce
         with memoryview(sealed) as view:
             AESGCM(key).encrypt_into(nonce, plaintext, header + place.encode(), view[at:])
         return sealed
+
+    def sealing(self, *, place: str) -> "Sealing":
+        """Begin to do what `seal` does piece by piece; the form of the result is the same."""
+        return Sealing(self.current, place)
+
+    def opening(self, head: bytes, *, place: str) -> "Opening":
+        """Begin to decrypt piece by piece; `head` is the first `HEAD_BYTES` of what is sealed.
+
+        Raises:
+            SealError: the key is not in this ring.
+        """
+        return Opening(self._key_for(head, place), head, place)
 
     def open(self, sealed: Binary, *, place: str) -> bytes:
         """Decrypt what `seal` made for the same `place`.
@@ -101,16 +117,20 @@ class Keyring:
             SealError: the key is not in this ring, the place is another, or a byte was altered.
         """
         view = memoryview(sealed)
-        at = HEADER_BYTES + _NONCE_BYTES
+        at = HEAD_BYTES
         header, nonce = bytes(view[:HEADER_BYTES]), bytes(view[HEADER_BYTES:at])
-        used = used_key_id(header)
-        key = next((key for key in self._keys if key_id(key).hex() == used), None)
-        if key is None:
-            raise SealError(f"{place} was not encrypted with a key this process has.")
+        key = self._key_for(header, place)
         try:
             return AESGCM(key).decrypt(nonce, view[at:], header + place.encode())
         except InvalidTag:
             raise SealError(f"{place} does not open: it was altered or moved.") from None
+
+    def _key_for(self, header: bytes, place: str) -> bytes:
+        used = used_key_id(header)
+        key = next((key for key in self._keys if key_id(key).hex() == used), None)
+        if key is None:
+            raise SealError(f"{place} was not encrypted with a key this process has.")
+        return key
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
         """Return 32 bytes for signing `purpose` from each key, the current one's first."""
@@ -118,6 +138,53 @@ class Keyring:
             hashlib.blake2b(key, digest_size=32, person=purpose.encode()[:16]).digest()
             for key in self._keys
         )
+
+
+class Sealing:
+    """One value that is encrypted piece by piece: `head`, what `update` gives, what `end` gives."""
+
+    def __init__(self, key: bytes, place: str) -> None:
+        nonce = os.urandom(_NONCE_BYTES)
+        header = _MAGIC + key_id(key)
+        self.head = header + nonce
+        self._context = Cipher(AES(key), GCM(nonce)).encryptor()
+        self._context.authenticate_additional_data(header + place.encode())
+
+    def update(self, piece: Binary) -> bytes:
+        """Return the piece, encrypted."""
+        return self._context.update(piece)
+
+    def end(self) -> bytes:
+        """Return what comes last."""
+        return self._context.finalize() + self._context.tag
+
+
+class Opening:
+    """One value that is decrypted piece by piece.
+
+    What `update` gives may have been altered by anybody until `end` has said that it was not:
+    give nothing of it to anyone before.
+    """
+
+    def __init__(self, key: bytes, head: bytes, place: str) -> None:
+        self._place = place
+        self._context = Cipher(AES(key), GCM(head[HEADER_BYTES:HEAD_BYTES])).decryptor()
+        self._context.authenticate_additional_data(head[:HEADER_BYTES] + place.encode())
+
+    def update(self, piece: Binary) -> bytes:
+        """Return the piece, decrypted and not yet to be trusted."""
+        return self._context.update(piece)
+
+    def end(self, tag: bytes) -> None:
+        """Look whether all that came is what was sealed; `tag` is its last `TAG_BYTES`.
+
+        Raises:
+            SealError: the place is another, or a byte was altered.
+        """
+        try:
+            self._context.finalize_with_tag(tag)
+        except (InvalidTag, ValueError):
+            raise SealError(f"{self._place} does not open: it was altered or moved.") from None
 
 
 def fingerprint(keyring: Keyring, secret: str) -> str:

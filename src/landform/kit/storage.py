@@ -1,7 +1,9 @@
 """Write-once objects: state, plans, configurations and logs, encrypted, on disk or in a bucket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,12 +11,26 @@ from typing import Any, Final
 import obstore
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
-from landform.kit.crypto import HEADER_BYTES, Binary, Keyring, used_key_id
+from landform.kit.crypto import (
+    HEAD_BYTES,
+    HEADER_BYTES,
+    TAG_BYTES,
+    Binary,
+    Keyring,
+    Opening,
+    SealError,
+    used_key_id,
+)
 from landform.kit.errors import ConflictError, NotFoundError, UnavailableError
 
 _CONCURRENT_READS: Final = 8
 _PAGE: Final = 1000
 _LARGE: Final = 1 << 20  # bytes whose encryption would keep everybody else waiting
+_HUGE: Final = 8 << 20  # bytes of which no second copy is made
+_PIECE: Final = 1 << 20
+_PART: Final = 8 << 20  # of an upload; buckets take none below 5 MiB but the last
+_PARTS_AT_ONCE: Final = 2
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,14 @@ class Stored:
 
     path: str
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an object holds, to be read once; the size is that of all pieces together."""
+
+    size_bytes: int
+    pieces: AsyncIterator[bytes]
 
 
 class Store:
@@ -38,9 +62,18 @@ class Store:
         Raises:
             UnavailableError: the store did not take it.
         """
-        sealed = await self._sealed(path, data)
         try:
-            await obstore.put_async(self._objects, path, sealed)
+            if len(data) < _HUGE:
+                await obstore.put_async(self._objects, path, await self._sealed(path, data))
+            else:
+                await obstore.put_async(
+                    self._objects,
+                    path,
+                    self._sealed_pieces(path, data),
+                    use_multipart=True,
+                    chunk_size=_PART,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
         except (OSError, obstore.exceptions.BaseError) as failure:
             raise UnavailableError(f"The object store did not take {path}.") from failure
 
@@ -78,10 +111,80 @@ class Store:
             return self._keyring.open(sealed, place=path)
         return await asyncio.to_thread(self._keyring.open, sealed, place=path)
 
+    async def open(self, path: str) -> Content:
+        """Read the object to give it on piece by piece; a huge one is never held as a whole.
+
+        Nothing is given before all of it was looked at. So a huge one is read twice: to see that
+        it is what was sealed, noting a digest of each piece; then to give those very pieces.
+
+        Raises:
+            As `get`. As it is read on: SealError, when somebody alters it at that moment.
+        """
+        try:
+            for _ in range(_TRIES):
+                answer = await obstore.get_async(self._objects, path)
+                if answer.meta["size"] < _HUGE:
+                    sealed = memoryview(await answer.bytes_async())
+                    data = self._keyring.open(sealed, place=path)
+                    return Content(len(data), _whole(data))
+                pieces = _cut(answer.stream(min_chunk_size=_PIECE), answer.meta["size"], path)
+                digests = [_digest(piece) async for piece in self._looked_at(pieces, path)]
+                with suppress(obstore.exceptions.PreconditionError):  # it was sealed anew
+                    return await self._again(path, answer.meta["e_tag"], digests)
+        except (FileNotFoundError, obstore.exceptions.NotFoundError):
+            raise NotFoundError(f"There is no object {path}.") from None
+        except (OSError, obstore.exceptions.BaseError) as failure:
+            raise UnavailableError(f"The object store did not give {path}.") from failure
+        raise UnavailableError(f"{path} changes all the time; try again.")
+
+    async def _looked_at(self, pieces: AsyncIterator[bytes], path: str) -> AsyncIterator[bytes]:
+        """Yield the pieces as they are stored; raise SealError at the end if they are not ours."""
+        head = await anext(pieces)
+        yield head
+        opening = self._keyring.opening(head, place=path)
+        last = await anext(pieces)
+        async for piece in pieces:
+            opening.update(last)
+            yield last
+            last = piece
+        opening.end(last)
+        yield last
+
+    async def _again(self, path: str, e_tag: str | None, digests: Sequence[bytes]) -> Content:
+        answer = await obstore.get_async(
+            self._objects, path, options={"if_match": e_tag} if e_tag else None
+        )
+        size = answer.meta["size"]
+        pieces = _cut(answer.stream(min_chunk_size=_PIECE), size, path)
+        return Content(size - HEAD_BYTES - TAG_BYTES, self._opened(pieces, path, digests))
+
+    async def _opened(
+        self, pieces: AsyncIterator[bytes], path: str, digests: Sequence[bytes]
+    ) -> AsyncIterator[bytes]:
+        """Yield the content of the pieces that have these digests, in clear."""
+        opening: Opening | None = None
+        number = 0
+        async for piece in pieces:
+            if number == len(digests) or _digest(piece) != digests[number]:
+                raise SealError(f"{path} was altered while it was read.")
+            number += 1
+            if opening is None:
+                opening = self._keyring.opening(piece, place=path)
+            elif number < len(digests):  # the last is the tag, which was looked at
+                yield opening.update(piece)
+
     async def _sealed(self, path: str, data: Binary) -> bytearray:
         if len(data) < _LARGE:
             return self._keyring.seal_large(data, place=path)
         return await asyncio.to_thread(self._keyring.seal_large, data, place=path)
+
+    async def _sealed_pieces(self, path: str, data: Binary) -> AsyncIterator[bytes]:
+        sealing = self._keyring.sealing(place=path)
+        yield sealing.head
+        with memoryview(data) as view:
+            for at in range(0, len(data), _PIECE):
+                yield sealing.update(view[at : at + _PIECE])
+        yield sealing.end()
 
     async def get_many(self, paths: Sequence[str]) -> list[bytes]:
         """Read several objects, a few at a time, in the order asked for."""
@@ -178,3 +281,39 @@ def open_store(url: str, keyring: Keyring, *, endpoint: str = "", **options: Any
         options["endpoint"] = endpoint
         options["client_options"] = {"allow_http": endpoint.startswith("http://")}
     return Store(from_url(url, **options), keyring)
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _cut(stream: AsyncIterable[bytes], size: int, path: str) -> AsyncIterator[bytes]:
+    """Yield the head, pieces of one size (the last may be smaller), and the tag.
+
+    Raises:
+        SealError: there is less than that.
+    """
+    lengths = _lengths(size)
+    wanted = next(lengths, None)
+    held = bytearray()
+    async for chunk in stream:
+        held += chunk
+        while wanted is not None and len(held) >= wanted:
+            yield bytes(held[:wanted])
+            del held[:wanted]
+            wanted = next(lengths, None)
+    if wanted is not None:
+        raise SealError(f"{path} does not open: it was cut short.")
+
+
+def _lengths(size: int) -> Iterator[int]:
+    yield HEAD_BYTES
+    left = size - HEAD_BYTES - TAG_BYTES
+    while left > 0:
+        yield min(left, _PIECE)
+        left -= _PIECE
+    yield TAG_BYTES
+
+
+def _digest(piece: bytes) -> bytes:
+    return hashlib.blake2b(piece, digest_size=32).digest()

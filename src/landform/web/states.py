@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
@@ -111,10 +112,13 @@ async def download(
         visit = await _located(request, session, visitor)
         state = await _state(session, visit, state_id)
     name = f"{visit.workspace.name}-{state.serial}.tfstate"
-    headers = {**SECURITY_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(
-        await process.platform.store.get(state.path), media_type="application/json", headers=headers
-    )
+    content = await process.platform.store.open(state.path)
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(content.size_bytes),
+    }
+    return StreamingResponse(content.pieces, media_type="application/json", headers=headers)
 
 
 @router.post(f"{_HERE}/{{state_id}}/rollback")

@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.params import Depends as DependsMarker
+from fastapi.responses import StreamingResponse
 
 from landform.contract import Artefact, LogStream
 from landform.edge.deps import CurrentProcess, process_of, read_body
@@ -15,6 +16,7 @@ from landform.edge.signed_urls import PREFIX, Deed
 from landform.kit.db import transaction
 from landform.kit.errors import MalformedError, NotFoundError
 from landform.kit.notify import wait
+from landform.kit.storage import Content
 from landform.logs import service as logs
 from landform.runs import queries
 from landform.runs.models import RunPhase
@@ -26,6 +28,11 @@ router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 _LOG_LIMIT: Final = 1 << 20  # bytes in one answer, whatever is asked for
 _LOG_WAIT_S: Final = 4.0  # a reader at the end of a growing log waits this long for more
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 _SIGNED: Final = "/{object_id}/{expires}/{mac}"
 
 
@@ -82,7 +89,7 @@ async def upload_json_state(request: Request, process: CurrentProcess, object_id
 async def download_state(process: CurrentProcess, object_id: str) -> Response:
     """Give a raw state."""
     state = await _state(process, object_id)
-    return _file(await process.platform.store.get(state.path), "application/json")
+    return _stream(await process.platform.store.open(state.path), "application/json")
 
 
 @router.get(
@@ -93,7 +100,7 @@ async def download_json_state(process: CurrentProcess, object_id: str) -> Respon
     state = await _state(process, object_id)
     if not state.has_json:
         raise NotFoundError(f"State version {object_id} has no JSON form.")
-    return _file(await process.platform.store.get(state.json_path), "application/json")
+    return _stream(await process.platform.store.open(state.json_path), "application/json")
 
 
 @router.get(
@@ -101,8 +108,8 @@ async def download_json_state(process: CurrentProcess, object_id: str) -> Respon
 )
 async def download_configuration(process: CurrentProcess, object_id: str) -> Response:
     """Give a configuration as it was uploaded."""
-    archive = await process.platform.store.get(f"configurations/{object_id}.tar.gz")
-    return _file(archive, "application/gzip")
+    archive = await process.platform.store.open(f"configurations/{object_id}.tar.gz")
+    return _stream(archive, "application/gzip")
 
 
 @router.get(f"/{Deed.DOWNLOAD_PLAN_JSON}{_SIGNED}", dependencies=[_signed(Deed.DOWNLOAD_PLAN_JSON)])
@@ -186,6 +193,9 @@ async def _plan_file(process: CurrentProcess, plan_id: str, artefact: Artefact) 
 
 
 def _file(data: bytes, media_type: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    headers["X-Content-Type-Options"] = "nosniff"
-    return Response(data, media_type=media_type, headers=headers)
+    return Response(data, media_type=media_type, headers=_HEADERS)
+
+
+def _stream(content: Content, media_type: str) -> Response:
+    headers = {**_HEADERS, "Content-Length": str(content.size_bytes)}
+    return StreamingResponse(content.pieces, media_type=media_type, headers=headers)
