@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.standins.bitbucket import Bitbucket
+from tests.standins.bitbucket_world import Account
 from tests.standins.github import GitHub
 from tests.standins.gitlab import GitLab
 
@@ -134,3 +136,47 @@ class OnGitLab(There):
     def close(self) -> None:
         self.lab.hooks.settle()
         self.lab.server.close()
+
+
+class OnBitbucket(There):
+    """Bitbucket Cloud, by an access token of the workspace."""
+
+    success = "SUCCESSFUL"
+
+    def __init__(self, root: Path) -> None:
+        self.forge = Bitbucket(root)
+        self.ann = Account("ann")
+        self.repo = self.forge.repository("acme", "infra")
+        self.identifier = "acme/infra"
+        self.client = {
+            "service-provider": "bitbucket_hosted",
+            "http-url": self.forge.url,
+            "api-url": self.forge.api_url,
+            "oauth-token-string": self.forge.token(self.ann),
+        }
+
+    def push(self, files: Files, **more: Any) -> str:
+        return self.forge.push(self.repo, self.ann, files, **more)
+
+    def open_pull(self, branch: str) -> str:
+        return self.forge.open_pull(self.repo, self.ann, branch).sha
+
+    @property
+    def has_hook(self) -> bool:
+        return bool(self.repo.hooks)
+
+    def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
+        found = self.repo.statuses.get(sha, {}).values()
+        return [(each["name"], each["state"]) for each in found]
+
+    @property
+    def comments(self) -> Sequence[str]:
+        return [each["content"]["raw"] for each in self.repo.comments.values()]
+
+    @property
+    def answers(self) -> set[int]:
+        return {each.status for each in self.forge.webhooks.sent}
+
+    def close(self) -> None:
+        self.forge.webhooks.settle()
+        self.forge.server.close()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.command import eventually
 from tests.e2e.api import Workspace
-from tests.e2e.hosts import OnGitHub, OnGitLab, There
+from tests.e2e.hosts import OnBitbucket, OnGitHub, OnGitLab, There
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
@@ -208,7 +208,7 @@ def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
     assert place.deliveries() == []
 
 
-@pytest.mark.parametrize("service", [OnGitHub, OnGitLab])
+@pytest.mark.parametrize("service", [OnGitHub, OnGitLab, OnBitbucket])
 def test_the_same_goes_through_other_providers(
     watching_platform: Platform, tmp_path: Path, service: Callable[[Path], There]
 ) -> None:

@@ -36,6 +36,15 @@ _FRESH: Final = timedelta(seconds=60)  # a token refused within this is not the 
 _FIRST_LOOK_S: Final = 0.02
 _LAST_LOOK_S: Final = 0.5
 
+_NEW_ONE_NEEDED: Final = (
+    "The provider no longer takes the token of this connection: make a new one and put it into the"
+    " connection."
+)
+_KEY_REFUSED: Final = (
+    "The server does not take the SSH key of this connection: add its public half there, for the"
+    " connection's user, then test the connection."
+)
+
 STATIC: Final = frozenset({SignIn.TOKEN, SignIn.PASSWORD, SignIn.SSH_KEY})
 
 
@@ -176,14 +185,12 @@ def _waits_for_person(row: Connection) -> bool:
 
 
 async def _static(reach: Reach, seen: _Seen, refused: str) -> Token:
-    value = seen.setup.client_secret
+    by_key = seen.setup.sign_in is SignIn.SSH_KEY
+    value = seen.setup.private_key if by_key else seen.setup.client_secret
     if seen.row.status is ConnectionStatus.NEEDS_RECONNECT:
         raise SignInNeededError(reason_of(seen.row))
     if refused and value == refused:
-        failure = SignInNeededError(
-            "The provider no longer takes the token of this connection: make a new one and put it"
-            " into the connection."
-        )
+        failure = SignInNeededError(_KEY_REFUSED if by_key else _NEW_ONE_NEEDED)
         await _break(reach, seen.row, ConnectionStatus.NEEDS_RECONNECT, failure, lease_id=None)
         raise failure
     return Token(value=value, expires_at=seen.row.secret_expires_at)

@@ -192,14 +192,22 @@ async def test_keys_that_cannot_sign_in_are_refused_with_the_reason(
         assert text.decode() not in str(refused.value)
 
 
-async def test_a_key_that_the_server_does_not_know_needs_somebody(place: Place) -> None:
+async def test_a_key_that_the_server_does_not_know_is_said_at_the_connection(
+    place: Place,
+) -> None:
     row = await place.connect()
     (place.server.directory / "authorized_keys").write_text("")
-    with pytest.raises(SignInNeededError, match="could not sign in"):
+    with pytest.raises(SignInNeededError, match="add its public half"):
         await connections.test_connection(place.reach, place.owner, row.id)
+    async with transaction(place.reach.sessions) as session:
+        broken = await session.get_one(Connection, row.id)
+    assert broken.status is ConnectionStatus.NEEDS_RECONNECT
     provider = await open_provider(place.reach, row.id)
     with pytest.raises(SignInNeededError):
         await provider.repository("team/infra.git")
+    place.server.authorize(row.ssh_public_key)
+    await connections.test_connection(place.reach, place.owner, row.id)
+    assert await provider.repository("team/infra.git")
 
 
 async def test_a_server_with_another_key_than_the_pinned_one_is_not_spoken_to(

@@ -234,7 +234,7 @@ class Git:
         if self._is_ssh:
             return CloneCredentials(
                 url=url,
-                ssh_key=self._setup.private_key,
+                ssh_key=token.value,
                 known_hosts=self._setup.known_hosts,
             )
         return CloneCredentials(
@@ -249,8 +249,6 @@ class Git:
         try:
             return await question(Remote(credentials, self._allow))
         except SignInNeededError:
-            if credentials.password:
-                await self._token(
-                    refused=credentials.password
-                )  # raises, and the connection says so
+            # Raises what to do, which the connection says from now on.
+            await self._token(refused=credentials.password or credentials.ssh_key)
             raise
