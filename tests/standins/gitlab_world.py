@@ -194,7 +194,7 @@ class MergeRequest:
             "source_project_id": self.source.id,
             "target_project_id": self.project.id,
             "author": self.author.json(),
-            "sha": self.sha,
+            "sha": self.sha or None,
             "merge_commit_sha": self.merge_commit,
             "squash_commit_sha": None,
         }

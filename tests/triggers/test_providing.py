@@ -4,6 +4,7 @@ from pathlib import Path
 
 from landform.runs.attempts import Platform
 from landform.triggers.providing import Providing
+from tests.standins.serving import Answer
 from tests.triggers.scene import make_desk
 from tests.vcs.contract.gitlab import GitLabHost
 from tests.vcs.contract.host import Ours
@@ -24,5 +25,10 @@ async def test_a_merge_request_of_more_files_than_are_told_is_compared_by_git(
     host.push({"main.tf": "# moved on"})
     found = await Providing(desk, row.id, host.repository_id).pull_request_paths(number)
     assert found == frozenset(paths)
+    host.push({"small.tf": "1"}, branch="small")
+    number = host.open_pull("small")
+    host.api.plan("/diffs", answer=Answer(200, b'"' + b"x" * (17 << 20) + b'"'))
+    found = await Providing(desk, row.id, host.repository_id).pull_request_paths(number)
+    assert found == frozenset({"small.tf"}), "of files so large that the answer is not read"
     await reach.services.http.close()
     host.close()

@@ -46,7 +46,13 @@ class Providing:
     async def pull_request_paths(self, number: int) -> frozenset[str] | None:
         """Ask the provider, and git when that cannot tell; None when neither can."""
         provider, repository = await self.open()
-        paths = await provider.pull_request_paths(repository, number)
+        try:
+            paths = await provider.pull_request_paths(repository, number)
+        except ProviderAwayError:
+            raise
+        except LandformError as failure:  # such as an answer that is too large to be read
+            log.info("the provider cannot tell", reason=str(failure))
+            paths = None
         if paths is not None:
             return paths
         pull = await provider.pull_request(repository, number)

@@ -204,6 +204,11 @@ def test_approvals_are_nothing(action: str) -> None:
     assert found.nothing_because
 
 
+def test_a_merge_request_without_a_commit_is_nothing_yet() -> None:
+    found = read("merge_request", **merge_request("open", last_commit=None))
+    assert "no commit" in found.nothing_because
+
+
 def test_a_draft_of_an_older_gitlab_is_one() -> None:
     [found] = read("merge_request", **merge_request("open", work_in_progress=True)).changes
     assert isinstance(found, PullRequest)
@@ -242,7 +247,7 @@ def test_an_event_nobody_asked_for_is_nothing() -> None:
         ("push", push(commits=3)),
         ("push", push(after=None, commits=[None])),
         ("tag_push", {}),
-        ("merge_request", merge_request("open", last_commit=None)),
+        ("merge_request", merge_request("open", last_commit="x")),
         ("merge_request", {"object_attributes": None}),
         ("note", {"object_attributes": {"noteable_type": "MergeRequest"}}),
     ],

@@ -101,6 +101,17 @@ async def test_where_a_list_goes_on_says_nothing_else_to_gitlab(host: GitLabHost
     assert not {"owned", "private_token"} & asked.query.keys()
 
 
+async def test_a_merge_request_that_gitlab_has_not_looked_at_yet_is_left_for_the_next_time(
+    host: GitLabHost,
+) -> None:
+    provider, repository = await host.opened()
+    host.push({"a.tf": "1"}, branch="topic")
+    numbers = host.open_pulls("topic", 2)
+    host.project.merge_requests[1].sha = ""
+    found = await provider.open_pull_requests(repository)
+    assert {each.number for each in found} == numbers - {1}
+
+
 # ── signing in ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -199,6 +199,8 @@ def _merge_request(said: Mapping[str, Any]) -> tuple[AnyChange | None, str]:
         changed = said.get("changes") or {}
         if not _MATTERS & changed.keys():
             return None, "No commit was added to the merge request."
+    if not what.get("last_commit"):
+        return None, "The merge request has no commit yet."
     by = person_of(said.get("user"))
     author_id = str(what.get("author_id") or "")
     return (

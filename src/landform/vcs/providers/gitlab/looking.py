@@ -110,13 +110,14 @@ async def find_commit(api: GitLabApi, repository: Repository, sha: str) -> Commi
 async def list_merge_requests(
     api: GitLabApi, repository: Repository
 ) -> Sequence[Mapping[str, Any]]:
-    """Return every open merge request."""
-    return await _every(
+    """Return every open merge request whose commit GitLab has looked at."""
+    found = await _every(
         api,
         of(repository, "merge_requests"),
         {"state": "opened", "order_by": "created_at", "sort": "asc"},
         what=f"{repository.identifier} has more open merge requests than are read.",
     )
+    return [each for each in found if each.get("sha")]
 
 
 async def merge_request(api: GitLabApi, repository: Repository, number: int) -> Mapping[str, Any]:
