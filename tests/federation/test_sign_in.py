@@ -3,9 +3,11 @@
 import pytest
 from sqlalchemy import select, text
 
+from landform.access.memberships import remove_member
 from landform.access.models import Membership, Team, TeamMember
 from landform.federation import discovery
 from landform.federation.kinds import Kind
+from landform.identity.actor import SYSTEM
 from landform.identity.models import User
 from landform.identity.passwords import hash_password
 from landform.identity.policy import set_policy
@@ -120,6 +122,24 @@ async def test_groups_are_teams_and_are_looked_at_anew_each_time(
     idp.account.claims["groups"] = []
     await door.must_sign_in()
     assert await teams_of(door, user) == {"chosen"}, "who was put in by hand stays"
+
+
+async def test_who_was_taken_out_by_hand_comes_back_with_the_group(
+    door: Door, idp: IdentityProvider
+) -> None:
+    team = await make_team(door, "builders", "eng")
+    idp.account.claims["groups"] = ["eng"]
+    user = await door.must_sign_in()
+    async with transaction(door.site.world.platform.sessions) as session:
+        membership = await session.scalar(select(Membership).where(Membership.user_id == user.id))
+        assert membership is not None
+        await remove_member(session, SYSTEM, membership)
+    assert await teams_of(door, user) == set()
+    await door.must_sign_in()
+    assert await teams_of(door, user) == {team.name}
+    idp.account.claims["groups"] = []
+    await door.must_sign_in()
+    assert await teams_of(door, user) == set()
 
 
 async def test_the_last_owner_stays_one(door: Door, idp: IdentityProvider) -> None:

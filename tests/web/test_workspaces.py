@@ -111,8 +111,12 @@ async def test_an_organization_is_made_renamed_and_deleted(site: Site) -> None:
     page = text_of(await site.owner.post("/organizations/new", {"name": "fresh"}))
     assert "Organization fresh was created." in page
     fields = {"name": "renamed", "email": "a@example.com", "default_execution_mode": "remote"}
+    wrong = await site.owner.post("/organizations/fresh/settings", fields | {"max_token_days": "x"})
+    assert "Days are a number." in wrong
+    fields["max_token_days"] = "90"
     page = await site.owner.post("/organizations/fresh/settings", fields)
     assert "Saved." in page
+    assert 'value="90"' in page
     refused = await site.owner.post(
         "/organizations/renamed/delete", {"name": "wrong"}, of="/organizations/renamed/settings"
     )

@@ -33,9 +33,14 @@ async def place_in_teams(
     held = await _teams(
         session,
         Team.id.in_(
-            select(FederatedMember.team_id).where(
-                FederatedMember.provider_id == provider.id, FederatedMember.user_id == user.id
+            # Whom somebody took out meanwhile is not in it any more, whatever we did before.
+            select(FederatedMember.team_id)
+            .join(
+                TeamMember,
+                (TeamMember.team_id == FederatedMember.team_id)
+                & (TeamMember.user_id == FederatedMember.user_id),
             )
+            .where(FederatedMember.provider_id == provider.id, FederatedMember.user_id == user.id)
         ),
     )
     for team_id in sorted(held.keys() - wanted.keys()):
