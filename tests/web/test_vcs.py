@@ -242,6 +242,7 @@ async def test_a_git_server_is_connected_by_a_key_made_here_and_its_own_keys_com
         row = await place.row()
         assert row.ssh_public_key in page
         assert "None is pinned" in page
+        assert "Service hooks" not in page, "there are none"
         server.authorize(row.ssh_public_key)
         here = f"{place.path}/{row.id}"
         shown = await _press(owner, f"{here}/host-keys", of=here)

@@ -119,7 +119,8 @@ async def update_connection(
     }
     before = open_secrets(keyring, row)
     after = before | {name: value for name, value in secrets.items() if value}
-    after |= _ssh_key(row.sign_in, after)
+    if secrets.get("private_key"):  # read again, the same key is another text
+        after |= _ssh_key(row.sign_in, after)
     settings.check(row.kind, row.sign_in, known | changed, after)
     if after != before:
         changed.setdefault("secret_expires_at", settings.check_lines(after))

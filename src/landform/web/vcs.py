@@ -25,7 +25,7 @@ from landform.vcs.host_keys import proof_of, read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.oauth import federated_subject
-from landform.vcs.providers import KINDS
+from landform.vcs.providers import KINDS, READERS
 from landform.vcs.settings import ConnectionSettings
 from landform.web.forms import FormAlone, OwnForm, attempt, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
@@ -148,6 +148,7 @@ async def show_one(
         is_connected=row.status is ConnectionStatus.CONNECTED,
         federated=_federated(row),
         is_ssh=row.sign_in is SignIn.SSH_KEY,
+        tells=row.kind in READERS,
         pinned=read_host_keys(row.known_hosts),
         asked=asked,
         may_manage=may_manage,

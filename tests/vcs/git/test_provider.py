@@ -210,6 +210,31 @@ async def test_a_key_that_the_server_does_not_know_is_said_at_the_connection(
     assert await provider.repository("team/infra.git")
 
 
+async def test_other_settings_change_without_the_key_and_a_new_key_needs_a_new_test(
+    place: Place, closed: bytes
+) -> None:
+    row = await place.connect()
+    await connections.test_connection(place.reach, place.owner, row.id)
+
+    async def change(**settings: Any) -> Connection:
+        async with transaction(place.reach.sessions) as session:
+            found = await session.get_one(Connection, row.id)
+            await connections.update_connection(
+                session, place.reach.keyring, place.owner, found, ConnectionSettings(**settings)
+            )
+            return found
+
+    same = await change(description="Ours", known_hosts=place.server.host_key())
+    assert (same.status, same.ssh_public_key) == (ConnectionStatus.CONNECTED, row.ssh_public_key)
+    with pytest.raises(InvalidError, match="passphrase"):
+        await change(private_key=closed.decode())
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    other = await change(private_key=text)
+    assert other.status is ConnectionStatus.PENDING
+    assert other.ssh_public_key != row.ssh_public_key
+
+
 async def test_a_server_with_another_key_than_the_pinned_one_is_not_spoken_to(
     place: Place,
 ) -> None:
