@@ -270,6 +270,9 @@ async def _people(place: Place) -> dict[str, Made]:
         "team-workspaces": on_workspace.id,
         "team-projects": on_project.id,
         "authentication-tokens": token.id,
+        "project": project.id,
+        "team": crew.id,
+        "access": on_workspace.id,
         "federated-credentials": credential.id,
     }
 

@@ -1,6 +1,7 @@
 """Reads of teams and members, each within what the actor may see."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,10 @@ from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
+
+# What a selection of teams can ask for.
+_FIELDS: Final[Columns] = {"id": Team.id, "name": Team.name}
 
 
 async def get_team(session: AsyncSession, actor: Actor, team_id: str) -> Team:
@@ -38,8 +43,9 @@ async def list_teams(
     *,
     names: Sequence[str] = (),
     search: str = "",
+    selection: Selection = EVERYTHING,
 ) -> Paged[Team]:
-    """Return the organization's teams that `actor` may see, by name.
+    """Return the organization's teams that `actor` may see, by name unless `selection` orders.
 
     Args:
         names: only teams of these names.
@@ -53,7 +59,8 @@ async def list_teams(
         wanted = wanted.where(Team.name.in_(names))
     if search:
         wanted = wanted.where(Team.name.icontains(search, autoescape=True))
-    return await fetch_page(session, wanted, page, Team.name)
+    order = (*ordering(selection, _FIELDS), Team.name)
+    return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
 
 
 async def visible_teams(

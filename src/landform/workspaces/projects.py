@@ -14,6 +14,7 @@ from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
+from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
 from landform.kit.text import check_text
 from landform.kit.unique import unique
 from landform.organizations.models import Organization
@@ -27,6 +28,13 @@ DEFAULT_NAME: Final = "Default Project"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9 _-]{1,38}[A-Za-z0-9_-]")
 _DESCRIPTION_LIMIT: Final = 256
 _UNIQUE: Final = "uq_projects_organization_lower_name"
+# What a selection of projects can ask for.
+_FIELDS: Final[Columns] = {
+    "id": Project.id,
+    "name": Project.name,
+    "description": Project.description,
+    "created_at": Project.created_at,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +111,10 @@ async def list_projects(
     *,
     names: Sequence[str] = (),
     search: str = "",
+    selection: Selection = EVERYTHING,
     page: Page,
 ) -> Paged[Project]:
-    """Return the organization's projects that `actor` may read, by name.
+    """Return the organization's projects that `actor` may read, by name unless `selection` orders.
 
     Args:
         names: only projects with one of these names, in any case; goes before `search`.
@@ -113,6 +122,7 @@ async def list_projects(
 
     Raises:
         NotFoundError: `actor` may not know of the organization.
+        MalformedError: the selection compares what cannot be compared.
     """
     place = Place(organization_id=organization.id)
     await require(session, actor, Permission.READ_ORGANIZATION, place)
@@ -124,7 +134,8 @@ async def list_projects(
         wanted = wanted.where(func.lower(Project.name).in_([name.lower() for name in names]))
     elif search:
         wanted = wanted.where(Project.name.icontains(search, autoescape=True))
-    return await fetch_page(session, wanted, page, func.lower(Project.name), Project.id)
+    order = (*ordering(selection, _FIELDS), func.lower(Project.name), Project.id)
+    return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
 
 
 async def workspace_counts(session: AsyncSession, projects: Sequence[Project]) -> dict[str, int]:

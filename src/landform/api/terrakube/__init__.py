@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 
 from landform.api.terrakube import (
+    access,
     histories,
     jobs,
     organizations,
+    projects,
     templates,
     variables,
     vcs,
@@ -13,6 +15,7 @@ from landform.api.terrakube import (
 )
 
 router = APIRouter()
-for each in (organizations, workspaces, variables, jobs, histories, templates, vcs):
+_RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories)
+for each in (*_RESOURCES, templates, vcs):
     router.include_router(each.router)
 router.include_router(histories.files)

@@ -58,6 +58,7 @@ class Context:
     commits: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Run] = field(default_factory=dict)
     organization_ids: dict[str, str] = field(default_factory=dict)
+    team_names: dict[str, str] = field(default_factory=dict)
 
 
 def _context(

@@ -70,7 +70,8 @@ ORGANIZATION = Resource[Organization, Context](
     "organization",
     OrganizationAttributes,
     relationships=[
-        ToMany(kind, kind, related=f"{_BELOW}{kind}") for kind in ("workspace", "template", "vcs")
+        ToMany(kind, kind, related=f"{_BELOW}{kind}")
+        for kind in ("workspace", "project", "team", "job", "template", "vcs")
     ],
     by_ids=_by_ids,
     sorts=("name", "execution_mode", "created_date"),
