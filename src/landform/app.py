@@ -52,8 +52,17 @@ from landform.wiring import make_federation, make_reach
 _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
     *("/oauth/token", "/openapi.json", "/tfstate/v1/", "/tfoutput/v1/"),
+    *("/pat/v1", "/access-token/v1/"),
 )
-_LIMITED: Final = ("/api/", "/tfstate/v1/", "/tfoutput/v1/", "/oauth/token", f"{SCIM_PREFIX}/")
+_LIMITED: Final = (
+    "/api/",
+    "/tfstate/v1/",
+    "/tfoutput/v1/",
+    "/pat/v1",
+    "/access-token/v1/",
+    "/oauth/token",
+    f"{SCIM_PREFIX}/",
+)
 
 
 def build(process: Process) -> FastAPI:

@@ -26,6 +26,7 @@ ACTORS: Final = (
     "team",
     "org",
 )
+_OF_CLIENTS: Final = ("/api/", "/pat/", "/access-token/")
 DONE: Final = "ok"
 SIGN_IN: Final = "in"
 
@@ -56,7 +57,7 @@ class Line:
 
     @property
     def is_api(self) -> bool:
-        return self.path.startswith("/api/")
+        return self.path.startswith(_OF_CLIENTS)
 
     def __str__(self) -> str:
         objects = [f"{name}={value}" for name, value in self.objects.items()]

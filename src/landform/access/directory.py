@@ -1,5 +1,6 @@
 """Reads of teams and members, each within what the actor may see."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.access.grants import teams_of
 from landform.access.models import Membership, Team, TeamMember
 from landform.access.permissions import Permission, Place
-from landform.access.service import permissions, require
+from landform.access.service import permissions, require, visible_organizations
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
-from landform.kit.errors import NotFoundError
+from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
+from landform.organizations.models import Organization
 
+_SAME_NAMES: Final = 100
 # What a selection of teams can ask for.
 _FIELDS: Final[Columns] = {"id": Team.id, "name": Team.name}
 
@@ -33,6 +36,36 @@ async def get_team(session: AsyncSession, actor: Actor, team_id: str) -> Team:
         if await session.scalar(query) is not None:
             return team
     raise NotFoundError(f"There is no team {team_id}.")
+
+
+async def team_named(
+    session: AsyncSession, actor: Actor, name: str, organization: str = ""
+) -> Team:
+    """Return the one team of that name that `actor` may see, in whatever organization it is.
+
+    Args:
+        organization: the name of the organization, where the team's alone does not tell.
+
+    Raises:
+        NotFoundError: there is none, for `actor`.
+        InvalidError: there are several.
+    """
+    wanted = (
+        select(Team)
+        .join(Organization, Organization.id == Team.organization_id)
+        .where(Team.name == name, await visible_organizations(session, actor))
+    )
+    if organization:
+        wanted = wanted.where(func.lower(Organization.name) == organization.lower())
+    found = []
+    for team in await session.scalars(wanted.limit(_SAME_NAMES)):
+        with contextlib.suppress(NotFoundError):
+            found.append(await get_team(session, actor, team.id))
+    if not found:
+        raise NotFoundError(f"There is no team {name}.")
+    if len(found) > 1:
+        raise InvalidError(f"Several organizations have a team {name}; say ORGANIZATION/{name}.")
+    return found[0]
 
 
 async def list_teams(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.access.directory import get_team
+from landform.access.directory import get_team, visible_teams
 from landform.access.models import Team
 from landform.access.permissions import Permission, Place
-from landform.access.service import require
+from landform.access.service import permissions, require, visible_organizations
 from landform.identity import tokens
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import ApiToken
@@ -19,6 +19,7 @@ from landform.kit.errors import ConflictError, InvalidError, NotFoundError
 from landform.organizations.models import Organization
 
 _PER_TEAM: Final = 100
+_ORGANIZATIONS: Final = 1000  # that are looked through for teams
 
 
 async def issue_for_team(
@@ -69,6 +70,33 @@ async def list_of_team(session: AsyncSession, actor: Actor, team: Team) -> Seque
     """
     await require_for_team(session, actor, team)
     return await _of(session, ApiToken.team_id == team.id)
+
+
+async def list_of_teams(
+    session: AsyncSession, actor: Actor, *, limit: int
+) -> Sequence[tuple[Team, ApiToken]]:
+    """Return the tokens of all teams whose tokens `actor` may manage, newest first.
+
+    Args:
+        limit: the most that are returned.
+    """
+    organizations = select(Organization.id).where(await visible_organizations(session, actor))
+    managed = []
+    for organization_id in await session.scalars(organizations.limit(_ORGANIZATIONS)):
+        held = await permissions(session, actor, Place(organization_id=organization_id))
+        if Permission.MANAGE_TEAMS in held:
+            teams = await visible_teams(session, actor, organization_id)
+            managed.append(teams if Permission.MANAGE_OWNERS in held else teams & ~Team.is_owners)
+    if not managed:
+        return []
+    query = (
+        select(Team, ApiToken)
+        .join(ApiToken, ApiToken.team_id == Team.id)
+        .where(or_(*managed))
+        .order_by(ApiToken.created_at.desc(), ApiToken.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in (await session.execute(query)).all()]
 
 
 async def issue_for_organization(

@@ -9,6 +9,7 @@ from landform.api.terrakube import (
     organizations,
     projects,
     templates,
+    tokens,
     variables,
     vcs,
     workspaces,
@@ -19,3 +20,4 @@ _RESOURCES = (organizations, projects, workspaces, variables, access, jobs, hist
 for each in (*_RESOURCES, templates, vcs):
     router.include_router(each.router)
 router.include_router(histories.files)
+router.include_router(tokens.router)
