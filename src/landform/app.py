@@ -26,7 +26,8 @@ from landform.api.token_exchange import router as token_exchange
 from landform.audit.service import Upkeep, keep_forever
 from landform.audit.sinks import make_sinks
 from landform.edge.allowances import Allowances
-from landform.edge.deps import process_of
+from landform.edge.brief import authenticated_briefly
+from landform.edge.deps import WITHIN_A_BATCH, authenticated, process_of
 from landform.edge.origin import NoteOrigin
 from landform.edge.paths import RefuseControlCharacters
 from landform.edge.process import Process
@@ -114,7 +115,24 @@ def build(process: Process) -> FastAPI:
     app.add_middleware(RefuseControlCharacters)
     app.add_middleware(NoteOrigin)
     install_openapi(app, TFE, TERRAKUBE)
+    app.state.within_a_batch = _within_a_batch(app)
     return app
+
+
+def _within_a_batch(app: FastAPI) -> FastAPI:
+    """Return an application for the single requests of a batch, which are one transaction.
+
+    It is asked in this process only, by who has authenticated and counted the whole.
+    """
+    inner = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    inner.state = app.state
+    inner.dependency_overrides = {
+        **WITHIN_A_BATCH,
+        authenticated_briefly: WITHIN_A_BATCH[authenticated],
+    }
+    install_failures(inner)
+    inner.include_router(terrakube)
+    return inner
 
 
 def install_failures(app: FastAPI) -> None:

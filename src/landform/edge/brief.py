@@ -14,7 +14,8 @@ from landform.identity.actor import Actor
 from landform.kit.db import transaction
 
 
-async def _actor(request: Request) -> Actor:
+async def authenticated_briefly(request: Request) -> Actor:
+    """Return whose token the request shows; raises what `authenticated` does."""
     secret = bearer_of(request)
     async with transaction(process_of(request).platform.sessions) as session:
         actor = await tokens.authenticate(session, secret)
@@ -22,4 +23,4 @@ async def _actor(request: Request) -> Actor:
     return actor
 
 
-BriefActor = Annotated[Actor, Depends(_actor)]
+BriefActor = Annotated[Actor, Depends(authenticated_briefly)]

@@ -1,7 +1,7 @@
 """Session, actor and process of the present request."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +12,10 @@ from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import TooLargeError, UnauthenticatedError
 from landform.kit.failpoints import FailPoint, reach
+
+# Where a batch of requests that are one transaction says its session and who asks, in their scopes.
+SESSION: Final = "landform.session"
+ACTOR: Final = "landform.actor"
 
 
 def process_of(request: Request) -> Process:
@@ -61,6 +65,25 @@ async def authenticated(request: Request, session: Session) -> Actor:
     request.state.actor = actor  # for whoever tells of a refusal
     return actor
 
+
+def session_of_batch(request: Request) -> AsyncSession:
+    """Return the session that a request within a batch shares with the others of it."""
+    session: AsyncSession = request.scope[SESSION]
+    return session
+
+
+def actor_of_batch(request: Request) -> Actor:
+    """Return who asks, as the batch knows already."""
+    actor: Actor = request.scope[ACTOR]
+    request.state.actor = actor  # for whoever tells of a refusal
+    return actor
+
+
+WITHIN_A_BATCH: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
+    _session: session_of_batch,
+    authenticated: actor_of_batch,
+}
+"""What stands for the dependencies of a request that is part of a batch."""
 
 CurrentActor = Annotated[Actor, Depends(authenticated)]
 CurrentProcess = Annotated[Process, Depends(process_of)]

@@ -6,6 +6,7 @@ from landform.api.terrakube import (
     access,
     histories,
     jobs,
+    operations,
     organizations,
     projects,
     templates,
@@ -17,7 +18,7 @@ from landform.api.terrakube import (
 
 router = APIRouter()
 _RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories)
-for each in (*_RESOURCES, templates, vcs):
+for each in (*_RESOURCES, templates, vcs, operations):
     router.include_router(each.router)
 router.include_router(histories.files)
 router.include_router(tokens.router)

@@ -26,6 +26,7 @@ from landform.api.terrakube.dialect import (
 from landform.contract import LogStream
 from landform.edge.brief import BriefActor
 from landform.kit.errors import NotFoundError
+from landform.kit.storage import Content
 from landform.logs import service as logs
 from landform.runs import queries as runs
 from landform.states import queries
@@ -122,7 +123,7 @@ async def download_current(
     async with brief_context(request, actor) as context:
         workspace = await _workspace(context, organization_id, workspace_id)
         path = (await queries.current(context.session, actor, workspace)).path
-    return _file(await context.process.platform.store.get(path))
+    return _stream(await context.process.platform.store.open(path))
 
 
 @files.get(_STATES + "/{history_id}.json")
@@ -140,7 +141,7 @@ async def download(
         if not is_raw and not state.has_json:
             return _file(json.dumps(await _outputs(context, state)).encode())
         path = state.path if is_raw else state.json_path
-    return _file(await context.process.platform.store.get(path))
+    return _stream(await context.process.platform.store.open(path))
 
 
 @files.get("/tfoutput/v1/organization/{organization_id}/job/{job_id}/step/{step_id}")
@@ -190,6 +191,11 @@ async def _outputs(context: Context, state: StateVersion) -> dict[str, Any]:
 
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def _stream(content: Content) -> Response:
+    headers = {**_HEADERS, "Content-Length": str(content.size_bytes)}
+    return StreamingResponse(content.pieces, media_type="application/json", headers=headers)
 
 
 def _file(data: bytes) -> Response:

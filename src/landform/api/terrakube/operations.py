@@ -1,0 +1,201 @@
+"""Atomic operations: several changes in one transaction, all of them or none.
+
+Facts: jsonapi.org/ext/atomic; terrakube_user.md §5.1. Each operation is what the request at its
+`href` would be, asked of an application with the same routes whose session is the batch's
+(`app.build`). What waits for other servers cannot be part of one: a repository is connected by
+itself.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+import psycopg
+from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+
+from landform.api.jsonapi import ActionInput, Camel, wrong
+from landform.api.terrakube.dialect import PREFIX, TERRAKUBE, new_router
+from landform.api.terrakube.workspace_input import NO_SOURCE
+from landform.edge.brief import BriefActor
+from landform.edge.deps import ACTOR, SESSION, CurrentProcess
+from landform.kit.db import transaction
+from landform.kit.errors import UnavailableError
+
+router = new_router()
+
+_MEDIA_TYPE: Final = 'application/vnd.api+json; ext="https://jsonapi.org/ext/atomic"'
+_LIMIT: Final = 50
+_METHODS: Final = {"add": "POST", "update": "PATCH", "remove": "DELETE"}
+_WITHIN: Final = re.compile(
+    r"/organization(/[^/\s?#]+(/(project|team|job)(/[^/\s?#]+)?"
+    r"|/workspace(/[^/\s?#]+(/(variable|access)(/[^/\s?#]+)?)?)?)?)?"
+)
+_REFUSED_FROM: Final = 400
+
+
+class Operation(Camel):
+    """One change; `ref` is of no use, as everything here lies below its organization."""
+
+    op: str = ""
+    href: str = ""
+    data: dict[str, Any] | None = None
+
+
+class Operations(msgspec.Struct):
+    """What a client asks for."""
+
+    asked: list[Operation] = msgspec.field(name="atomic:operations", default_factory=list)
+
+
+INPUT = ActionInput(TERRAKUBE, Operations)
+
+
+class _RefusedError(Exception):
+    """One of the operations cannot be; the transaction ends with it."""
+
+    def __init__(self, answer: "_Answer") -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+@router.post("/operations")
+async def operate(
+    request: Request,
+    process: CurrentProcess,
+    actor: BriefActor,
+    body: Annotated[Operations, Depends(INPUT)],
+) -> Response:
+    """Do all, and answer with what was made; or nothing, with the first failure's own answer."""
+    if not 1 <= len(body.asked) <= _LIMIT:
+        raise wrong("/atomic:operations", f"There are 1 to {_LIMIT} operations in a request.")
+    try:
+        async with transaction(process.platform.sessions) as session:
+            results = await _do_all(request, body.asked, {SESSION: session, ACTOR: actor})
+    except _RefusedError as refused:
+        return Response(refused.answer.body, refused.answer.status, media_type=_MEDIA_TYPE)
+    except OperationalError as failure:
+        if not isinstance(failure.orig, psycopg.errors.DeadlockDetected):
+            raise
+        raise UnavailableError(
+            "Another request changes the same things in another order; try again."
+        ) from None
+    return JSONResponse({"atomic:results": results}, media_type=_MEDIA_TYPE)
+
+
+async def _do_all(
+    request: Request, asked: Sequence[Operation], shared: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Do one after the other, and return what each gave.
+
+    Raises:
+        DocumentError: one cannot be part of a batch.
+        _RefusedError: one cannot be.
+    """
+    results = []
+    made: dict[str, str] = {}
+    for index, each in enumerate(asked):
+        _check(each, f"/atomic:operations/{index}")
+        scope = {**_scope(request, each, made), **shared}
+        answer = await _ask(request, scope, _renamed(each.data, made))
+        if answer.status >= _REFUSED_FROM:
+            raise _RefusedError(answer)
+        data = answer.document.get("data")
+        if each.op == "add" and data and (name := _name(each.data)):
+            made[name] = data["id"]
+        results.append({"data": data})
+    return results
+
+
+def _check(asked: Operation, pointer: str) -> None:
+    """Refuse what cannot be part of a batch.
+
+    Raises:
+        DocumentError: it is none of the operations, or not on what they can be on.
+    """
+    if asked.op not in _METHODS:
+        raise wrong(f"{pointer}/op", f"The operation is one of {', '.join(_METHODS)}.")
+    if _WITHIN.fullmatch(asked.href.removeprefix(PREFIX)) is None:
+        raise wrong(
+            f"{pointer}/href",
+            "An operation names its resource by href: an organization, a project, team, job or"
+            " workspace of one, or a variable or access of a workspace.",
+        )
+    source = _members(asked.data, "attributes").get("source")
+    linked = _members(asked.data, "relationships")
+    if linked.get("vcs") or source not in (None, "", NO_SOURCE):
+        raise wrong(
+            f"{pointer}/data",
+            "A repository is looked for at its provider, so it is connected by a request of its"
+            " own and not with others.",
+        )
+
+
+def _scope(request: Request, asked: Operation, made: Mapping[str, str]) -> dict[str, Any]:
+    parts = asked.href.removeprefix(PREFIX).split("/")
+    path = PREFIX + "/".join(made.get(part, part) for part in parts)
+    kept = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
+    return {
+        **{name: request.scope[name] for name in kept if name in request.scope},
+        "method": _METHODS[asked.op],
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", request.headers.get("host", "").encode("latin-1"))],
+        "state": {},
+    }
+
+
+def _renamed(data: dict[str, Any] | None, made: Mapping[str, str]) -> bytes:
+    """Return the body of a request, with what the batch made under the ids it was given here."""
+    if data is None:
+        return b""
+    linked = _members(data, "relationships")
+    known = {
+        relationship: {"data": {**_members(each, "data"), "id": made[name]}}
+        for relationship, each in linked.items()
+        if (name := _name(_members(each, "data"))) in made
+    }
+    sent = {**data, "relationships": {**linked, **known}} if known else data
+    return json.dumps({"data": sent}).encode()
+
+
+def _name(data: Mapping[str, Any] | None) -> str:
+    """Return the id that a client gave, to speak of what is not there yet; empty for none."""
+    given = [(data or {}).get(name) for name in ("lid", "id")]
+    return next((each for each in given if isinstance(each, str)), "")
+
+
+def _members(value: Any, name: str) -> dict[str, Any]:
+    """Return a member that is an object; anything else is for the route itself to refuse."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+class _Answer:
+    """What an application sends."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.body = b""
+
+    async def take(self, message: Mapping[str, Any]) -> None:
+        self.status = message.get("status", self.status)
+        self.body += message.get("body", b"")
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.body) if self.body else {}
+
+
+async def _ask(request: Request, scope: dict[str, Any], body: bytes) -> _Answer:
+    answer = _Answer()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    await request.app.state.within_a_batch(scope, receive, answer.take)
+    return answer
