@@ -35,6 +35,7 @@ from landform.api.tfe import (
 
 router = APIRouter()
 for each in (
+    signed,  # routes are looked through in turn, and logs are what is asked for most
     discovery,
     account,
     admin_directories,
@@ -62,6 +63,5 @@ for each in (
     oauth_clients,
     vcs_deliveries,
     vcs_people,
-    signed,
 ):
     router.include_router(each.router)
