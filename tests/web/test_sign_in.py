@@ -20,6 +20,7 @@ from tests.world import World
 
 FIRST = "printed at the start"
 OWN = "a password of my own"
+DOORS = ("/login/code", "/login/with/{provider_id}", "/login/callback/{provider_id}")
 FORM = {"username": "alice", "password": FIRST}
 
 
@@ -84,11 +85,12 @@ async def test_nothing_is_shown_before_a_password_of_ones_own_is_set(server: Ser
         query = "?redirect_uri=http://localhost:10000/login&code_challenge=x"
         page = await server.http.request(method, address + query)
         to = page.headers.get("location", "")
+        if page.status_code == 401 and path not in DOORS:
+            continue  # for clients with a token, and a browser's cookie is none
         if not (page.status_code == 303 and to.startswith("/password?")):
             shown.append(path)
     assert set(shown) <= {
-        *("/login", "/login/code", "/logout", "/password", "/oauth/token"),
-        *("/login/with/{provider_id}", "/login/callback/{provider_id}"),
+        *("/login", *DOORS, "/logout", "/password", "/oauth/token", "/oauth/exchange"),
         *("/healthz", "/readyz", "/metrics"),
         # Doors for providers, each with a proof of its own.
         *("/callback/v1/vcs/{vcs_id}", "/hooks/vcs/{hook_id}", "/webhook/v2/{hook_id}"),
