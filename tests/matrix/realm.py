@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from landform.api.jsonapi.errors import MEDIA_TYPE
 from landform.app import make_process
+from landform.contract import Phase
 from landform.edge.process import Process
 from landform.edge.signed_urls import PREFIX, Deed
+from landform.identity import run_tokens, tokens
 from landform.identity import sessions as browser
-from landform.identity import tokens
 from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import User
 from landform.identity.users import actor_of
@@ -179,6 +180,7 @@ async def open_realm(app: FastAPI, platform: Platform, database_url: str) -> Asy
     place = await make_place(platform, "acme")
     place.objects |= shared
     walkers |= await _members(place)
+    walkers |= await _runs_at_work(place)
     ours = await _secrets(platform) - before - foreign | {"acme"}
     await _hide(place)
     hidden = await _secrets(platform) - before - foreign - ours | {"vault"}
@@ -261,6 +263,23 @@ async def _machine(platform: Platform, actor: Actor) -> Walker:
     async with transaction(platform.sessions) as session:
         row, token = await tokens.mint(session, SYSTEM, owner_kind=actor.kind, owner_id=actor.id)
     return Walker(replace(actor, token_id=row.id), token)
+
+
+async def _runs_at_work(place: Place) -> dict[str, Walker]:
+    """Return what the terraform of a plan shows, and of an apply, of a run of `hello`."""
+    world, run_id = place.world, str(place.objects["runs"])
+    walkers = {}
+    async with transaction(world.platform.sessions) as session:
+        for name, phase in (("plans", Phase.PLAN), ("applies", Phase.APPLY)):
+            secret = await run_tokens.mint(
+                session,
+                phase_id=world.phase_id(run_id, phase),
+                run_id=run_id,
+                workspace_id=world.workspace_id,
+                organization_id=world.organization_id,
+            )
+            walkers[name] = Walker(await run_tokens.authenticate(session, secret), secret)
+    return walkers
 
 
 async def _hide(place: Place) -> None:

@@ -25,6 +25,8 @@ ACTORS: Final = (
     "site",
     "team",
     "org",
+    "plans",
+    "applies",
 )
 _OF_CLIENTS: Final = ("/api/", "/pat/", "/access-token/")
 DONE: Final = "ok"

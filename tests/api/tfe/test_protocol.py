@@ -57,6 +57,7 @@ async def test_entitlements_tell_the_truth(server: Server) -> None:
     assert offered == {
         "audit-logging",
         "operations",
+        "sso",
         "state-storage",
         "teams",
         "vcs-integrations",
