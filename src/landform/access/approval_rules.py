@@ -25,7 +25,7 @@ async def get_rule(session: AsyncSession, actor: Actor, place: Place) -> Approva
     Raises:
         NotFoundError: `actor` may not know of the workspace.
     """
-    await require(session, actor, Permission.READ_WORKSPACE, place)
+    await require(session, actor, Permission.READ_RUNS, place)
     return await session.get(ApprovalRule, place.workspace_id)
 
 
