@@ -175,6 +175,7 @@ async def test_a_token_whose_phase_is_over_is_told_so(server: Server) -> None:
 
 
 OPEN = {
+    "/api/v1/organization",  # and there is none in it
     "/api/v2/account/details",
     "/api/v2/organization-memberships",  # none
     "/api/v2/organizations",  # and there is none in it
@@ -202,6 +203,7 @@ OPEN = {
 """All that answers a run that asks for what is of a workspace which shares its state with it."""
 
 EMPTY = (
+    "/api/v1/organization",
     *("/runs", "/queue", "/teams", "/workspaces", "/projects", "/organizations"),
     *("/organization-memberships", "/remote-state-consumers"),
 )
