@@ -160,11 +160,12 @@ def _check_zombie(
 
 
 def _unfinished(worker: Part) -> set[str]:
-    """Return the phases that the worker gave up."""
+    """Return the phases that the worker gave up, or was too late to end."""
     return {
         line["phase"]
         for line in worker.said()
-        if line.get("event") == "phase ended" and line["outcome"] != "finished"
+        if line.get("event") == "The result came too late"
+        or (line.get("event") == "phase ended" and line["outcome"] != "finished")
     }
 
 
