@@ -43,7 +43,7 @@ def unlimited(platform: Platform) -> Iterator[Platform]:
 @pytest.mark.parametrize(
     ("runs", "frozen_s"),
     [
-        pytest.param(60, 10.0, id="60 runs"),
+        pytest.param(60, 10.0, id="60 runs", marks=pytest.mark.long),
         pytest.param(500, 90.0, id="500 runs", marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],
 )
