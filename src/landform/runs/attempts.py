@@ -421,8 +421,8 @@ async def _move_on(session: AsyncSession, workspace: Workspace, run: Run, phase:
         await move(session, run, Step.SAVE_PLAN)
     else:
         await move(session, run, Step.PLAN)
-        standing = await standing_of(session, run)
-        if run.auto_apply and service.is_fresh(workspace, run) and standing.is_met:
+        goes_on = run.auto_apply and service.is_fresh(workspace, run)
+        if goes_on and (await standing_of(session, run)).is_met:
             await service.confirm_locked(session, SYSTEM, workspace, run)
     await endings.after_end(session, workspace, run)
 

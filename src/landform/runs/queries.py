@@ -1,6 +1,6 @@
 """Reads of runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -22,7 +22,7 @@ from landform.organizations.models import Organization
 from landform.runs import workspace_queue
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Comment, Run, RunPhase
-from landform.runs.standing import standings
+from landform.runs.standing import Standing, standings
 from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.workspaces import queries as workspaces
@@ -255,13 +255,20 @@ async def positions(session: AsyncSession, runs: Sequence[Run]) -> dict[str, int
     return {row.id: row.ahead for row in await session.execute(query)}
 
 
-async def wait_reasons(session: AsyncSession, runs: Sequence[Run]) -> dict[str, str]:
+async def wait_reasons(
+    session: AsyncSession, runs: Sequence[Run], approvals: Mapping[str, Standing] | None = None
+) -> dict[str, str]:
     """Say by run id in a sentence what each run waits for; empty when it does not wait.
 
     Six questions to the database at most, however many runs.
+
+    Args:
+        approvals: the runs' `standings`, for who has asked for them.
     """
     reasons = {run.id: _AT_REST.get(run.status, "") for run in runs}
-    for run_id, standing in (await standings(session, runs)).items():
+    if approvals is None:
+        approvals = await standings(session, runs)
+    for run_id, standing in approvals.items():
         if not standing.is_met:
             reasons[run_id] = f"Waiting for {standing.lacking}."
     waiting = [run for run in runs if run.status in _WAITING]

@@ -49,10 +49,11 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     comments = await queries.comments_of(session, run)
     workspace = await session.get_one(Workspace, run.workspace_id)
     ids = {run.created_by, run.confirmed_by or "", workspace.lock_holder_id or ""}
-    standing = (await standings(session, [run])).get(run.id, NOBODY_ASKED)
+    approvals = await standings(session, [run])
+    standing = approvals.get(run.id, NOBODY_ASKED)
     ids |= set(standing.given)
     names = await users.names_of(session, ids | {each.author_id for each in comments})
-    reason = (await queries.wait_reasons(session, [run]))[run.id]
+    reason = (await queries.wait_reasons(session, [run], approvals))[run.id]
     if workspace.lock_holder_id in names:
         reason = reason.replace(workspace.lock_holder_id, names[workspace.lock_holder_id])
     saved = None

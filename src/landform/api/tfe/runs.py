@@ -153,8 +153,9 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Run]:
 
 async def _prepare(runs: Sequence[Run], context: Context) -> None:
     await context.learn(run.workspace_id for run in runs)
-    context.standings.update(await standings(context.session, runs))
-    context.wait_reasons.update(await queries.wait_reasons(context.session, runs))
+    approvals = await standings(context.session, runs)
+    context.standings.update(approvals)
+    context.wait_reasons.update(await queries.wait_reasons(context.session, runs, approvals))
     context.positions.update(await queries.positions(context.session, runs))
 
 
