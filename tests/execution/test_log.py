@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from landform.contract import Category, LogStream, Variable
+from landform.contract import Category, LogStream, PhaseJob, Variable
 from landform.execution.log import BLOCK, PhaseLog
 from landform.execution.process import CUT
 from landform.execution.redaction import REPLACEMENT, Redactor
@@ -73,6 +73,26 @@ async def test_no_block_is_larger_than_agreed(plane: Recorder, log: PhaseLog) ->
     await log.close(patience_s=5)
     assert plane.text(JOB) == "".join(line.decode() + "\n" for line in lines)
     assert max(plane.blocks) == BLOCK
+
+
+async def test_people_never_read_what_programs_cannot_read_yet(plane: Recorder) -> None:
+    append = plane.append_log
+    known = []
+
+    async def slow_for_programs(job: PhaseJob, stream: LogStream, offset: int, data: bytes) -> None:
+        if stream is LogStream.JSON:
+            for _ in range(100):
+                await asyncio.sleep(0)
+        else:
+            known.append(plane.text(JOB, LogStream.JSON))
+        await append(job, stream, offset, data)
+
+    plane.append_log = slow_for_programs  # type: ignore[method-assign]
+    log = make_log(plane)
+    await log.messages([message("one: Creating...", type="apply_start")], planning=False)
+    await log.close(patience_s=5)
+    assert plane.text(JOB) == "one: Creating...\n"
+    assert ["apply_start" in text for text in known] == [True]
 
 
 async def test_a_block_whose_fate_is_unknown_is_sent_again_as_it_was(plane: Recorder) -> None:

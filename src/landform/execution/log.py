@@ -54,10 +54,13 @@ class PhaseLog:
         self._job = job
         self._redactor = redactor
         self._greeted = False
-        self._channels = {
-            stream: _Channel(job, plane, stream, every_s=every_s, on_lost=on_lost)
-            for stream in LogStream
-        }
+        programs = _Channel(job, plane, LogStream.JSON, every_s=every_s, on_lost=on_lost)
+        # What an apply that died had made is read from the log for programs. Nobody may have seen
+        # in the other that something is made before the platform knows of it.
+        people = _Channel(
+            job, plane, LogStream.TEXT, every_s=every_s, on_lost=on_lost, behind=programs
+        )
+        self._channels = {LogStream.JSON: programs, LogStream.TEXT: people}
 
     async def open(self) -> None:
         """Say what is run, before anything else is said.
@@ -161,12 +164,14 @@ class _Channel:
         *,
         every_s: float,
         on_lost: Callable[[], None],
+        behind: "_Channel | None" = None,
     ) -> None:
         self._job = job
         self._plane = plane
         self._stream = stream
         self._every_s = every_s
         self._on_lost = on_lost
+        self._behind = behind
         self._waiting = bytearray()
         self._offset = 0
         self._more = asyncio.Event()
@@ -189,6 +194,13 @@ class _Channel:
     def release(self) -> None:
         self._released = True
         self._less.set()
+
+    async def sent(self) -> None:
+        """Return as soon as the platform has all that was written until now, or never will."""
+        end = self._offset + len(self._waiting)
+        while self._offset < end and not self._dead:
+            self._less.clear()
+            await self._less.wait()
 
     async def close(self, *, patience_s: float) -> None:
         self._closing.set()
@@ -218,6 +230,8 @@ class _Channel:
     async def _block(self) -> None:
         data = bytes(self._waiting[:BLOCK])
         offset = self._offset
+        if self._behind is not None:
+            await self._behind.sent()
         try:
             await insist(
                 lambda: self._plane.append_log(self._job, self._stream, offset, data),
