@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +23,8 @@ from landform.kit.db import transaction
 from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.kit.events import EventRow
 from landform.organizations.models import Organization
+from landform.settings import Settings
+from landform.wiring import make_federation, make_reach
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.standins.identity_provider import IdentityProvider
@@ -158,6 +160,18 @@ async def test_an_issuer_that_is_away_is_said_to_be(pipeline: Pipeline) -> None:
     pipeline.idp.close()
     answer = await pipeline.exchange(token)
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+
+
+async def test_a_credential_s_issuer_on_this_network_is_not_called(pipeline: Pipeline) -> None:
+    platform = pipeline.site.world.platform
+    reach = make_reach(Settings(), platform.sessions, platform.keyring)
+    process = pipeline.site.app.state.process
+    pipeline.site.app.state.process = replace(process, federation=make_federation(reach))
+    answer = await pipeline.exchange(pipeline.token())
+    assert not answer.is_success
+    assert "access_token" not in answer.text
+    assert not pipeline.idp.server.requests
+    await reach.close()
 
 
 async def test_who_is_refused_too_often_has_to_wait(pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from landform.contract import Artefact, LogStream, Outcome, Phase
 from landform.dispatch.models import Lease, LeaseState
+from landform.kit.db import transaction
 from landform.runs import attempts
 from landform.runs.status import PhaseStatus
 from landform.runs.sweep import MAX_PLAN_ATTEMPTS
@@ -57,6 +58,19 @@ async def test_files_of_the_try_that_ended_the_plan_are_the_ones_that_count(worl
     await world.finish(again)
     applying = await world.must_begin(run_id, Phase.APPLY)
     assert await attempts.fetch(world.platform, applying, Artefact.PLAN) == b"second"
+
+
+async def test_a_plan_that_waits_for_its_confirmation_waits_for_ever(world: World) -> None:
+    run_id = await world.create()
+    await world.plan(run_id)
+    async with transaction(world.platform.sessions) as session:
+        await session.execute(text("UPDATE runs SET created_at = created_at - interval '1 year'"))
+        moved = "queued_at - interval '1 year'"
+        await session.execute(text(f"UPDATE leases SET queued_at = {moved}"))
+    assert await world.sweep() == 0
+    assert await world.status(run_id) == "planned"
+    await world.confirm(run_id)
+    assert await world.status(run_id) == "apply_queued"
 
 
 async def test_an_interrupted_plan_that_was_to_stop_is_canceled(world: World) -> None:

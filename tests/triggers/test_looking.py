@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 from sqlalchemy import select, update
@@ -58,6 +59,16 @@ async def test_what_was_delivered_and_found_starts_one_run_whichever_is_first(
     await scene.take()
     await look(scene)
     assert len(await scene.runs()) == 2
+
+
+async def test_of_two_processes_that_look_at_once_one_starts_the_run(scene: Scene) -> None:
+    await look(scene)
+    scene.push({"a.tf": "1"})
+    async with transaction(scene.platform.sessions) as session:
+        await session.execute(update(RepositoryWatch).values(next_look_at=now()))
+    looked = await asyncio.gather(*(look_at_due(scene.desk, every_s=30) for _ in range(3)))
+    assert sum(looked) == 1
+    assert len(await scene.runs()) == 1
 
 
 async def test_three_pushes_between_two_looks_are_one_run_of_the_newest(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from landform.identity.actor import Actor
@@ -72,13 +72,17 @@ class Scene:
             return await connections.create_connection(
                 session,
                 self.reach.keyring,
-                self.owner,
+                self.site_admin if sign_in is SignIn.MANAGED_IDENTITY else self.owner,
                 self.organization_id,
                 ConnectionSettings(**given),
                 kind=kind,
                 sign_in=sign_in,
                 base=ISSUER,
             )
+
+    @property
+    def site_admin(self) -> Actor:
+        return replace(self.owner, is_site_admin=True)
 
     def pat(self, *scopes: str, who: Identity | None = None) -> str:
         return self.azure.tokens.issue(who or self.ann, scopes or EVERYTHING)

@@ -13,14 +13,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc.jwk import KeySet
 
 from landform.identity import issuer
+from landform.identity.actor import Actor
 from landform.kit.db import transaction
-from landform.kit.errors import InvalidError
-from landform.vcs import callback
+from landform.kit.errors import ForbiddenError, InvalidError
+from landform.vcs import callback, connections
 from landform.vcs.callback import Return, Way
 from landform.vcs.credentials import get_token
 from landform.vcs.errors import ProviderAwayError, ProviderRefusedError, SignInNeededError
-from landform.vcs.kinds import SignIn
+from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.settings import ConnectionSettings
 from tests.standins import microsoft_identity
 from tests.standins.microsoft_identity import RESOURCE, Trust
 from tests.standins.serving import json_answer
@@ -306,6 +308,42 @@ async def test_a_metadata_service_that_fails_is_away(scene: Scene) -> None:
     row = await scene.connect(SignIn.MANAGED_IDENTITY)
     with pytest.raises(ProviderAwayError, match="status 500"):
         await get_token(scene.reach, row.id)
+
+
+async def test_the_machines_identity_is_lent_to_an_organization_by_a_site_admin_only(
+    scene: Scene,
+) -> None:
+    async def make(actor: Actor) -> Connection:
+        async with transaction(scene.reach.sessions) as session:
+            return await connections.create_connection(
+                session,
+                scene.reach.keyring,
+                actor,
+                scene.organization_id,
+                ConnectionSettings(name="ado", account="Acme"),
+                kind=Kind.AZURE_DEVOPS,
+                sign_in=SignIn.MANAGED_IDENTITY,
+                base=ISSUER,
+            )
+
+    async def change(actor: Actor, **settings: Any) -> None:
+        async with transaction(scene.reach.sessions) as session:
+            found = await session.get_one(Connection, row.id)
+            new = ConnectionSettings(**settings)
+            await connections.update_connection(session, scene.reach.keyring, actor, found, new)
+
+    with pytest.raises(ForbiddenError, match="only a site admin"):
+        await make(scene.owner)
+    row = await make(scene.site_admin)
+    await change(scene.owner, name="renamed")
+    for settings in (
+        {"account": "Globex"},
+        {"api_url": "https://evil.example"},
+        {"client_id": "another-of-the-machine"},
+    ):
+        with pytest.raises(ForbiddenError, match="only a site admin"):
+            await change(scene.owner, **settings)
+    await change(scene.site_admin, account="Globex")
 
 
 # ── the legacy OAuth of Azure DevOps ────────────────────────────────────────────────────────────

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import require
-from landform.identity.actor import Actor
+from landform.identity.actor import Actor, ActorKind
 from landform.kit import clock, events
 from landform.kit.crypto import Keyring
 from landform.kit.db import transaction
-from landform.kit.errors import ConflictError, InvalidError, LandformError
+from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, LandformError
 from landform.kit.ids import new_id
 from landform.kit.unique import unique
 from landform.vcs import queries, settings
@@ -53,12 +53,13 @@ async def create_connection(
 
     Raises:
         NotFoundError: there is no such organization, or `actor` may not know of it.
-        ForbiddenError: `actor` may not manage connections.
+        ForbiddenError: `actor` may not manage connections, or not by the machine's identity.
         InvalidError: a setting cannot be.
         ConflictError: the organization has as many as it may.
     """
     place = Place(organization_id=organization_id)
     await require(session, actor, Permission.MANAGE_VCS, place)
+    _require_say_over_machine(actor, sign_in)
     found, secrets = settings.given(new)
     settings.check(kind, sign_in, found, secrets)
     secrets |= _ssh_key(sign_in, secrets)
@@ -105,13 +106,15 @@ async def update_connection(
     """Apply the settings that are given. A changed application or address needs a new sign-in.
 
     Raises:
-        ForbiddenError: `actor` may not manage connections.
+        ForbiddenError: `actor` may not manage connections, or not by the machine's identity.
         InvalidError: a setting cannot be.
     """
     await require(session, actor, Permission.MANAGE_VCS, row.place)
     await session.refresh(row, with_for_update=True)
     found, secrets = settings.given(change)
     changed = {name: value for name, value in found.items() if value != getattr(row, name)}
+    if changed.keys() & {*settings.IDENTIFYING, "account"}:
+        _require_say_over_machine(actor, row.sign_in)
     known = {
         name: getattr(row, name)
         for name in settings.ConnectionSettings.__annotations__
@@ -258,6 +261,17 @@ def shown_capabilities(found: Capabilities) -> dict[str, Any]:
 def callback_url(base: str, name: str) -> str:
     """Return where a provider sends people back to."""
     return f"{base}{CALLBACK}/{name}"
+
+
+def _require_say_over_machine(actor: Actor, sign_in: SignIn) -> None:
+    """Refuse what would lend the machine's own identity to whoever manages one organization."""
+    if sign_in is SignIn.MANAGED_IDENTITY and not (
+        actor.is_site_admin or actor.kind is ActorKind.SYSTEM
+    ):
+        raise ForbiddenError(
+            "The identity of Landform's machine is the same for every organization: only a site"
+            " admin may say what is signed in to by it. Use a service principal of your own."
+        )
 
 
 def _has_ssh_key(sign_in: SignIn, secrets: Mapping[str, str]) -> bool:

@@ -12,7 +12,8 @@ from landform.kit.db import transaction
 from landform.settings import Settings
 from landform.wiring import make_reach
 from landform.workspaces.models import WorkspaceRepository
-from tests.api.terrakube.client import GoClient, fault, workspace_cli
+from tests import factories
+from tests.api.terrakube.client import GoClient, client_of, fault, workspace_cli
 from tests.api.tfe.server import Server
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_world import EVERYTHING
@@ -135,3 +136,17 @@ async def test_a_repository_or_a_connection_that_is_not_there_is_pointed_to(plac
             f"{place.path}/workspace", "workspace", 422, **place.sent(**changed)
         )
         assert answer["errors"][0]["source"]["pointer"] == "/data/attributes/source", fault(answer)
+
+
+async def test_a_connection_of_another_organization_connects_nothing(place: Place) -> None:
+    server = place.server
+    async with transaction(server.world.platform.sessions) as session:
+        other = await factories.make_organization(session)
+        actor = await factories.make_owner(session, other)
+    stranger = client_of(server, await server.caller_of(actor))
+    asked = len(place.azure.server.requests)
+    answer = await stranger.create(
+        f"organization/{other.id}/workspace", "workspace", 422, **place.sent()
+    )
+    assert place.vcs_id in fault(answer)
+    assert len(place.azure.server.requests) == asked

@@ -110,7 +110,8 @@ AZURE: Final[Mapping[SignIn, Guide]] = {
         fields=(_AZURE_ORGANIZATION, _TENANT, _APP, SECRET, ENDS),
     ),
     SignIn.MANAGED_IDENTITY: Guide(
-        advice="For a Landform on a machine or cluster of Azure that has an identity.",
+        advice="For a Landform on a machine or cluster of Azure that has an identity. It is the"
+        " same for every organization, so only a site admin can set it up.",
         steps=("Give the machine a managed identity.", _ADD_TO_DEVOPS),
         fields=(
             _AZURE_ORGANIZATION,
