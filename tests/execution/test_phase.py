@@ -1,9 +1,15 @@
 """Plans and applies from end to end."""
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 
-from landform.contract import Artefact, LogStream, Outcome
+import pytest
+import structlog
+
+from landform.contract import Artefact, LogStream, Outcome, PhaseJob
 from landform.execution.host import Host
+from landform.execution.log import PhaseLog
 from landform.execution.phase import run_phase
 
 from .conftest import Configure, apply_job, plan_job
@@ -57,3 +63,32 @@ async def test_a_plan_an_apply_and_a_destroy_do_what_they_say(
     assert plane.states[-1].document["resources"] == []
     assert list(host.phases.iterdir()) == []
     assert list(host.spool.iterdir()) == []
+
+
+async def test_a_plan_whose_lease_ends_while_the_last_of_its_log_is_sent_says_so(
+    plane: Recorder, host: Host, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(ONE)
+    is_over = asyncio.Event()
+    close, append = PhaseLog.close, plane.append_log
+
+    async def closing(log: PhaseLog, *, patience_s: float) -> None:
+        is_over.set()
+        await close(log, patience_s=patience_s)
+
+    async def late(job: PhaseJob, stream: LogStream, offset: int, data: bytes) -> None:
+        await is_over.wait()
+        plane.fails_at = "renew"
+        await plane.until(lambda: "No renewal came through; the child is stopped" in _events(logs))
+        await append(job, stream, offset, data)
+
+    monkeypatch.setattr(PhaseLog, "close", closing)
+    plane.append_log = late  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logs:
+        await run_phase(plan_job(lease_s=2.0), plane, host=host)
+    assert plane.results == []
+    assert "The result came too late" in _events(logs)
+
+
+def _events(logs: Sequence[Mapping[str, object]]) -> list[object]:
+    return [line["event"] for line in logs]

@@ -98,10 +98,13 @@ class _Attempt:
         self._timer.cancel()
         if self._halt.cause is Cause.LOST:
             await self._log.close(patience_s=0)
-            return result
-        await self._log.close(patience_s=self._host.clock.farewell_s)
-        if self._job.phase is Phase.APPLY or self._halt.cause is not Cause.UNHEARD:
-            await self._finish(result)
+        else:
+            await self._log.close(patience_s=self._host.clock.farewell_s)
+            if self._job.phase is Phase.APPLY or self._halt.cause is not Cause.UNHEARD:
+                await self._finish(result)
+                return result
+        if result.outcome is Outcome.FINISHED:  # the end of the lease came after that of the work
+            self._was_too_late()
         return result
 
     async def close(self) -> None:
@@ -184,9 +187,12 @@ class _Attempt:
                 patience_s=self._host.clock.farewell_s,
             )
         except LostLeaseError:
-            log.warning("The result came too late", phase=self._job.phase_id)
+            self._was_too_late()
         except LandformError as error:
             log.error("The result was not taken", phase=self._job.phase_id, error=str(error))  # noqa: TRY400 - its text is all there is to it
+
+    def _was_too_late(self) -> None:
+        log.warning("The result came too late", phase=self._job.phase_id)
 
     def _release_log(self) -> None:
         if self._halt.fenced:
