@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 
 import httpx2
@@ -23,6 +24,7 @@ from tests.api.tfe.server import Server, open_server
 from tests.cli.command import environment
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.git_server import git_server
+from tests.standins.github import github
 from tests.world import World
 
 
@@ -124,6 +126,37 @@ async def test_a_connection_goes_from_nothing_to_connected_by_the_terminal(
     assert re.search(rf"^{vcs_id} +ado +AZURE_DEVOPS +oauth +COMPLETED$", listed, re.MULTILINE)
     assert "Removed" in await terminal.type("delete", "ado")
     assert vcs_id not in await terminal.type("list")
+
+
+async def test_a_github_app_is_registered_by_what_the_terminal_prints(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    with github(tmp_path / "github") as hub:
+        hub.browser = hub.account("ann")
+        said = await terminal.type(
+            *("create", "--name", "hub", "--type", "GITHUB", "--sign-in", "github-app"),
+            *("--endpoint", hub.url),
+        )
+        vcs_id = found(r"landform vcs connect (oc-\w+)", said)
+        way = found(r"(http\S+/register\?state=\S+)", await terminal.type("connect", vcs_id))
+        async with await terminal.browser() as browser:
+            page = (await browser.get(way)).text
+            action = unescape(found(r'action="(http[^"]+apps/new[^"]+)"', page))
+            manifest = unescape(found(r'name="manifest" value="([^"]+)"', page))
+            asked = (await browser.post(action, data={"manifest": manifest})).text
+            fields = dict(re.findall(r'name="(\w+)" value="(.*?)"', asked))
+            fields = {name: unescape(value) for name, value in fields.items()}
+            made = await browser.post(f"{hub.url}/settings/apps/manifest", data=fields)
+            answer = await browser.get(made.headers["location"])
+            assert "/installations/new" in answer.headers["location"]
+        way = found(r"(http\S+/installations/new\S+)", await terminal.type("connect", "hub"))
+        async with await terminal.browser() as browser:
+            installed = await browser.post(way)
+            answer = await browser.get(installed.headers["location"])
+        assert answer.text == "Connected"
+        shown = await terminal.type("test", vcs_id)
+        assert re.search(r"^status +COMPLETED$", shown, re.MULTILINE)
+        assert re.search(r"^identity +ann$", shown, re.MULTILINE)
 
 
 async def test_what_the_server_refuses_is_said_in_its_words(terminal: Terminal) -> None:

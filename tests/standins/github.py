@@ -12,24 +12,19 @@ import secrets
 import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
-
-from tests.standins import github_answers as answers
+from tests.standins.github_apps import Apps
+from tests.standins.github_rest import Rest
 from tests.standins.github_world import Account, Grant, Pull, Repo
 from tests.standins.repositories import ZEROS, GitRepository
 from tests.standins.serving import Answer, Clock, Refusal, Request, Server, json_answer
 
-_MOST_HOOKS: Final = 20
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -37,8 +32,7 @@ class GitHub:
     """One service.
 
     Attributes:
-        app_id: of the one app; `app_key` is its public key once somebody made one.
-        installations: accounts that have installed it.
+        apps: registered GitHub Apps, and where they are installed.
         browser: who is signed in in the browser that opens the authorize page; None declines.
     """
 
@@ -51,11 +45,10 @@ class GitHub:
         self.codes: dict[str, tuple[Account, str]] = {}
         self.callbacks: dict[str, str] = {}
         self.browser: Account | None = None
-        self.app_id = "Iv1.app"
-        self.app_key: RSAKey | None = None
-        self.installations: list[Account] = []
+        self.apps = Apps(self)
         self.deliveries: list[dict[str, Any]] = []
         self._numbers = count(1001)
+        self._rest_api = Rest(self)
         self._threads: list[threading.Thread] = []
         self.server = Server(self._handle)
         self.url = self.server.url
@@ -64,15 +57,30 @@ class GitHub:
 
     def account(self, login: str) -> Account:
         if login not in self.accounts:
-            self.accounts[login] = Account(next(self._numbers), login)
+            self.accounts[login] = Account(self.number(), login)
         return self.accounts[login]
 
+    def organization(self, login: str) -> Account:
+        made = self.account(login)
+        made.type = "Organization"
+        return made
+
     def repository(self, owner: str, name: str) -> Repo:
-        number = next(self._numbers)
+        number = self.number()
         git = GitRepository(self.root / f"{number}.git")
         made = Repo(number, self.account(owner), name, git, self.url)
         self.repos[number] = made
         return made
+
+    def named(self, owner: str, name: str) -> Repo:
+        for each in self.repos.values():
+            if each.full_name.lower() == f"{owner}/{name}".lower():
+                return each
+        raise Refusal(404, "Not Found")
+
+    def number(self) -> int:
+        """Return one that nothing has yet."""
+        return next(self._numbers)
 
     def fork(self, repo: Repo, owner: str) -> Repo:
         made = self.repository(owner, repo.name)
@@ -198,7 +206,7 @@ class GitHub:
         self.emit(pull.repo, "pull_request", said, who)
 
     def comment(self, pull: Pull, who: Account, text: str) -> None:
-        number = next(self._numbers)
+        number = self.number()
         made = {"id": number, "body": text, "user": who.json(), "on": pull.number}
         pull.repo.comments[number] = made
         self._tell_comment(pull, made, "created", who)
@@ -220,7 +228,7 @@ class GitHub:
         body = json.dumps({**said, "repository": repo.json(), "sender": who.json()}).encode()
         for hook in list(repo.hooks.values()):
             if hook["active"] and event in hook["events"]:
-                self._send(hook, event, body)
+                self.send(hook, event, body)
 
     def settle(self) -> None:
         """Wait for everything that is under way."""
@@ -228,7 +236,7 @@ class GitHub:
             thread.join(30)
         self._threads.clear()
 
-    def _send(self, hook: dict[str, Any], event: str, body: bytes) -> None:
+    def send(self, hook: dict[str, Any], event: str, body: bytes) -> None:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "GitHub-Hookshot/abc",
@@ -265,6 +273,8 @@ class GitHub:
                 return self._authorize(request)
             if request.path == "/login/oauth/access_token":
                 return self._access_token(request)
+            if self.apps.has_page(request):
+                return self.apps.page(request)
             return self._git(request)
         except Refusal as refusal:
             body = {"message": refusal.message, "documentation_url": "https://docs.github.com"}
@@ -272,7 +282,7 @@ class GitHub:
 
     def _git(self, request: Request) -> Answer:
         owner, name, *rest = request.segments
-        repo = self._named(owner, name.removesuffix(".git"))
+        repo = self.named(owner, name.removesuffix(".git"))
         kind, _, value = request.headers.get("authorization", "").partition(" ")
         password = base64.b64decode(value).decode().partition(":")[2] if kind == "Basic" else ""
         if self._grant(password) is None:
@@ -310,12 +320,12 @@ class GitHub:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not request.headers.get("user-agent"):
             raise Refusal(403, "Request forbidden by administrative rules.")
-        if path[0] == "app" or (path[0] == "users" and path[-1] == "installation"):
-            return self._app(request, path, bearer)
+        if self.apps.has_route(path):
+            return self.apps.route(request, path, bearer)
         grant = self._grant(bearer)
         if grant is None:
             raise Refusal(401, "Bad credentials")
-        answer = self._routed(request, path, grant)
+        answer = self._rest_api.answer(request, path, grant)
         scopes = {} if grant.scopes is None else {"X-OAuth-Scopes": ", ".join(grant.scopes)}
         return Answer(answer.status, answer.body, {**answer.headers, **scopes})
 
@@ -324,148 +334,6 @@ class GitHub:
         if grant is None or (grant.until and grant.until <= self.clock.now()):
             return None
         return grant
-
-    def _app(self, request: Request, path: Sequence[str], assertion: str) -> Answer:
-        self._check(assertion)
-        if path == ("app", "installations"):
-            return self._paged(request, [{"id": each.id} for each in self.installations])
-        if path[0] == "users":
-            found = [each for each in self.installations if each.login == path[1]]
-            if not found:
-                raise Refusal(404, "Not Found")
-            return json_answer({"id": found[0].id})
-        [who] = [each for each in self.installations if str(each.id) == path[2]]
-        value = f"ghs_{secrets.token_hex(18)}"
-        until = self.clock.now() + timedelta(hours=1)
-        self.tokens[value] = Grant(who, None, until=until)
-        stamp = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return json_answer({"token": value, "expires_at": stamp}, 201)
-
-    def _check(self, assertion: str) -> None:
-        try:
-            assert self.app_key is not None
-            claims = jwt.decode(assertion, self.app_key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError, AssertionError):
-            raise Refusal(401, "A JSON web token could not be decoded") from None
-        now = self.clock.now().timestamp()
-        if claims["iss"] != self.app_id or not claims["iat"] <= now < claims["exp"] <= now + 600:
-            raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
-
-    def _routed(self, request: Request, path: Sequence[str], grant: Grant) -> Answer:
-        match path:
-            case ("user",):
-                return json_answer(grant.who.json())
-            case ("user", "orgs"):
-                return json_answer([])
-            case ("user", "repos"):
-                return self._paged(request, [each.json() for each in self.repos.values()])
-            case ("installation", "repositories"):
-                rows = [each.json() for each in self.repos.values() if each.owner is grant.who]
-                return self._paged(request, rows, key="repositories")
-            case ("repositories", number) if int(number) in self.repos:
-                return json_answer(self.repos[int(number)].json())
-            case ("repos", owner, name):
-                return json_answer(self._named(owner, name).json())
-            case ("repos", owner, name, *rest):
-                return self._of_repository(request, self._named(owner, name), rest, grant)
-        raise Refusal(404, "Not Found")
-
-    def _of_repository(
-        self, request: Request, repo: Repo, path: Sequence[str], grant: Grant
-    ) -> Answer:
-        routes: dict[str, Callable[[], Answer]] = {
-            "branches": lambda: self._refs(request, repo, "refs/heads/"),
-            "tags": lambda: self._refs(request, repo, "refs/tags/"),
-            "git": lambda: answers.git_data(repo, path),
-            "commits": lambda: answers.commit(repo, path[1]),
-            "compare": lambda: answers.compare(repo, path[1]),
-            "pulls": lambda: self._pulls(request, repo, path),
-            "statuses": lambda: answers.status(request, repo, path[1]),
-            "issues": lambda: self._comments(request, repo, path, grant),
-            "hooks": lambda: self._hooks(request, repo, path, grant),
-        }
-        if path[0] not in routes:
-            raise Refusal(404, "Not Found")
-        return routes[path[0]]()
-
-    def _named(self, owner: str, name: str) -> Repo:
-        for each in self.repos.values():
-            if each.full_name.lower() == f"{owner}/{name}".lower():
-                return each
-        raise Refusal(404, "Not Found")
-
-    def _paged(self, request: Request, rows: Sequence[Any], *, key: str = "") -> Answer:
-        size = min(int(request.query.get("per_page", 30)), 100)
-        page = int(request.query.get("page", 1))
-        part = rows[(page - 1) * size : page * size]
-        answer = json_answer({"total_count": len(rows), key: part} if key else part)
-        more = page * size < len(rows)
-        link = {"Link": f'<{self.url}{request.path}?page={page + 1}>; rel="next"'} if more else {}
-        return Answer(answer.status, answer.body, {**answer.headers, **link})
-
-    def _refs(self, request: Request, repo: Repo, prefix: str) -> Answer:
-        rows = [
-            {"name": name.removeprefix(prefix), "commit": {"sha": peeled or target}}
-            for name, (target, peeled) in sorted(repo.git.refs().items())
-            if name.startswith(prefix)
-        ]
-        return self._paged(request, rows)
-
-    def _pulls(self, request: Request, repo: Repo, path: Sequence[str]) -> Answer:
-        if len(path) == 1:
-            rows = [each.json() for each in repo.pulls.values() if each.state == "open"]
-            return self._paged(request, rows)
-        pull = repo.pulls.get(int(path[1]))
-        if pull is None:
-            raise Refusal(404, "Not Found")
-        if path[2:] == ["files"]:
-            base = repo.git.merge_base(f"refs/heads/{pull.target}", pull.sha)
-            return self._paged(request, answers.files(repo, base, pull.sha)[:3000])
-        return json_answer(pull.json())
-
-    def _comments(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
-        text = request.json()["body"]
-        if len(text) > 65_536:
-            raise Refusal(422, "body is too long (maximum is 65536 characters)")
-        if request.method == "PATCH":
-            made = repo.comments.get(int(path[2]))
-            if made is None:
-                raise Refusal(404, "Not Found")
-            made["body"] = text
-            return json_answer(made)
-        number = next(self._numbers)
-        repo.comments[number] = made = {
-            "id": number,
-            "body": text,
-            "user": grant.who.json(),
-            "on": int(path[1]),
-        }
-        return json_answer(made, 201)
-
-    def _hooks(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
-        if not grant.hooks:
-            raise Refusal(404, "Not Found")
-        if request.method == "GET":
-            return self._paged(request, [answers.shown(each) for each in repo.hooks.values()])
-        if request.method == "POST":
-            if len(repo.hooks) >= _MOST_HOOKS:
-                raise Refusal(422, "The hook limit was reached.")
-            number = next(self._numbers)
-            repo.hooks[number] = hook = {"id": number, "name": "web"}
-        elif int(path[1]) in repo.hooks:
-            hook = repo.hooks[int(path[1])]
-        else:
-            raise Refusal(404, "Not Found")
-        if request.method == "DELETE":
-            del repo.hooks[int(path[1])]
-            return Answer(204)
-        said = request.json()
-        config = dict(said["config"])
-        hook |= {"secret": config.pop("secret", ""), "config": config}
-        hook |= {"active": said["active"], "events": said["events"]}
-        if request.method == "POST":
-            self._send(hook, "ping", b'{"zen": "Speak like a human.", "hook_id": 1}')
-        return json_answer(answers.shown(hook), 201 if request.method == "POST" else 200)
 
 
 @contextmanager

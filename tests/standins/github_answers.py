@@ -10,6 +10,17 @@ _MOST_FILES: Final = 300  # of a comparison
 _STATES: Final = frozenset({"error", "failure", "pending", "success"})
 
 
+def paged(request: Request, rows: Sequence[Any], *, key: str = "") -> Answer:
+    """Return a page of the rows, with a link to the next where there is one."""
+    size = min(int(request.query.get("per_page", 30)), 100)
+    page = int(request.query.get("page", 1))
+    part = rows[(page - 1) * size : page * size]
+    answer = json_answer({"total_count": len(rows), key: part} if key else part)
+    following = f'<http://{request.headers["host"]}{request.path}?page={page + 1}>; rel="next"'
+    link = {"Link": following} if page * size < len(rows) else {}
+    return Answer(answer.status, answer.body, {**answer.headers, **link})
+
+
 def shown(hook: Mapping[str, Any]) -> dict[str, Any]:
     """The secret is masked."""
     config = {**hook["config"], "secret": "********"} if hook["secret"] else hook["config"]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.standins.repositories import GitRepository
+from tests.standins.serving import Refusal
 
 
 @dataclass
@@ -13,9 +14,10 @@ class Account:
 
     id: int
     login: str
+    type: str = "User"
 
     def json(self) -> dict[str, Any]:
-        return {"id": self.id, "login": self.login, "type": "User"}
+        return {"id": self.id, "login": self.login, "type": self.type}
 
 
 @dataclass
@@ -26,12 +28,20 @@ class Grant:
         scopes: of a classic token; None for those of apps, which have permissions.
         hooks: may manage webhooks.
         until: when it ends.
+        permissions: of an app's installation; None for tokens of people.
     """
 
     who: Account
     scopes: tuple[str, ...] | None
     hooks: bool = True
     until: datetime | None = None
+    permissions: dict[str, str] | None = None
+
+    def require(self, *names: str) -> None:
+        """Refuse an installation that may write none of these."""
+        granted = self.permissions
+        if granted is not None and not any(granted.get(name) == "write" for name in names):
+            raise Refusal(403, "Resource not accessible by integration")
 
 
 @dataclass

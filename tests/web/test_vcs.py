@@ -23,6 +23,7 @@ from landform.web.present import vcs as present
 from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING, Identity
 from tests.standins.git_server import git_server
+from tests.standins.github import github
 from tests.web.pages import BASE, Browser, Site, text_of
 
 
@@ -256,6 +257,48 @@ async def test_a_git_server_is_connected_by_a_key_made_here_and_its_own_keys_com
         assert server.fingerprint() in page
         page = text_of(await owner.post(f"{here}/test", of=here))
         assert f"It works. The provider knows us as {server.user}@127.0.0.1" in page
+
+
+async def test_a_github_app_is_registered_and_installed_by_way_of_its_page(
+    place: Place, tmp_path: Path
+) -> None:
+    owner = place.site.owner
+    with github(tmp_path / "github") as hub:
+        hub.browser = hub.account("ann")
+        of = f"{place.path}/new?kind=github_enterprise&way=github-app"
+        assert "An app that you registered yourself" in await owner.get(of)
+        given = {"kind": "github_enterprise", "way": "github-app", "name": "Hub"}
+        given |= {"endpoint": hub.url, "account": "acme", "client_id": "", "private_key": ""}
+        page = text_of(await owner.post(f"{place.path}/new", given, of=of))
+        assert "Not connected yet" in page
+        assert "Choose Register at GitHub" in page
+        here = f"{place.path}/{(await place.row()).id}"
+        ours = await _press(owner, f"{here}/connect", of=here)
+        page = await owner.get(ours.removeprefix(BASE))
+        assert "The app will belong to acme" in text_of(page)
+        action = re.findall(r'action="(http[^"]+)"', page)[0]
+        assert action.startswith(f"{hub.url}/organizations/acme/settings/apps/new?state=")
+        manifest = unescape(re.findall(r'name="manifest" value="([^"]+)"', page)[0])
+        async with httpx2.AsyncClient(trust_env=False) as there:
+            asked = (await there.post(unescape(action), data={"manifest": manifest})).text
+            fields = {
+                name: unescape(value)
+                for name, value in re.findall(r'name="(\w+)" value="(.*?)"', asked)
+            }
+            made = await there.post(f"{hub.url}/settings/apps/manifest", data=fields)
+            back = made.headers["location"].removeprefix(BASE)
+            answer = await owner.http.get(back, headers={"Accept": "text/html"})
+            assert answer.status_code == 302, answer.text
+            assert answer.headers["location"].startswith(f"{hub.url}/github-apps/")
+            assert "Install at GitHub" in await owner.get(here)
+            installed = await there.post(answer.headers["location"])
+        back = installed.headers["location"].removeprefix(BASE)
+        answer = await owner.http.get(back, headers={"Accept": "text/html"})
+        assert "<h1>Connected</h1>" in answer.text
+        page = await owner.get(here)
+        assert "Installed at acme" in text_of(page)
+        assert "PRIVATE KEY" not in page
+        await owner.get(ours.removeprefix(BASE), status=409)
 
 
 async def _press(browser: Browser, path: str, *, of: str) -> str:

@@ -148,9 +148,12 @@ def next_steps(row: Mapping[str, Any]) -> str:
     """Return what to do after a connection was made."""
     shown: dict[str, Any] = row["attributes"]
     interactive = shown["signIn"] in ("oauth", "entra-oauth")
+    lacks_app = shown["signIn"] == "github-app" and not shown["clientId"]
     lines = [f"Made the VCS connection {row['id']} ({shown['name']})."]
     if shown["signIn"] == "ssh-key":
         lines += _ssh_steps(row)
+    elif lacks_app:
+        lines += ["", f"Register its app at GitHub: landform vcs connect {row['id']}"]
     elif interactive:
         lines += [
             "",
@@ -209,7 +212,14 @@ def _ssh_steps(row: Mapping[str, Any]) -> list[str]:
 
 
 def ways(row: Mapping[str, Any], way: Mapping[str, str]) -> str:
-    """Return where to go to sign in."""
+    """Return where to go to sign in, or to register and to install an app."""
+    if row["attributes"]["signIn"] == "github-app":
+        done = "install the app" if row["attributes"]["clientId"] else "register and install it"
+        return (
+            f"Open this in a browser in which you are signed in to Landform ({row['id']}), and"
+            f" {done} at GitHub:\n\n   {way['url']}\n\n"
+            "It works once, for an hour, and ends in a page that says Connected."
+        )
     return "\n".join(
         [
             f"Open this in a browser in which you are signed in to Landform ({row['id']}):",

@@ -130,7 +130,7 @@ def show(
 def connect(
     organization: Organization, connection: Which, address: Address = None, home: Home = None
 ) -> None:
-    """Print where to sign in at the provider: a link that works once, for ten minutes."""
+    """Print where to sign in at the provider, or to register an app: a link that works once."""
     from landform.cli.vcs import ways
 
     api = _api(organization, address, home)

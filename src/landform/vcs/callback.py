@@ -6,39 +6,30 @@ documentation shows has none; it works only while nobody has signed in for that 
 short while after an administrator opened it, and in that browser where one is signed in.
 """
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.access.service import may, require
 from landform.identity.actor import Actor
 from landform.kit import clock, events
-from landform.kit.crypto import Keyring
 from landform.kit.db import transaction
-from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from landform.vcs import queries
+from landform.kit.errors import ConflictError, InvalidError, NotFoundError
+from landform.vcs import app_registration, authorizations, queries
 from landform.vcs.connections import callback_url
-from landform.vcs.credentials import keep_token, make_provider, setup_of
+from landform.vcs.credentials import keep_token, make_provider, setup_of, unchanged
 from landform.vcs.events import ConnectionOpened
-from landform.vcs.kinds import INTERACTIVE
-from landform.vcs.models import Authorization, Connection, ConnectionStatus
+from landform.vcs.kinds import INTERACTIVE, SignIn
+from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.oauth import challenge_of, new_verifier, quoted
-from landform.vcs.provider import Ask, Setup
+from landform.vcs.provider import Ask
 from landform.vcs.reach import Reach
-from landform.vcs.sealing import open_verifier, seal_verifier
 
-LIFE: Final = timedelta(minutes=10)  # of a state
 OPEN_FOR: Final = timedelta(minutes=15)  # that a connection takes an address without one
 _CODE_LIMIT: Final = 8192  # characters
-_MAC_BYTES: Final = 16
-_PURPOSE: Final = "vcs-state"
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class Way:
 
     Attributes:
         url: with a `state` that works once.
-        documented_url: as the documentation shows it, without.
+        documented_url: as the documentation shows it, without; empty where there is no such.
         callback_url: what to register at the provider.
     """
 
@@ -63,6 +54,7 @@ class Return:
     Attributes:
         name: of the connection, as the address has it.
         error: the provider's word for why there is no code.
+        installation_id: of the app that they installed, instead of a code.
     """
 
     name: str
@@ -70,6 +62,7 @@ class Return:
     state: str = ""
     error: str = ""
     description: str = ""
+    installation_id: str = ""
 
 
 async def begin(
@@ -82,23 +75,12 @@ async def begin(
         ConflictError: this connection signs in by itself.
     """
     await require(session, actor, Permission.MANAGE_VCS, row.place)
-    if row.sign_in not in INTERACTIVE:
+    if not row.sends_people:
         raise ConflictError(
             f"The connection {row.name} signs in by itself ({row.sign_in}); test it instead."
         )
     row.callback_url = callback_url(base, row.callback or row.id)
     row.opened_by, row.opened_at = actor.id, clock.now()
-    state, verifier = _new_state(reach.keyring, row.id), new_verifier()
-    session.add(
-        Authorization(
-            state_hash=_hash(state),
-            connection_id=row.id,
-            actor_id=actor.id,
-            sealed_verifier=seal_verifier(reach.keyring, row.id, verifier),
-            expires_at=clock.now() + LIFE,
-        )
-    )
-    await session.execute(delete(Authorization).where(Authorization.expires_at < clock.now()))
     events.publish(
         session,
         ConnectionOpened(
@@ -108,6 +90,11 @@ async def begin(
             name=row.name,
         ),
     )
+    if row.sign_in is SignIn.GITHUB_APP:
+        url = await app_registration.send(session, reach, actor, row)
+        return Way(url, "", row.callback_url)
+    verifier = new_verifier()
+    state = await authorizations.send(session, reach.keyring, actor, row, verifier=verifier)
     provider = make_provider(reach, setup_of(reach, row))
     ask = Ask(state=state, challenge=challenge_of(verifier))
     return Way(provider.authorize_url(ask), provider.authorize_url(Ask()), row.callback_url)
@@ -124,16 +111,25 @@ async def finish(reach: Reach, visitor: Actor, back: Return) -> str:
         ProviderRefusedError: the provider does not take code, secret or address.
         ProviderAwayError: the provider does not answer.
     """
+    if len(back.code) > _CODE_LIMIT:
+        raise InvalidError("The code is longer than any provider's.")
     async with transaction(reach.sessions) as session:
         row, verifier = await _admit(session, reach, visitor, back)
         setup, version = setup_of(reach, row), row.token_version
+    if setup.sign_in is SignIn.GITHUB_APP:
+        return await app_registration.receive(
+            reach,
+            visitor,
+            setup,
+            version,
+            code=back.code,
+            installation_id=back.installation_id,
+        )
     if back.error or not back.code:
         raise InvalidError(_denied(back))
-    if len(back.code) > _CODE_LIMIT:
-        raise InvalidError("The code is longer than any provider's.")
     token = await make_provider(reach, setup).exchange(back.code, verifier=verifier)
     async with transaction(reach.sessions) as session:
-        row = await _unchanged(session, setup, version)
+        row = await unchanged(session, setup, version)
         await keep_token(session, reach, row, token, by=visitor)
         return row.redirect_url
 
@@ -150,8 +146,8 @@ async def _admit(
         )
     await require(session, visitor, Permission.MANAGE_VCS, row.place)
     if back.state:
-        return row, await _spend(session, reach, visitor, row, back.state)
-    if row.status is not ConnectionStatus.PENDING:
+        return row, await authorizations.spend(session, reach.keyring, visitor, row, back.state)
+    if row.status is not ConnectionStatus.PENDING or row.sign_in not in INTERACTIVE:
         raise ConflictError(
             f"The connection {row.name} is not waiting for anybody to sign in. To sign in again,"
             " open its own link: `landform vcs connect`, or Connect on its page."
@@ -164,66 +160,8 @@ async def _admit(
     return row, ""
 
 
-async def _spend(
-    session: AsyncSession, reach: Reach, visitor: Actor, row: Connection, state: str
-) -> str:
-    """Take a state out of the world; return its verifier."""
-    worn = InvalidError(
-        "This way back was used already, is older than ten minutes, or was never ours. Start"
-        " again: `landform vcs connect`, or Connect on the connection's page."
-    )
-    if not _is_ours(reach.keyring, row.id, state):
-        raise worn
-    gone = (
-        delete(Authorization)
-        .where(Authorization.state_hash == _hash(state), Authorization.connection_id == row.id)
-        .returning(Authorization.actor_id, Authorization.sealed_verifier, Authorization.expires_at)
-    )
-    found = (await session.execute(gone)).one_or_none()
-    if found is None or found.expires_at < clock.now():
-        raise worn
-    # A token of a team or an organization has no browser: any administrator may come back for it.
-    if found.actor_id.startswith("user-") and found.actor_id != visitor.id:
-        raise ForbiddenError(
-            "Somebody else set out to connect this. Sign in as them, or start again as yourself."
-        )
-    return open_verifier(reach.keyring, row.id, found.sealed_verifier)
-
-
-async def _unchanged(session: AsyncSession, setup: Setup, version: int) -> Connection:
-    row = await session.get(Connection, setup.connection_id, with_for_update=True)
-    if row is None:
-        raise NotFoundError("The connection was deleted meanwhile.")
-    if row.token_version != version:
-        raise ConflictError(
-            f"The connection {row.name} was changed or connected by somebody else meanwhile."
-        )
-    return row
-
-
 def _denied(back: Return) -> str:
     why = quoted(back.description or back.error)
     return "The provider did not grant access; nothing was connected. " + (
         f"It says: {why}" if why else "It came back without a code, as it does after a refusal."
     )
-
-
-def _new_state(keyring: Keyring, connection_id: str) -> str:
-    nonce = secrets.token_urlsafe(24)
-    key = keyring.derive(_PURPOSE)[0]
-    return f"{nonce}.{_mac(key, connection_id, nonce)}"
-
-
-def _is_ours(keyring: Keyring, connection_id: str, state: str) -> bool:
-    nonce, _, mac = state.rpartition(".")
-    made = [_mac(key, connection_id, nonce) for key in keyring.derive(_PURPOSE)]
-    return any(hmac.compare_digest(mac.encode(), each.encode()) for each in made)
-
-
-def _mac(key: bytes, connection_id: str, nonce: str) -> str:
-    message = f"{connection_id}\n{nonce}".encode()
-    return hmac.digest(key, message, "sha256")[:_MAC_BYTES].hex()
-
-
-def _hash(state: str) -> bytes:
-    return hashlib.sha256(state.encode()).digest()

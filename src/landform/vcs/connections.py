@@ -19,7 +19,7 @@ from landform.kit.unique import unique
 from landform.vcs import queries, settings
 from landform.vcs.credentials import STATIC, open_provider
 from landform.vcs.events import ConnectionCreated, ConnectionDeleted, ConnectionUpdated
-from landform.vcs.facts import Capabilities
+from landform.vcs.facts import Capabilities, Installation
 from landform.vcs.host_keys import HostKey, scan
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, Hook
@@ -31,6 +31,7 @@ from landform.vcs.ssh_keys import new_private_key, public_half, read_private_key
 PER_ORGANIZATION: Final = 200
 CALLBACK: Final = "/callback/v1/vcs"
 _UNIQUE: Final = "uq_vcs_connections_callback"
+_APP_OF: Final = frozenset({"endpoint", "api_url", "client_id"})
 
 log = structlog.get_logger()
 
@@ -124,6 +125,8 @@ async def update_connection(
     after = before | {name: value for name, value in secrets.items() if value}
     if secrets.get("private_key"):  # read again, the same key is another text
         after |= _ssh_key(row.sign_in, after)
+    if _APP_OF & changed.keys():
+        after |= {"app_id": "", "webhook_secret": ""}  # of an app that this is no more
     settings.check(row.kind, row.sign_in, known | changed, after)
     if after != before:
         changed.setdefault("secret_expires_at", settings.check_lines(after))
@@ -223,6 +226,8 @@ async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Cap
     async with transaction(reach.sessions) as session:
         row = await session.get_one(Connection, connection_id, with_for_update=True)
         row.capabilities = shown_capabilities(found)
+        if found.installation is not None:
+            row.installation = shown_installation(found.installation)
         if row.sign_in in STATIC:
             row.status, row.status_reason = ConnectionStatus.CONNECTED, ""
             row.connected_at = row.connected_at or clock.now()
@@ -255,6 +260,17 @@ def shown_capabilities(found: Capabilities) -> dict[str, Any]:
         **known,
         "lacking": dict(found.lacking),
         "asked-at": clock.rfc3339(clock.now()),
+    }
+
+
+def shown_installation(found: Installation) -> dict[str, Any]:
+    """Return where an app is installed as it is kept and shown."""
+    return {
+        "id": found.id,
+        "account": found.account,
+        "type": found.account_type,
+        "icon-url": found.icon_url,
+        "url": found.url,
     }
 
 
@@ -298,7 +314,11 @@ def _base_of(row: Connection) -> str:
 
 def _begin_again(row: Connection, changed: Mapping[str, Any], *, has_new_secret: bool) -> None:
     """Forget what no longer holds once settings have changed."""
-    if settings.IDENTIFYING & changed.keys():
+    if _APP_OF & changed.keys():
+        row.app_url = ""
+    elsewhere = row.sign_in is SignIn.GITHUB_APP and "account" in changed
+    if elsewhere or settings.IDENTIFYING & changed.keys():
+        row.installation = None
         _forget_token(row)
     elif has_new_secret and row.status is not ConnectionStatus.PENDING:
         works_still = row.sealed_token is not None

@@ -136,15 +136,36 @@ async def keep_token(
     row.status, row.status_reason = ConnectionStatus.CONNECTED, ""
 
 
+async def unchanged(session: AsyncSession, setup: Setup, version: int) -> Connection:
+    """Return the connection, locked, if nobody gave it another token or app since.
+
+    Raises:
+        NotFoundError: it was deleted meanwhile.
+        ConflictError: it was changed meanwhile.
+    """
+    row = await session.get(Connection, setup.connection_id, with_for_update=True)
+    if row is None:
+        raise NotFoundError("The connection was deleted meanwhile.")
+    if row.token_version != version:
+        raise ConflictError(
+            f"The connection {row.name} was changed or connected by somebody else meanwhile."
+        )
+    return row
+
+
 def reason_of(row: Connection) -> str:
     """Return in a sentence why the connection cannot be used."""
     if row.status_reason:
         return row.status_reason
+    if row.lacks_app:
+        return f"The app of the connection {row.name} is not registered yet: connect it first."
     return f"Nobody has signed in for the connection {row.name} yet: connect it first."
 
 
 def setup_of(reach: Reach, row: Connection) -> Setup:
     """Return the row with its secrets in clear."""
+    known = open_secrets(reach.keyring, row)
+    known.pop("webhook_secret")  # no provider's business
     return Setup(
         connection_id=row.id,
         organization_id=row.organization_id,
@@ -158,7 +179,8 @@ def setup_of(reach: Reach, row: Connection) -> Setup:
         callback_url=row.callback_url,
         username=row.username,
         known_hosts=row.known_hosts,
-        **open_secrets(reach.keyring, row),
+        installation_id=str((row.installation or {}).get("id", "")),
+        **known,
     )
 
 
@@ -180,8 +202,7 @@ def _holds(seen: _Seen, refused: str) -> bool:
 
 def _waits_for_person(row: Connection) -> bool:
     """An unattended connection needs nobody for its first token, only for a lost one."""
-    unused = row.status is ConnectionStatus.PENDING and row.sign_in in INTERACTIVE
-    return unused or row.status is ConnectionStatus.NEEDS_RECONNECT
+    return row.waits_for_person or row.status is ConnectionStatus.NEEDS_RECONNECT
 
 
 async def _static(reach: Reach, seen: _Seen, refused: str) -> Token:

@@ -107,6 +107,25 @@ class Status:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Installation:
+    """Where an app is installed, and what it was granted there.
+
+    Attributes:
+        account_type: `User`, `Organization` or `Enterprise`.
+        url: its settings, for people.
+        permissions: by the provider's names: `{"statuses": "write"}`.
+    """
+
+    id: int
+    account: str
+    account_type: str = ""
+    icon_url: str = ""
+    url: str = ""
+    is_suspended: bool = False
+    permissions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What the connection may do, found by asking. None: cannot be known without doing it.
 
@@ -114,6 +133,7 @@ class Capabilities:
         identity: who we are to the provider.
         lacking: for each thing it may not do, what an administrator must do about it.
         ends_at: when what was given to the connection ends, as the provider says.
+        installation: of the app that the connection is, for providers that have such.
     """
 
     identity: str = ""
@@ -123,6 +143,7 @@ class Capabilities:
     comments: bool | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
     ends_at: datetime | None = None
+    installation: Installation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
 from landform.kit.sealed import Sealed
-from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
 
 
 class ConnectionStatus(StrEnum):
@@ -33,8 +33,11 @@ class Connection(Base):
         callback_url: the whole address, as last shown to whoever registers it; what exchanges
             and refreshes send.
         redirect_url: where the browser goes once connected; empty: a page says `Connected`.
+        app_url: the page of an app that was registered from here; empty for any other.
+        installation: where the connection's app is installed, as it is shown; None: not known.
         sealed_secrets: client secret, private key and certificate as one JSON object, for the
-            place `vcs-connections/{id}/secrets`.
+            place `vcs-connections/{id}/secrets`; and id and webhook secret of an app that was
+            registered from here.
         has_ssh_key: there is a key for git over SSH among the secrets.
         ssh_public_key: its public half where it is how the connection signs in, for the server.
         sealed_token: the present token as JSON, for `vcs-connections/{id}/token`. It and the
@@ -68,6 +71,8 @@ class Connection(Base):
     callback: Mapped[str | None] = mapped_column(unique=True)
     callback_url: Mapped[str] = mapped_column(default="")
     redirect_url: Mapped[str] = mapped_column(default="")
+    app_url: Mapped[str] = mapped_column(default="")
+    installation: Mapped[dict[str, Any] | None]
     sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-connections/{id}/secrets"))
     has_ssh_key: Mapped[bool] = mapped_column(default=False)
     ssh_public_key: Mapped[str] = mapped_column(default="")
@@ -93,6 +98,23 @@ class Connection(Base):
     def place(self) -> Place:
         """Where permissions on it are asked for."""
         return Place(organization_id=self.organization_id)
+
+    @property
+    def lacks_app(self) -> bool:
+        """Whether it is to sign in as an app that is not registered yet."""
+        return self.sign_in is SignIn.GITHUB_APP and not self.client_id
+
+    @property
+    def sends_people(self) -> bool:
+        """Whether somebody goes to the provider and back: to sign in, or to register the app."""
+        return self.sign_in in INTERACTIVE or self.lacks_app or bool(self.app_url)
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether nothing can be done with it before somebody went there."""
+        return self.lacks_app or (
+            self.sign_in in INTERACTIVE and self.status is ConnectionStatus.PENDING
+        )
 
 
 class Authorization(Base):

@@ -42,6 +42,8 @@ class Setup:
         account: organization, collection, group or workspace at the provider, where one is
             needed to list anything.
         tenant: the Entra tenant, for Azure.
+        installation_id: where an app is installed, once that is known; else it is looked for.
+        app_id: of an app that was registered from here; it signs as that instead of `client_id`.
         callback_url: where a person is sent back to, exactly as registered.
         client_secret: of the application; the token or password of ways that have just one.
         private_key: PEM: of an app, a certificate or SSH.
@@ -62,6 +64,8 @@ class Setup:
     callback_url: str = ""
     username: str = ""
     known_hosts: str = ""
+    installation_id: str = ""
+    app_id: str = ""
     certificate: str = field(default="", repr=False)
     client_secret: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)

@@ -12,7 +12,7 @@ from landform.identity.actor import Actor
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
-from landform.vcs.kinds import INTERACTIVE
+from landform.vcs.kinds import INTERACTIVE, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
 
 # What a selection of connections can ask for.
@@ -91,6 +91,7 @@ async def list_usable(
                 Connection.sign_in.not_in(INTERACTIVE),
                 Connection.status != ConnectionStatus.PENDING,
             ),
+            or_(Connection.sign_in != SignIn.GITHUB_APP, Connection.client_id != ""),
         )
         .order_by(func.lower(Connection.name), Connection.id)
     )

@@ -10,6 +10,8 @@ from landform.vcs.models import Connection, DeliveryRow, Hook
 from landform.vcs.provider import Token
 
 SECRET_NAMES: Final = ("client_secret", "private_key", "certificate")
+# And what comes with an app that is registered from here, which nobody gives by hand.
+_NAMES: Final = (*SECRET_NAMES, "app_id", "webhook_secret")
 
 
 class _Kept(msgspec.Struct):
@@ -20,7 +22,7 @@ class _Kept(msgspec.Struct):
 
 
 def seal_secrets(keyring: Keyring, connection_id: str, secrets: dict[str, str]) -> bytes:
-    """Encrypt client secret, private key and certificate."""
+    """Encrypt client secret, private key and certificate, and what came with an app."""
     return keyring.seal(msgspec.json.encode(secrets), place=_secrets_place(connection_id))
 
 
@@ -28,7 +30,7 @@ def open_secrets(keyring: Keyring, connection: Connection) -> dict[str, str]:
     """Decrypt them; what was never given is empty."""
     clear = keyring.open(connection.sealed_secrets, place=_secrets_place(connection.id))
     known: dict[str, str] = msgspec.json.decode(clear, type=dict[str, str])
-    return {name: known.get(name, "") for name in SECRET_NAMES}
+    return {name: known.get(name, "") for name in _NAMES}
 
 
 def seal_token(keyring: Keyring, connection_id: str, token: Token) -> bytes:

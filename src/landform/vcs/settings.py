@@ -49,7 +49,7 @@ NEEDS: Final[Mapping[SignIn, tuple[str, ...]]] = {
     SignIn.SERVICE_PRINCIPAL_FEDERATED: ("tenant", "client_id"),
     SignIn.MANAGED_IDENTITY: (),
     SignIn.TOKEN: ("client_secret",),
-    SignIn.GITHUB_APP: ("client_id", "private_key"),
+    SignIn.GITHUB_APP: (),  # neither, and it is registered from here; see `_check_app`
     SignIn.SSH_KEY: (),
     SignIn.PASSWORD: ("username", "client_secret"),
 }
@@ -124,6 +124,8 @@ def check(
     for name in NEEDS[sign_in]:
         if not every.get(name):
             raise InvalidError(f"To sign in by {sign_in}, give a {name}.", pointer=name)
+    if sign_in is SignIn.GITHUB_APP:
+        _check_app(every)
     _check_account(kind, sign_in, every)
     _check_addresses(kind, sign_in, every)
     if kind is Kind.GIT and not _USER.fullmatch(str(every.get("username") or "git")):
@@ -149,6 +151,15 @@ def check_lines(secrets: Mapping[str, str]) -> datetime | None:
             "The certificate is not PEM: it begins with -----BEGIN CERTIFICATE-----.",
             pointer="certificate",
         ) from None
+
+
+def _check_app(every: Mapping[str, Any]) -> None:
+    for name, other in (("client_id", "private_key"), ("private_key", "client_id")):
+        if every.get(other) and not every.get(name):
+            raise InvalidError(
+                f"With a {other}, give a {name} too; with neither, the app is registered for you.",
+                pointer=name,
+            )
 
 
 def _check_account(kind: Kind, sign_in: SignIn, every: Mapping[str, Any]) -> None:

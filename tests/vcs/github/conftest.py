@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.vcs import connections
 from landform.vcs.credentials import open_provider
@@ -22,24 +23,24 @@ from tests.standins.github_world import Account, Repo
 
 @dataclass
 class Place:
-    """An organization here, and a repository there with a commit in it."""
+    """An organization here with an owner, and a repository there with a commit in it."""
 
     reach: Reach
     hub: GitHub
     ann: Account
     repo: Repo
     first: str
+    organization_id: str
+    owner: Actor
 
     async def connect(self, sign_in: SignIn = SignIn.TOKEN, **settings: Any) -> str:
         """Make a connection, and return its id."""
         async with transaction(self.reach.sessions) as session:
-            organization = await factories.make_organization(session)
-            owner = await factories.make_owner(session, organization)
             row = await connections.create_connection(
                 session,
                 self.reach.keyring,
-                owner,
-                organization.id,
+                self.owner,
+                self.organization_id,
                 ConnectionSettings(name="hub", endpoint=self.hub.url, **settings),
                 kind=Kind.GITHUB_ENTERPRISE,
                 sign_in=sign_in,
@@ -68,4 +69,7 @@ async def place(reach: Reach, hub: GitHub) -> Place:
     ann = hub.account("ann")
     repo = hub.repository("acme", "infra")
     first = hub.push(repo, ann, {"main.tf": "# first\n"}, message="Begin")
-    return Place(reach, hub, ann, repo, first)
+    async with transaction(reach.sessions) as session:
+        organization = await factories.make_organization(session)
+        owner = await factories.make_owner(session, organization)
+    return Place(reach, hub, ann, repo, first, organization.id, owner)

@@ -1,9 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
 from landform.kit import clock
@@ -18,19 +15,11 @@ from landform.vcs.models import Connection
 from landform.vcs.provider import Setup, Token
 from landform.vcs.providers.github.urls import api_of
 from landform.vcs.sealing import seal_token
+from tests.standins.github_apps import App
 from tests.standins.serving import Answer
 from tests.vcs.github.conftest import Place
 
 HOOK = "http://127.0.0.1:1/hooks/vcs/hook-1"
-
-
-@pytest.fixture(scope="module")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def pem(key: rsa.RSAPrivateKey) -> str:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 @pytest.mark.parametrize(
@@ -107,14 +96,14 @@ async def test_the_connection_says_who_it_is_and_what_its_scopes_lack(place: Pla
     assert "admin:repo_hook" in some.lacking["hooks"]
 
 
-async def test_an_app_signs_in_by_its_key_and_again_when_its_token_ends(
-    place: Place, key: rsa.RSAPrivateKey
-) -> None:
-    place.hub.app_key = RSAKey.import_key(pem(key))
-    place.hub.installations.append(place.repo.owner)
-    provider = await place.provider(
-        SignIn.GITHUB_APP, client_id=place.hub.app_id, private_key=pem(key)
-    )
+def key_of(app: App) -> dict[str, str]:
+    return {"client_id": app.client_id, "private_key": app.pem}
+
+
+async def test_an_app_signs_in_by_its_key_and_again_when_its_token_ends(place: Place) -> None:
+    app = place.hub.apps.register(place.repo.owner)
+    place.hub.apps.install(app, place.repo.owner)
+    provider = await place.provider(SignIn.GITHUB_APP, **key_of(app))
     assert (await place.repository(provider)).id == str(place.repo.id)
     listing = await provider.repositories()
     assert [each.identifier for each in listing.items] == ["acme/infra"]
@@ -128,26 +117,30 @@ async def test_an_app_signs_in_by_its_key_and_again_when_its_token_ends(
     assert second.password != first.password
 
 
-async def test_an_app_of_several_owners_needs_the_name_of_one(
-    place: Place, key: rsa.RSAPrivateKey
-) -> None:
-    place.hub.app_key = RSAKey.import_key(pem(key))
-    place.hub.installations += [place.ann, place.repo.owner]
-    given = {"client_id": place.hub.app_id, "private_key": pem(key)}
+async def test_an_app_of_several_owners_needs_the_name_of_one(place: Place) -> None:
+    app = place.hub.apps.register(place.repo.owner)
+    for owner in (place.ann, place.repo.owner):
+        place.hub.apps.install(app, owner)
     with pytest.raises(ProviderRefusedError, match="name one"):
-        await place.repository(await place.provider(SignIn.GITHUB_APP, **given))
-    provider = await place.provider(SignIn.GITHUB_APP, account="acme", **given)
+        await place.repository(await place.provider(SignIn.GITHUB_APP, **key_of(app)))
+    provider = await place.provider(SignIn.GITHUB_APP, account="acme", **key_of(app))
     assert await place.repository(provider)
 
 
-async def test_an_app_with_a_wrong_key_says_what_to_look_at(
-    place: Place, key: rsa.RSAPrivateKey
-) -> None:
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    place.hub.app_key = RSAKey.import_key(pem(other))
-    place.hub.installations.append(place.repo.owner)
-    provider = await place.provider(
-        SignIn.GITHUB_APP, client_id=place.hub.app_id, private_key=pem(key)
-    )
+async def test_an_app_with_a_wrong_key_says_what_to_look_at(place: Place) -> None:
+    app, other = (place.hub.apps.register(place.repo.owner, name=name) for name in ("a", "b"))
+    place.hub.apps.install(app, place.repo.owner)
+    given = {"client_id": app.client_id, "private_key": other.pem}
+    provider = await place.provider(SignIn.GITHUB_APP, **given)
     with pytest.raises(ProviderRefusedError, match="the key one of its keys"):
         await place.repository(provider)
+
+
+async def test_an_app_says_which_permissions_it_lacks(place: Place) -> None:
+    granted = {"metadata": "read", "contents": "read", "statuses": "write", "issues": "read"}
+    app = place.hub.apps.register(place.repo.owner, permissions=granted)
+    place.hub.apps.install(app, place.repo.owner)
+    found = await (await place.provider(SignIn.GITHUB_APP, **key_of(app))).capabilities()
+    assert (found.identity, found.listing) == ("acme", True)
+    assert (found.hooks, found.statuses, found.comments) == (False, True, False)
+    assert "Webhooks: read and write" in found.lacking["hooks"]

@@ -32,8 +32,8 @@ from landform.edge.brief import BriefActor
 from landform.edge.deps import process_of
 from landform.kit.errors import InvalidError, NotFoundError
 from landform.vcs import connections, expiry, queries
-from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
-from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.models import Connection
 from landform.vcs.settings import ConnectionSettings
 from landform.workspaces import organizations
 
@@ -62,7 +62,7 @@ _USES_KEY: Final = frozenset(
 
 def has_token(row: Connection) -> bool:
     """Tell whether there is a token: of ways that need nobody there always is."""
-    return row.sign_in not in INTERACTIVE or row.status is not ConnectionStatus.PENDING
+    return not row.waits_for_person
 
 
 def token_id(row: Connection) -> str:

@@ -6,10 +6,20 @@ from typing import Final
 
 from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, DeliveryStatus
+from landform.vcs.providers.github.apps import PERMISSIONS
 from landform.web.present.vcs_azure import AZURE, AZURE_SERVER, ELSEWHERE
 from landform.web.present.vcs_bitbucket import BITBUCKET, BITBUCKET_DATA_CENTER
 from landform.web.present.vcs_fields import ADDRESS, Guide
-from landform.web.present.vcs_forges import GIT, GITEA, GITHUB, GITLAB
+from landform.web.present.vcs_forges import (
+    APPROVE_APP,
+    GIT,
+    GITEA,
+    GITHUB,
+    GITLAB,
+    INSTALL_APP,
+    OWN_APP,
+    REGISTER_APP,
+)
 
 PROVIDERS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.AZURE_DEVOPS: ("Azure DevOps Services", "dev.azure.com and visualstudio.com"),
@@ -100,9 +110,40 @@ def has_callback(sign_in: SignIn) -> bool:
     return sign_in in INTERACTIVE
 
 
+def steps(row: Connection, provider: str) -> tuple[str, ...]:
+    """Return what an administrator does next at a connection that does not work yet."""
+    told = guide(row.kind, row.sign_in).steps
+    test = f"Choose Test: Landform asks {provider} who it is there."
+    if row.sign_in is SignIn.GITHUB_APP:
+        if row.lacks_app:
+            return (REGISTER_APP, INSTALL_APP)
+        return (INSTALL_APP, APPROVE_APP) if row.app_url else (*OWN_APP, test)
+    if row.sign_in in INTERACTIVE:
+        last = f"Choose Connect. You are sent to {provider} and come back connected."
+        return (*told, last)
+    return (*told, test)
+
+
+def connect_label(row: Connection) -> str:
+    """Return what is pressed to go to the provider; nothing where nobody has to."""
+    is_connected = row.status is ConnectionStatus.CONNECTED
+    if row.lacks_app:
+        return "Register at GitHub"
+    if row.app_url:
+        return "" if is_connected else "Install at GitHub"
+    if row.sign_in in INTERACTIVE:
+        return "Connect again" if is_connected else "Connect"
+    return ""
+
+
+def app_permissions() -> list[tuple[str, str]]:
+    """Return what an app that is registered from here may do: what, and whether it may write."""
+    return [(name.replace("_", " "), value) for name, value in PERMISSIONS.items()]
+
+
 def look(row: Connection) -> tuple[str, str]:
     """Return how a connection's status looks, and what it is called."""
-    needs_nobody = row.status is ConnectionStatus.PENDING and row.sign_in not in INTERACTIVE
+    needs_nobody = row.status is ConnectionStatus.PENDING and not row.sends_people
     return ("idle", "Not tested yet") if needs_nobody else _LOOKS[row.status]
 
 

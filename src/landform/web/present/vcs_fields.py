@@ -22,7 +22,7 @@ class Guide:
     Attributes:
         advice: for whom it is; one sentence.
         steps: what to do at the provider first, in order.
-        more: fields that hardly anybody needs.
+        more: fields that hardly anybody needs, below `more_label`.
         warning: why one would rather not.
     """
 
@@ -30,6 +30,7 @@ class Guide:
     steps: tuple[str, ...]
     fields: tuple[Field, ...]
     more: tuple[Field, ...] = ()
+    more_label: str = "Other addresses"
     warning: str = ""
 
     @property

@@ -6,28 +6,44 @@ from typing import Final
 from landform.vcs.kinds import SignIn
 from landform.web.present.vcs_fields import ADDRESS, ENDS, SECRET, Field, Guide
 
-_GITHUB_ACCOUNT: Final = Field(
-    name="account",
-    label="User or organization",
-    hint="Who installed the app. Empty where there is only one.",
-    is_required=False,
+REGISTER_APP: Final = (
+    "Choose Register at GitHub. You go there with what the app may do, name it, and come back."
+)
+INSTALL_APP: Final = (
+    "Install the app where your repositories are: GitHub asks which, and sends you back connected."
+)
+APPROVE_APP: Final = "Where an owner has to approve it, choose Test once they did."
+OWN_APP: Final = (
+    (
+        "Under Settings, Developer settings, GitHub Apps register an app, with its own webhook"
+        " switched off. Repository permissions: Contents and Metadata read; Commit statuses, Pull"
+        " requests, Issues and Webhooks write."
+    ),
+    "Make a private key, and install the app where your repositories are.",
 )
 GITHUB: Final[Mapping[SignIn, Guide]] = {
     SignIn.GITHUB_APP: Guide(
         advice="For a platform: Landform acts as itself, on the repositories it is installed on.",
         steps=(
-            (
-                "Under Settings, Developer settings, GitHub Apps register an app, with its own"
-                " webhook switched off. Repository permissions: Contents and Metadata read; Commit"
-                " statuses, Pull requests, Issues and Webhooks write."
-            ),
-            "Make a private key, and install the app where your repositories are.",
+            "Name the organization whose repositories these are, and save.",
+            REGISTER_APP,
+            INSTALL_APP,
         ),
         fields=(
-            Field(name="client_id", label="Client ID or App ID"),
-            Field(name="private_key", label="Private key, PEM", kind="lines"),
-            _GITHUB_ACCOUNT,
+            Field(
+                name="account",
+                label="Organization at GitHub",
+                hint="Empty: your own account there.",
+                is_required=False,
+            ),
         ),
+        more=(
+            Field(
+                name="client_id", label="Client ID or App ID", hint=OWN_APP[0], is_required=False
+            ),
+            Field(name="private_key", label="Private key, PEM", kind="lines", is_required=False),
+        ),
+        more_label="An app that you registered yourself",
     ),
     SignIn.TOKEN: Guide(
         advice="The quickest: a personal access token, best a robot user's.",

@@ -20,6 +20,7 @@ from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
 from landform.vcs.providers.github import looking, telling
 from landform.vcs.providers.github.api import PAGE, GitHubApi
+from landform.vcs.providers.github.apps import ABILITIES
 from landform.vcs.providers.github.deliveries import pull_request_of
 from landform.vcs.providers.github.sign_in import GitHubSignIn
 from landform.vcs.providers.github.urls import path_of, web_of
@@ -58,8 +59,7 @@ class GitHub:
     async def capabilities(self) -> Capabilities:
         """See VcsProvider. Only classic tokens and OAuth say their scopes; others show by doing."""
         if self._is_app:
-            await self._api.get("/installation/repositories", {"per_page": 1})
-            return Capabilities(identity=self._setup.account or "GitHub App", listing=True)
+            return await self._capabilities_of_app()
         reply = await self._api.get("/user")
         identity = str(reply.said.get("login") or "")
         scopes = {each.strip() for each in reply.headers.get("x-oauth-scopes", "").split(",")}
@@ -82,10 +82,30 @@ class GitHub:
             lacking=lacking,
         )
 
+    async def _capabilities_of_app(self) -> Capabilities:
+        found = await self._sign_in.installation()
+        await self._api.get("/installation/repositories", {"per_page": 1})
+        granted = found.permissions
+        lacking = {
+            ability: f"Give the app the repository permission {called}: read and write, and accept"
+            f" it where the app is installed."
+            for ability, (permission, called) in ABILITIES.items()
+            if granted.get(permission) != "write"
+        }
+        return Capabilities(
+            identity=found.account,
+            listing=True,
+            hooks="hooks" not in lacking,
+            statuses="statuses" not in lacking,
+            comments="comments" not in lacking,
+            lacking=lacking,
+            installation=found,
+        )
+
     async def organizations(self, *, search: str = "", page: str = "") -> Listing[Named]:
         """See VcsProvider."""
         if self._is_app:
-            names = [self._setup.account] if self._setup.account else []
+            names = [(await self._sign_in.installation()).account]
         else:
             me = (await self._api.get("/user")).said
             orgs = (await self._api.get("/user/orgs", {"per_page": PAGE})).said

@@ -17,11 +17,13 @@ from joserfc.jwk import RSAKey
 from landform.kit.egress import Answer
 from landform.kit.errors import ConflictError, InvalidError
 from landform.vcs.errors import ProviderAwayError, ProviderRefusedError, SignInNeededError
+from landform.vcs.facts import Installation
 from landform.vcs.kinds import SignIn
 from landform.vcs.oauth import quoted as in_one_line
 from landform.vcs.oauth import read_token, retry_after_s
 from landform.vcs.provider import Ask, Services, Setup, Token
 from landform.vcs.providers.github.api import headers_of, is_limited, limit_s
+from landform.vcs.providers.github.apps import installation_of
 from landform.vcs.providers.github.urls import api_of, quoted, web_of
 
 _SCOPES: Final = "repo"
@@ -94,24 +96,37 @@ class GitHubSignIn:
         return read_token(answer, provider="GitHub")
 
     async def _installation_token(self) -> Token:
-        """Get a token of the app's installation: the account's, or the only one."""
+        """Get a token of the app's installation: the one chosen, the account's, or the only one."""
         assertion = app_assertion(self._setup)
-        installation = await self._installation(assertion)
-        said = await self._app(
-            "POST", f"/app/installations/{installation}/access_tokens", assertion
-        )
+        number = self._setup.installation_id or (await self._find(assertion)).id
+        said = await self._app("POST", f"/app/installations/{number}/access_tokens", assertion)
         return Token(
             value=str(said["token"]), expires_at=datetime.fromisoformat(said["expires_at"])
         )
 
-    async def _installation(self, assertion: str) -> int:
+    async def installation(self, number: str = "") -> Installation:
+        """Return where the app is installed.
+
+        Args:
+            number: that installation, which has to be this app's; else as tokens are of.
+
+        Raises:
+            ProviderRefusedError: it is installed nowhere, not there, or one has to be chosen.
+        """
+        assertion = app_assertion(self._setup)
+        number = number or self._setup.installation_id
+        if not number:
+            return await self._find(assertion)
+        return installation_of(await self._app("GET", f"/app/installations/{number}", assertion))
+
+    async def _find(self, assertion: str) -> Installation:
         account = self._setup.account
         if account:
-            said = await self._app("GET", f"/users/{quoted(account)}/installation", assertion)
-            return int(said["id"])
+            path = f"/users/{quoted(account)}/installation"
+            return installation_of(await self._app("GET", path, assertion))
         found = await self._app("GET", "/app/installations?per_page=2", assertion)
         if len(found) == 1:
-            return int(found[0]["id"])
+            return installation_of(found[0])
         if not found:
             raise ProviderRefusedError("The GitHub App is not installed anywhere: install it.")
         raise ProviderRefusedError(
@@ -141,7 +156,11 @@ def app_assertion(setup: Setup) -> str:
         ) from None
     moment = int(time.time())
     # Issued a little ago, as clocks differ.
-    claims = {"iat": moment - _SKEW_S, "exp": moment + _LIFE_S, "iss": setup.client_id}
+    claims = {
+        "iat": moment - _SKEW_S,
+        "exp": moment + _LIFE_S,
+        "iss": setup.app_id or setup.client_id,
+    }
     return jwt.encode({"alg": "RS256", "typ": "JWT"}, claims, key, algorithms=["RS256"])
 
 
@@ -158,7 +177,7 @@ def _of_app(answer: Answer) -> ProviderRefusedError | ProviderAwayError:
         HTTPStatus.UNAUTHORIZED: "is the client id the app's, the key one of its keys, and the"
         " clock of this machine right?",
         HTTPStatus.FORBIDDEN: "the installation is suspended, or lacks a permission.",
-        HTTPStatus.NOT_FOUND: "the app is not installed for this account.",
+        HTTPStatus.NOT_FOUND: "the app is not installed there (any more): install it.",
     }.get(HTTPStatus(answer.status), "")
     return ProviderRefusedError(
         f"GitHub refuses the app ({answer.status}): {advice} {words}".strip(), code="app"

@@ -1,0 +1,130 @@
+"""GitHub's REST API of repositories. Facts: vcs_providers.md §3."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tests.standins import github_answers as answers
+from tests.standins.github_answers import paged
+from tests.standins.github_world import Grant, Repo
+from tests.standins.serving import Answer, Refusal, Request, json_answer
+
+if TYPE_CHECKING:
+    from tests.standins.github import GitHub
+
+_MOST_HOOKS: Final = 20
+
+
+class Rest:
+    """What a token, of whatever kind, is answered."""
+
+    def __init__(self, hub: "GitHub") -> None:
+        self._hub = hub
+
+    def answer(self, request: Request, path: Sequence[str], grant: Grant) -> Answer:
+        match path:
+            case ("user", *_) if grant.permissions is not None:
+                raise Refusal(403, "Resource not accessible by integration")
+            case ("user",):
+                return json_answer(grant.who.json())
+            case ("user", "orgs"):
+                return json_answer([])
+            case ("user", "repos"):
+                return paged(request, [each.json() for each in self._hub.repos.values()])
+            case ("installation", "repositories") if grant.permissions is not None:
+                rows = [each.json() for each in self._hub.repos.values() if each.owner is grant.who]
+                return paged(request, rows, key="repositories")
+            case ("repositories", number) if int(number) in self._hub.repos:
+                return json_answer(self._hub.repos[int(number)].json())
+            case ("repos", owner, name):
+                return json_answer(self._hub.named(owner, name).json())
+            case ("repos", owner, name, *rest):
+                return self._of_repository(request, self._hub.named(owner, name), rest, grant)
+        raise Refusal(404, "Not Found")
+
+    def _of_repository(
+        self, request: Request, repo: Repo, path: Sequence[str], grant: Grant
+    ) -> Answer:
+        routes: dict[str, Callable[[], Answer]] = {
+            "branches": lambda: self._refs(request, repo, "refs/heads/"),
+            "tags": lambda: self._refs(request, repo, "refs/tags/"),
+            "git": lambda: answers.git_data(repo, path),
+            "commits": lambda: answers.commit(repo, path[1]),
+            "compare": lambda: answers.compare(repo, path[1]),
+            "pulls": lambda: self._pulls(request, repo, path),
+            "statuses": lambda: self._status(request, repo, path, grant),
+            "issues": lambda: self._comments(request, repo, path, grant),
+            "hooks": lambda: self._hooks(request, repo, path, grant),
+        }
+        if path[0] not in routes:
+            raise Refusal(404, "Not Found")
+        return routes[path[0]]()
+
+    def _status(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        grant.require("statuses")
+        return answers.status(request, repo, path[1])
+
+    def _refs(self, request: Request, repo: Repo, prefix: str) -> Answer:
+        rows = [
+            {"name": name.removeprefix(prefix), "commit": {"sha": peeled or target}}
+            for name, (target, peeled) in sorted(repo.git.refs().items())
+            if name.startswith(prefix)
+        ]
+        return paged(request, rows)
+
+    def _pulls(self, request: Request, repo: Repo, path: Sequence[str]) -> Answer:
+        if len(path) == 1:
+            rows = [each.json() for each in repo.pulls.values() if each.state == "open"]
+            return paged(request, rows)
+        pull = repo.pulls.get(int(path[1]))
+        if pull is None:
+            raise Refusal(404, "Not Found")
+        if path[2:] == ["files"]:
+            base = repo.git.merge_base(f"refs/heads/{pull.target}", pull.sha)
+            return paged(request, answers.files(repo, base, pull.sha)[:3000])
+        return json_answer(pull.json())
+
+    def _comments(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        grant.require("issues", "pull_requests")
+        text = request.json()["body"]
+        if len(text) > 65_536:
+            raise Refusal(422, "body is too long (maximum is 65536 characters)")
+        if request.method == "PATCH":
+            made = repo.comments.get(int(path[2]))
+            if made is None:
+                raise Refusal(404, "Not Found")
+            made["body"] = text
+            return json_answer(made)
+        number = self._hub.number()
+        repo.comments[number] = made = {
+            "id": number,
+            "body": text,
+            "user": grant.who.json(),
+            "on": int(path[1]),
+        }
+        return json_answer(made, 201)
+
+    def _hooks(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        if not grant.hooks:
+            raise Refusal(404, "Not Found")
+        grant.require("repository_hooks")
+        if request.method == "GET":
+            return paged(request, [answers.shown(each) for each in repo.hooks.values()])
+        if request.method == "POST":
+            if len(repo.hooks) >= _MOST_HOOKS:
+                raise Refusal(422, "The hook limit was reached.")
+            number = self._hub.number()
+            repo.hooks[number] = hook = {"id": number, "name": "web"}
+        elif int(path[1]) in repo.hooks:
+            hook = repo.hooks[int(path[1])]
+        else:
+            raise Refusal(404, "Not Found")
+        if request.method == "DELETE":
+            del repo.hooks[int(path[1])]
+            return Answer(204)
+        said = request.json()
+        config = dict(said["config"])
+        hook |= {"secret": config.pop("secret", ""), "config": config}
+        hook |= {"active": said["active"], "events": said["events"]}
+        if request.method == "POST":
+            self._hub.send(hook, "ping", b'{"zen": "Speak like a human.", "hook_id": 1}')
+        return json_answer(answers.shown(hook), 201 if request.method == "POST" else 200)
