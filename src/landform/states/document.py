@@ -174,6 +174,12 @@ def kind_of(output_type: Any, value: Any) -> str:
     return next((name for kind, name in by_value if isinstance(value, kind)), "string")
 
 
+def provider_name(text: str) -> str:
+    """Return `hashicorp/aws` of `provider["registry.terraform.io/hashicorp/aws"].west`."""
+    inner = text.partition('["')[2].partition('"]')[0] or text
+    return inner.split("/", 1)[1] if inner.count("/") == 2 else inner  # noqa: PLR2004 - host/namespace/type
+
+
 def _listed(resource: _Resource) -> dict[str, Any]:
     return {
         "name": resource.name,

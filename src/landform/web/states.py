@@ -13,10 +13,11 @@ from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.identity import users
 from landform.kit.db import transaction
-from landform.kit.errors import MalformedError, NotFoundError
+from landform.kit.errors import InvalidError, MalformedError, NotFoundError
 from landform.kit.pagination import Page
 from landform.runs import locks
 from landform.states import queries, service
+from landform.states.graph import LARGEST_BYTES, Graph, graph_of
 from landform.states.models import StateStatus, StateVersion
 from landform.web.forms import FormAlone, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, page, redirect
@@ -103,6 +104,47 @@ async def show(visit: InWorkspace, state_id: str) -> Response:
     )
 
 
+@router.get(f"{_HERE}/{{state_id}}/graph")
+async def show_graph(
+    request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
+) -> Response:
+    """Show what depends on what: as a picture where scripts run, and as a list everywhere."""
+    async with transaction(process.platform.sessions) as session:
+        visit = await _located(request, session, visitor)
+        state = await _state(session, visit, state_id)
+        here = f"{visit.path}/states"
+        steps = (
+            Crumb("States", here),
+            Crumb(f"Serial {state.serial}", f"{here}/{state.id}"),
+            Crumb("Graph"),
+        )
+        shell = await visit.shell("states", steps)
+    found = await _graph(process, state)
+    return page(
+        request,
+        "states/graph.html",
+        visitor=visitor,
+        shell=shell,
+        state=state,
+        modules=present.modules_of(found),
+        count=len(found.nodes),
+        left_out=found.left_out,
+    )
+
+
+@router.get(f"{_HERE}/{{state_id}}/graph.json")
+async def graph_data(
+    request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
+) -> Response:
+    """Give the picture's data: addresses and what depends on what, no attribute of anything."""
+    async with transaction(process.platform.sessions) as session:
+        visit = await _located(request, session, visitor)
+        state = await _state(session, visit, state_id)
+    found = await _graph(process, state)
+    content = msgspec.json.encode({"nodes": found.nodes, "left_out": found.left_out})
+    return Response(content, media_type="application/json", headers=SECURITY_HEADERS)
+
+
 @router.get(f"{_HERE}/{{state_id}}/download")
 async def download(
     request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
@@ -175,6 +217,12 @@ async def _state(session: AsyncSession, visit: WorkspaceVisit, state_id: str) ->
 
 async def _raw(process: Process, state: StateVersion) -> bytes:
     return await process.platform.store.get(state.path)
+
+
+async def _graph(process: Process, state: StateVersion) -> Graph:
+    if (state.size_bytes or 0) > LARGEST_BYTES:
+        raise InvalidError(f"A state above {LARGEST_BYTES >> 20} MiB is too large for a graph.")
+    return await asyncio.to_thread(graph_of, await _raw(process, state))
 
 
 def _compared(old: bytes, new: bytes) -> tuple[list[Change], int]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from landform.kit.crypto import Keyring
+from landform.states.document import provider_name
+from landform.states.graph import Graph, Node
 from landform.states.models import StateOutput
 from landform.states.queries import output_value
 
@@ -38,12 +40,32 @@ def resources_of(listed: Iterable[Mapping[str, Any]]) -> list[Resource]:
                 address=f"{prefix}{name}",
                 kind=str(each.get("type")),
                 module=module,
-                provider=_provider(str(each.get("provider") or "")),
+                provider=provider_name(str(each.get("provider") or "")),
                 count=int(each.get("count") or 0),
                 is_data=is_data,
             )
         )
     return sorted(found, key=lambda one: (one.module != "root", one.module, one.address))[:_MOST]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of a graph and its own resources.
+
+    Attributes:
+        address: `module.a.module.b`; empty for the root.
+    """
+
+    address: str
+    nodes: tuple[Node, ...]
+
+
+def modules_of(graph: Graph) -> list[Module]:
+    """Return the graph's modules with their resources, the root first."""
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        found.setdefault(node.module, []).append(node)
+    return [Module(address, tuple(nodes)) for address, nodes in sorted(found.items())]
 
 
 def by_kind(resources: Sequence[Resource]) -> list[tuple[str, int]]:
@@ -53,12 +75,6 @@ def by_kind(resources: Sequence[Resource]) -> list[tuple[str, int]]:
         if not each.is_data:
             counted[each.kind] += each.count
     return counted.most_common(12)
-
-
-def _provider(text: str) -> str:
-    """Return `hashicorp/aws` of `provider["registry.terraform.io/hashicorp/aws"].west`."""
-    inner = text.partition('["')[2].partition('"]')[0] or text
-    return inner.split("/", 1)[1] if inner.count("/") == 2 else inner  # noqa: PLR2004 - host/namespace/type
 
 
 @dataclass(frozen=True)
