@@ -6,8 +6,9 @@ import sys
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 
-from landform import schema
+from landform import revision, schema
 from landform.kit.errors import ConflictError
 
 ONE = "import asyncio, sys; from landform import schema; asyncio.run(schema.migrate(sys.argv[1]))"
@@ -17,7 +18,7 @@ PROCESSES = 4
 async def test_a_migrated_database_is_what_the_tables_say(empty_url: str) -> None:
     await schema.migrate(empty_url)
     assert await schema.check(empty_url) == []
-    await schema.require_current(empty_url)
+    await revision.require_current(empty_url)
 
 
 async def test_a_second_migration_changes_nothing(empty_url: str) -> None:
@@ -48,7 +49,7 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_url: str
 
 async def test_an_empty_database_is_refused_with_what_to_do(empty_url: str) -> None:
     with pytest.raises(ConflictError, match=r"schema none.*landform db migrate"):
-        await schema.require_current(empty_url)
+        await revision.require_current(empty_url)
     found = await schema.check(empty_url)
     assert found[0].startswith("schema is at none")
     assert any("workspaces" in difference for difference in found)
@@ -59,7 +60,7 @@ async def test_a_database_of_a_newer_version_is_refused(empty_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(empty_url) as connection:
         await connection.execute("UPDATE alembic_version SET version_num = 'from-tomorrow'")
     with pytest.raises(ConflictError, match="from-tomorrow"):
-        await schema.require_current(empty_url)
+        await revision.require_current(empty_url)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,8 @@ async def test_a_database_that_somebody_changed_is_told_apart(
     async with await psycopg.AsyncConnection.connect(empty_url) as connection:
         await connection.execute(change.encode())
     assert said in " ".join(await schema.check(empty_url))
+
+
+def test_the_schema_that_is_wanted_is_the_newest_that_alembic_knows() -> None:
+    script = ScriptDirectory.from_config(schema.configuration())
+    assert revision.wanted() == script.get_current_head()

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from landform.bootstrap import configure_logs
 from landform.settings import Settings
-from landform.wiring import configure_logs
 
 SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
 

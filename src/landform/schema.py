@@ -7,12 +7,11 @@ import alembic.command
 import alembic.config
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from landform.kit.db import make_engine
-from landform.kit.errors import ConflictError
 from landform.kit.tasks import apply_schema
+from landform.revision import wanted
 from landform.tables import METADATA
 
 _ONE_AT_A_TIME: Final = 0x4C414E44  # an advisory lock's number: processes that start together
@@ -52,22 +51,6 @@ async def check(url: str) -> list[str]:
         await engine.dispose()
 
 
-async def require_current(url: str) -> None:
-    """Raise ConflictError unless the database is at this version's schema."""
-    engine = make_engine(url, pool_size=1)
-    try:
-        async with engine.connect() as connection:
-            found = await connection.run_sync(_revision)
-    finally:
-        await engine.dispose()
-    wanted = _script().get_current_head()
-    if found != wanted:
-        raise ConflictError(
-            f"The database is at schema {found or 'none'}, this version of Landform needs"
-            f" {wanted}: run `landform db migrate` (or the version that made the database)."
-        )
-
-
 def configuration() -> alembic.config.Config:
     """Return Alembic's configuration, which no file holds."""
     config = alembic.config.Config()
@@ -77,18 +60,10 @@ def configuration() -> alembic.config.Config:
     return config
 
 
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(configuration())
-
-
 def _upgrade(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
     alembic.command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _differences(connection: Connection) -> list[str]:
@@ -99,7 +74,7 @@ def _differences(connection: Connection) -> list[str]:
         connection, opts={"include_name": ours, "compare_type": True}
     )
     found = [str(difference) for difference in compare_metadata(context, METADATA)]
-    revision, head = context.get_current_revision(), _script().get_current_head()
+    revision, head = context.get_current_revision(), wanted()
     if revision != head:
         found.insert(0, f"schema is at {revision or 'none'}, not at {head}")
     return found

@@ -1,24 +1,19 @@
 """Settings into things: what the composition roots of server and worker have in common."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
 from sqlalchemy.orm import configure_mappers
 
 from landform import tables
+from landform.bootstrap import load_keyring, storage_url
 from landform.federation.discovery import Directory
 from landform.federation.sign_in import Reach as Federation
 from landform.identity import issuer
-from landform.keys.source import FILE_NAME as KEY_FILE
-from landform.keys.source import source_of
-from landform.kit import telemetry
-from landform.kit.crypto import Keyring, MissingKeyError, create_key_file
+from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions
 from landform.kit.egress import Outbound
 from landform.kit.egress_allow import Allow
@@ -33,80 +28,7 @@ from landform.toolchain.versions import Tool
 from landform.vcs.provider import Services
 from landform.vcs.reach import Reach
 
-# What the object stores' clients read their credentials from, where those are secret.
-_STORE_SECRETS: Final = (
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_STORAGE_ACCESS_KEY",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_CLIENT_SECRET",
-    "AZURE_STORAGE_KEY",
-    "AZURE_STORAGE_SAS_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "AZURE_STORAGE_TOKEN",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
-)
 METADATA: Final = tables.METADATA  # the mapper must know every table before the first query
-
-
-def configure_logs(settings: Settings, *, process: str) -> Redactor:
-    """Set up this process's logs; return what keeps secrets out of them."""
-    redactor = Redactor(_secrets(settings))
-    telemetry.configure(
-        form=settings.log_format, level=settings.log_level, redactor=redactor, process=process
-    )
-    return redactor
-
-
-def _secrets(settings: Settings) -> Iterator[str]:
-    """Yield every secret that the settings and the store's own variables hold, as it is used."""
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            value = value.get_secret_value()
-            yield value
-        if isinstance(value, str) and "://" in value:
-            with suppress(ValueError):  # who uses it says better what is wrong with it
-                written = urlsplit(value).password or ""
-                yield from (written, unquote(written))
-    for name in _STORE_SECRETS:
-        yield os.environ.get(name, "")
-
-
-def load_keyring(settings: Settings, redactor: Redactor | None = None) -> Keyring:
-    """Read the encryption keys, of which no log of this process then shows any.
-
-    Raises:
-        MissingKeyError: there is none, or it is not one.
-    """
-    source = source_of(settings, redactor.add if redactor else lambda _: None)
-    current, *older = source.read()
-    return Keyring(current, older, source=source.read)
-
-
-def create_home(home: Path) -> bool:
-    """Make the home and its key on the very first start; tell whether this was it.
-
-    Raises:
-        MissingKeyError: the home holds data but not the key it was encrypted with.
-    """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key_file = home / KEY_FILE
-    if key_file.exists():
-        return False
-    if any((home / name).exists() for name in ("postgres", "objects")):
-        raise MissingKeyError(
-            f"{home} holds data, but not the key it is encrypted with ({key_file}). Put the key"
-            " back; a new one could not read that data, so none is made."
-        )
-    create_key_file(key_file)
-    return True
-
-
-def storage_url(settings: Settings) -> str:
-    """Return where objects are kept."""
-    return settings.storage_url or f"file://{settings.home / 'objects'}"
 
 
 @asynccontextmanager

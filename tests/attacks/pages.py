@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import httpx2
 
 from landform.identity import sessions, users
+from landform.identity.first_admin import FIRST_ADMIN
 from landform.kit.db import make_engine, make_sessions, transaction
 from landform.web.pages import COOKIE
 from tests.faults.platform import Platform
@@ -25,7 +26,7 @@ def signed_in(platform: Platform) -> Iterator[httpx2.Client]:
 async def _sign_in(platform: Platform) -> str:
     engine = make_engine(platform.database_url, pool_size=1)
     async with transaction(make_sessions(engine)) as session:
-        admin = await users.by_username(session, users.FIRST_ADMIN)
+        admin = await users.by_username(session, FIRST_ADMIN)
         assert admin is not None
         admin.must_change_password = False
         secret = await sessions.open_session(session, admin)

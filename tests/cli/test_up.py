@@ -1,16 +1,22 @@
 """`landform up` and the commands beside it, as processes."""
 
+import asyncio
 import json
 import os
 import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import httpx2
+import psycopg
 import pytest
 
+from landform.cli.database import database_of
 from landform.cli.terraform_rc import create
+from landform.kit.crypto import create_key_file
+from landform.revision import wanted
 from landform.settings import Settings
 from landform.toolchain.cli_config import blocks
 from tests.cli import command
@@ -189,6 +195,37 @@ def test_a_home_without_its_key_is_refused_and_gets_no_new_one(stopped_home: Pat
         assert not key.exists()
     finally:
         lost.rename(key)
+
+
+def test_a_home_with_another_key_is_refused_and_left_alone(stopped_home: Path) -> None:
+    key, right = stopped_home / "encryption.key", stopped_home / "right.key"
+    key.rename(right)
+    create_key_file(key)
+    try:
+        done = command.run("up", "--home", stopped_home, "--port", 0)
+        assert done.returncode == 1
+        assert "not the one this database was made with" in done.stderr
+        assert command.processes_of(stopped_home) == {}
+    finally:
+        right.replace(key)
+
+
+async def test_a_home_of_a_newer_version_is_refused(stopped_home: Path) -> None:
+    async with database_of(Settings(home=stopped_home)) as found:
+        await _execute(found, "UPDATE alembic_version SET version_num = 'from-tomorrow'")
+    try:
+        done = await asyncio.to_thread(command.run, "up", "--home", stopped_home, "--port", 0)
+        assert done.returncode == 1
+        assert "another version of Landform" in done.stderr
+    finally:
+        async with database_of(Settings(home=stopped_home)) as found:
+            await _execute(found, "UPDATE alembic_version SET version_num = %s", wanted())
+
+
+async def _execute(settings: Settings, statement: LiteralString, *given: str) -> None:
+    url = settings.database_url.get_secret_value()
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute(statement, given)
 
 
 @pytest.mark.parametrize("name", ["server", "worker"])

@@ -25,14 +25,16 @@ import psycopg
 from psycopg.rows import dict_row
 
 from landform import schema
+from landform.bootstrap import create_home
 from landform.identity import tokens, users
 from landform.identity.actor import SYSTEM, ActorKind
+from landform.identity.first_admin import FIRST_ADMIN
 from landform.kit import failpoints
 from landform.kit.db import make_engine, make_sessions, transaction
 from landform.kit.failpoints import FailPoint
 from landform.kit.postgres import EmbeddedPostgres
 from landform.kit.supervise import SUPERVISOR_VARIABLE
-from landform.wiring import METADATA, create_home
+from landform.wiring import METADATA
 from tests.cli.command import environment, eventually, landform_command
 from tests.faults.proxy import Proxy
 
@@ -333,7 +335,7 @@ class Platform:
         engine = make_engine(self.database_url, pool_size=1)
         async with transaction(make_sessions(engine)) as session:
             await users.ensure_first_admin(session)
-            admin = await users.by_username(session, users.FIRST_ADMIN)
+            admin = await users.by_username(session, FIRST_ADMIN)
             assert admin is not None
             _, self.token = await tokens.issue(
                 session, SYSTEM, owner_kind=ActorKind.USER, owner_id=admin.id

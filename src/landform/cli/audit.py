@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from landform.audit import chain
 from landform.audit.documents import documents
+from landform.bootstrap import configure_logs
 from landform.cli.database import database_of, require_current_schema
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import InvalidError
 from landform.kit.events import EventRow
 from landform.settings import Settings
-from landform.wiring import configure_logs, open_platform
+from landform.wiring import open_platform
 
 _BATCH: Final = 500
 

@@ -1,20 +1,16 @@
-"""Which database a command is to use, and `landform db`."""
+"""Which database a process is to use, found without loading what reads it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from alembic.util import CommandError
 from pydantic import SecretStr
-from sqlalchemy import exc
 
-from landform import schema
-from landform.cli.first_admin import make_first_admin, tell_password
-from landform.kit.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from landform import revision
+from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.postgres import EmbeddedPostgres
 from landform.settings import Settings
-from landform.wiring import configure_logs
 
 _DIRECTORY: Final = "postgres"
 
@@ -54,25 +50,6 @@ async def database_of(settings: Settings) -> AsyncIterator[Settings]:
         await postgres.stop()
 
 
-@contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn what a driver and Alembic say into errors for people.
-
-    Raises:
-        UnavailableError: the database does not answer.
-        ConflictError: another version of Landform made its schema.
-    """
-    try:
-        yield
-    except (exc.OperationalError, exc.InterfaceError) as failure:
-        raise UnavailableError(f"The database does not answer: {failure.orig}") from None
-    except CommandError as failure:
-        raise ConflictError(
-            "The schema of the database was made by another version of Landform, probably a newer"
-            f" one: {failure}. Run that version, or restore a back-up from before it."
-        ) from None
-
-
 async def require_current_schema(settings: Settings) -> None:
     """Check the schema, before anything reads a table.
 
@@ -81,36 +58,15 @@ async def require_current_schema(settings: Settings) -> None:
         InvalidError: no database is set.
         UnavailableError: it does not answer.
     """
-    with database_errors():
-        await schema.require_current(_url(settings))
+    await revision.require_current(url_of(settings))
 
 
-async def migrate(settings: Settings) -> None:
-    """`landform db migrate`; the first time, it makes the first admin as well."""
-    configure_logs(settings, process="migrate")
-    async with database_of(settings) as found:
-        with database_errors():
-            await schema.migrate(_url(found))
-            await schema.require_current(_url(found))
-        print("The database is at this version's schema.")
-        if password := await make_first_admin(_url(found)):
-            tell_password(password)
+def url_of(settings: Settings) -> str:
+    """Return the database that the settings name.
 
-
-async def check(settings: Settings) -> bool:
-    """`landform db check`: print the differences, and return whether there are none."""
-    configure_logs(settings, process="check")
-    async with database_of(settings) as found:
-        with database_errors():
-            differences = await schema.check(_url(found))
-    for difference in differences:
-        print(difference)
-    if not differences:
-        print("The database is at this version's schema.")
-    return not differences
-
-
-def _url(settings: Settings) -> str:
+    Raises:
+        InvalidError: they name none.
+    """
     url = settings.database_url.get_secret_value()
     if not url:
         raise InvalidError(

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from landform.bootstrap import configure_logs
 from landform.cli import demo_cli, terraform_rc, tokens
 from landform.cli.addresses import bind
 from landform.cli.arguments import read_settings
 from landform.cli.demo_api import demo_api
 from landform.cli.halt import Halt
 from landform.cli.platform import Ready, running
-from landform.identity.users import FIRST_ADMIN
+from landform.identity.first_admin import FIRST_ADMIN
 from landform.kit.errors import ConflictError, LandformError, UnavailableError
 from landform.settings import Settings
 from landform.toolchain.cli_config import blocks
 from landform.toolchain.engine import Engine, choose_engine
-from landform.wiring import configure_logs, make_toolchain
+from landform.wiring import make_toolchain
 
 ORGANIZATION: Final = "demo"
 WORKSPACE: Final = "hello"

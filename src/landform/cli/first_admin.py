@@ -1,17 +1,6 @@
-"""The first user of a platform, and how whoever started it learns the password."""
+"""How whoever started a platform learns its first user's password."""
 
-from landform.identity.users import FIRST_ADMIN, ensure_first_admin
-from landform.kit.db import make_engine, make_sessions, transaction
-
-
-async def make_first_admin(database_url: str) -> str | None:
-    """Make the site admin unless there are users; return the one-time password, once."""
-    engine = make_engine(database_url, pool_size=1)
-    try:
-        async with transaction(make_sessions(engine)) as session:
-            return await ensure_first_admin(session)
-    finally:
-        await engine.dispose()
+from landform.identity.first_admin import FIRST_ADMIN
 
 
 def tell_password(password: str) -> None:

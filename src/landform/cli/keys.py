@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from landform.bootstrap import configure_logs
 from landform.cli.database import database_of, require_current_schema
 from landform.fleet import queries as fleet
 from landform.keys import rotation
@@ -12,7 +13,7 @@ from landform.keys.source import source_of
 from landform.kit.db import transaction
 from landform.kit.sealed import sealed_columns
 from landform.settings import Settings
-from landform.wiring import METADATA, configure_logs, open_platform
+from landform.wiring import METADATA, open_platform
 
 _SHOWN: Final = 20
 

@@ -17,6 +17,7 @@ from landform import __version__
 from landform.cli.sign_in_commands import sign_in
 from landform.cli.vcs_commands import vcs
 from landform.kit.errors import LandformError
+from landform.kit.loading import loading
 from landform.kit.supervise import die_with_parent
 
 Result = TypeVar("Result")
@@ -115,8 +116,9 @@ def server(
 ) -> None:
     """Run a server (API and pages) on LANDFORM_DATABASE_URL; any number may run at once."""
     die_with_parent(kill_after_s=_SERVER_ORPHAN_S)
-    from landform.cli.arguments import read_settings
-    from landform.cli.server import serve
+    with loading():
+        from landform.cli.arguments import read_settings
+        from landform.cli.server import serve
 
     serve(read_settings(home=home, port=port, host=host, log_format=log_format))
 
@@ -125,8 +127,9 @@ def server(
 def worker(home: Home = None, log_format: LogFormat = None, worker_slots: Slots = None) -> None:
     """Run a worker (plans and applies) on LANDFORM_DATABASE_URL; any number may run at once."""
     die_with_parent(kill_after_s=_WORKER_ORPHAN_S)
-    from landform.cli.arguments import read_settings
-    from landform.cli.worker import work
+    with loading():
+        from landform.cli.arguments import read_settings
+        from landform.cli.worker import work
 
     work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots))
 
@@ -135,7 +138,7 @@ def worker(home: Home = None, log_format: LogFormat = None, worker_slots: Slots 
 def migrate(home: Home = None) -> None:
     """Bring the database to this version's schema. Safe to run again, and at several places."""
     from landform.cli.arguments import read_settings
-    from landform.cli.database import migrate as run
+    from landform.cli.schema_commands import migrate as run
 
     _run(run(read_settings(home=home)))
 
@@ -144,7 +147,7 @@ def migrate(home: Home = None) -> None:
 def check(home: Home = None) -> None:
     """Say what differs between the database and this version's schema; 1 if anything does."""
     from landform.cli.arguments import read_settings
-    from landform.cli.database import check as run
+    from landform.cli.schema_commands import check as run
 
     sys.exit(0 if _run(run(read_settings(home=home))) else 1)
 

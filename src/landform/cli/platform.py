@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -17,19 +17,17 @@ from typing import Final
 import httpx2
 from pydantic import SecretStr
 
-from landform import schema
+from landform.bootstrap import create_home
 from landform.cli import home
 from landform.cli.addresses import bind, own_url, reachable
-from landform.cli.database import database_errors, embedded, with_database
+from landform.cli.database import embedded, with_database
 from landform.cli.halt import Halt
-from landform.identity import users
+from landform.cli.prepare import prepare
 from landform.keys.source import source_of
-from landform.kit.db import transaction
 from landform.kit.errors import UnavailableError
 from landform.kit.supervise import OnLine, Program, Supervisor
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
-from landform.wiring import create_home, open_platform
 
 _READY_S: Final = 90.0
 _LOOK_EVERY_S: Final = 0.05
@@ -82,10 +80,11 @@ async def running(
             port = probe.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
         async with _database(settings) as settings:
-            password = await _prepare(settings, redactor)
+            env = {**os.environ, **_environment(settings)}
+            password = await prepare(settings, redactor, env)
             if password:
                 on_password(password)
-            supervisor = Supervisor(_programs(settings), on_line=on_line)
+            supervisor = Supervisor(_programs(settings, env), on_line=on_line)
             async with _supervised(supervisor, halt):
                 local_url = reachable(settings)
                 await _until_ready(local_url, supervisor)
@@ -115,19 +114,7 @@ async def _database(settings: Settings) -> AsyncIterator[Settings]:
         await postgres.stop()
 
 
-async def _prepare(settings: Settings, redactor: Redactor) -> str | None:
-    """Bring the schema up to date and make the first admin; return the password if one was."""
-    with database_errors():
-        await schema.migrate(settings.database_url.get_secret_value())
-    async with (
-        open_platform(settings, redactor) as platform,
-        transaction(platform.sessions) as session,
-    ):
-        return await users.ensure_first_admin(session)
-
-
-def _programs(settings: Settings) -> list[Program]:
-    environment = {**os.environ, **_environment(settings)}
+def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
     # The server says to each client what that client called it; runs must be told a name.
     for_worker = {**environment, "LANDFORM_PUBLIC_URL": own_url(settings)}
     command = [sys.executable, "-m", "landform"]

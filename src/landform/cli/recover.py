@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import httpx2
 
+from landform import tables  # noqa: F401 - the mapper must know every table
+from landform.bootstrap import configure_logs
 from landform.cli.database import database_of, require_current_schema
 from landform.identity.actor import SYSTEM
 from landform.kit.db import make_engine, make_sessions, transaction
@@ -19,7 +21,6 @@ from landform.kit.errors import (
 )
 from landform.runs.recovery import import_block, recovery_file, recovery_of
 from landform.settings import Settings
-from landform.wiring import configure_logs
 
 TOKEN: Final = "LANDFORM_TOKEN"  # noqa: S105 - the name of a variable
 _TIMEOUT_S: Final = 30.0

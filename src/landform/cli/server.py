@@ -11,12 +11,13 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from landform.app import build, make_process
+from landform.bootstrap import configure_logs
 from landform.cli.addresses import bind
 from landform.cli.database import require_current_schema
 from landform.kit.errors import UnavailableError
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
-from landform.wiring import configure_logs, open_platform
+from landform.wiring import open_platform
 
 log = structlog.get_logger()
 

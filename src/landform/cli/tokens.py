@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from landform import tables  # noqa: F401 - the mapper must know every table
+from landform.bootstrap import configure_logs
 from landform.cli.database import database_of, require_current_schema
 from landform.identity import tokens, users
 from landform.identity.actor import SYSTEM, ActorKind
@@ -9,7 +11,6 @@ from landform.kit.clock import now
 from landform.kit.db import make_engine, make_sessions, transaction
 from landform.kit.errors import NotFoundError
 from landform.settings import Settings
-from landform.wiring import configure_logs
 
 
 async def create(

@@ -4,12 +4,12 @@ import asyncio
 
 import structlog
 
+from landform.bootstrap import configure_logs
 from landform.cli.first_admin import tell_password
 from landform.cli.halt import Halt
 from landform.cli.platform import running
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
-from landform.wiring import configure_logs
 
 log = structlog.get_logger()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from uvicorn.loops.auto import auto_loop_factory
 
+from landform.bootstrap import configure_logs
 from landform.cli.database import require_current_schema
 from landform.execution.guardian import guarding
 from landform.execution.host import Host
@@ -20,7 +21,7 @@ from landform.kit.egress_allow import Allow
 from landform.settings import Settings
 from landform.triggers.background import Background
 from landform.triggers.desk import Desk
-from landform.wiring import configure_logs, make_reach, make_toolchain, open_platform
+from landform.wiring import make_reach, make_toolchain, open_platform
 from landform.worker import Worker
 
 _MB = 2**20

@@ -15,6 +15,7 @@ from landform.identity.events import (
     UserReinstated,
     UserSuspended,
 )
+from landform.identity.first_admin import FIRST_ADMIN
 from landform.identity.models import BrowserSession, User
 from landform.identity.passwords import hash_password, verify_password
 from landform.kit import events
@@ -28,7 +29,6 @@ from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.text import check_text
 from landform.kit.unique import unique
 
-FIRST_ADMIN: Final = "admin"
 _FIRST_ADMIN_LOCK: Final = 0x1AFD0001  # advisory lock that says: somebody is making the admin
 _USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,39}")
 _EMAIL_LIMIT: Final = 254

@@ -4,19 +4,16 @@ It also says which key is current for all processes, and how far a change of it 
 """
 
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from landform.kit.crypto import Keyring, MissingKeyError, SealError
+from landform.kit import key_canary
+from landform.kit.crypto import Keyring
 from landform.kit.db import Base, Sessions, transaction
 from landform.kit.sealed import Sealed
-
-_PLACE: Final = "key-check"
-_CANARY: Final = b"landform"
 
 
 class KeyCheck(Base):
@@ -37,7 +34,7 @@ class KeyCheck(Base):
 
     def seal(self, keyring: Keyring) -> None:
         """Seal the text with the ring's current key."""
-        self.sealed = keyring.seal(_CANARY, place=_PLACE)
+        self.sealed = key_canary.seal(keyring)
 
 
 async def require_right_key(sessions: Sessions, keyring: Keyring) -> None:
@@ -49,17 +46,11 @@ async def require_right_key(sessions: Sessions, keyring: Keyring) -> None:
     async with transaction(sessions) as session:
         # Whichever process of a first start comes first writes it, the others read what it wrote.
         first = insert(KeyCheck).values(
-            place=_PLACE, sealed=keyring.seal(_CANARY, place=_PLACE), generation=0
+            place=key_canary.PLACE, sealed=key_canary.seal(keyring), generation=0
         )
         await session.execute(first.on_conflict_do_nothing())
         sealed = (await session.scalars(select(KeyCheck.sealed))).one()
-    try:
-        keyring.open(sealed, place=_PLACE)
-    except SealError:
-        raise MissingKeyError(
-            "The encryption key is not the one this database was made with. Put the right key"
-            " back: without it, states and variables cannot be read."
-        ) from None
+    key_canary.open_with(keyring, sealed)
 
 
 async def locked_key_check(session: AsyncSession) -> KeyCheck | None:
