@@ -4,8 +4,10 @@ import { startTimes } from "./times.js";
 import { startForms } from "./forms.js";
 import { startPalette } from "./palette.js";
 import { startLogs } from "./logs.js";
+import { startStreams } from "./live.js";
 
 startTimes();
 startForms();
 startPalette();
 startLogs();
+startStreams();

@@ -37,6 +37,7 @@ from landform.edge.signed_urls import UrlSigner
 from landform.fleet.models import Kind
 from landform.fleet.service import Beat, keep_present
 from landform.kit.errors import LandformError, TooManyError
+from landform.kit.events import CHANNEL as CHANGES
 from landform.kit.notify import Listener
 from landform.kit.scratch import remove_abandoned
 from landform.logs.service import CHANNEL as LOGS
@@ -185,7 +186,7 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         platform=platform,
         reach=reach,
         federation=make_federation(reach),
-        listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS]),
+        listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS, CHANGES]),
         signer=UrlSigner(lambda: platform.keyring.derive("signed-urls")),
         public_url=settings.public_url.rstrip("/"),
         max_configuration_bytes=settings.max_configuration_mb * 2**20,

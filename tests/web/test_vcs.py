@@ -25,6 +25,7 @@ from tests.standins.azure_world import EVERYTHING, Identity
 from tests.standins.git_server import git_server
 from tests.standins.github import github
 from tests.web.pages import BASE, Browser, Site, text_of
+from tests.web.test_lists import watching
 
 
 @dataclass
@@ -192,10 +193,12 @@ async def test_a_delivery_shows_what_came_of_it_and_is_looked_at_again(place: Pl
     assert "Received" in page
     assert "infra" in page
     assert "Redeliver" not in page
-    async with transaction(world.platform.sessions) as session:
-        delivery_id = (await session.scalars(select(DeliveryRow.id))).one()
-        reason = {"change": "main", "reason": "No workspace follows this branch."}
-        await deliveries.settle(session, delivery_id, [reason])
+    async with watching(place.site, place.site.owner, here) as stream:
+        async with transaction(world.platform.sessions) as session:
+            delivery_id = (await session.scalars(select(DeliveryRow.id))).one()
+            reason = {"change": "main", "reason": "No workspace follows this branch."}
+            await deliveries.settle(session, delivery_id, [reason])
+        await stream.says("main No workspace follows this branch.")
     page = text_of(await place.site.owner.get(here))
     assert "main No workspace follows this branch." in page
     again = f"{here}/deliveries/{delivery_id}/redeliver"

@@ -49,7 +49,9 @@ async def test_the_table_is_sorted_both_ways(site: Site) -> None:
 
 async def test_a_sort_or_status_that_is_not_there_is_refused_with_what_would_be(site: Site) -> None:
     path = f"/app/{site.world.organization}"
-    assert "name, project, status, changed" in await site.owner.get(f"{path}?sort=size", 422)
+    assert "name, project, status, version, repository, changed" in await site.owner.get(
+        f"{path}?sort=size", 422
+    )
     assert "attention" in await site.owner.get(f"{path}?status=odd", 400)
 
 

@@ -60,6 +60,17 @@ async def visible_workspaces(
     return or_(_column("workspaces", "id").in_(own), _column("workspaces", "project_id").in_(shelf))
 
 
+async def sight(session: AsyncSession, actor: Actor, organization_id: str) -> frozenset[str]:
+    """Return what decides which workspaces and projects `actor` may read.
+
+    Those who have an equal one read the same: all of them, or what the same teams were given.
+    """
+    grants = await grants_of(session, actor, organization_id)
+    wide = {Permission.READ_WORKSPACE, Permission.READ_PROJECT}
+    held = frozenset[str](wide & grants.everywhere)
+    return held if held == wide else held.union(grants.team_ids)
+
+
 async def visible_projects(
     session: AsyncSession, actor: Actor, organization_id: str
 ) -> ColumnElement[bool]:

@@ -1,4 +1,8 @@
-"""The event log: one row per thing that happened, written with the change it describes."""
+"""The event log: one row per thing that happened, written with the change it describes.
+
+Whoever waits for changes is told by the database itself: each row wakes the listeners of
+`CHANNEL` for its organization, its subject and the workspace it happened in, at the commit.
+"""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -6,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, Identity, Index, text
+from sqlalchemy import DDL, BigInteger, Identity, Index, text
+from sqlalchemy import event as on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +19,8 @@ from landform.kit.clock import now, rfc3339
 from landform.kit.db import Base
 
 Changes: TypeAlias = dict[str, list[Any]]
+
+CHANNEL: Final = "landform_changes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +86,25 @@ class EventRow(Base):
     request_id: Mapped[str] = mapped_column(default="", server_default="")
     position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     digest: Mapped[bytes | None]
+
+
+# A payload of NOTIFY that is too long would undo the change; no id of ours is.
+TELL: Final = (
+    f"""
+CREATE FUNCTION landform_tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('{CHANNEL}', left(place, 200))
+  FROM unnest(ARRAY[NEW.organization_id, NEW.subject_id, NEW.payload ->> 'workspace_id']) AS place
+  WHERE place <> '';
+  RETURN NULL;
+END
+$$""",
+    """
+CREATE TRIGGER tell_change AFTER INSERT ON events FOR EACH ROW
+WHEN (NEW.organization_id IS NOT NULL) EXECUTE FUNCTION landform_tell_change()""",
+)
+for statement in TELL:
+    on.listen(EventRow.__table__, "after_create", DDL(statement))  # type: ignore[no-untyped-call] # it has no types
 
 
 def publish(session: AsyncSession, event: Event) -> None:

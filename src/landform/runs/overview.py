@@ -16,7 +16,7 @@ from landform.kit.pagination import Page, Paged
 from landform.organizations.models import Organization
 from landform.runs.models import Run
 from landform.runs.status import RunStatus
-from landform.workspaces.models import Project, Workspace
+from landform.workspaces.models import Project, Workspace, WorkspaceRepository
 from landform.workspaces.queries import ALL, WorkspaceFilter, filtered
 
 _Rows: TypeAlias = "Select[Workspace, Run, str]"
@@ -51,10 +51,17 @@ STATUSES: Final[Mapping[Standing, frozenset[RunStatus]]] = {
 }
 
 _CHANGED: Final = func.coalesce(Run.changed_at, Workspace.updated_at)
+_REPOSITORY: Final = (
+    select(func.lower(WorkspaceRepository.identifier))
+    .where(WorkspaceRepository.workspace_id == Workspace.id)
+    .scalar_subquery()
+)
 _SORTS: Final[Mapping[str, Any]] = {
     "name": func.lower(Workspace.name),
     "project": func.lower(Project.name),
     "status": func.coalesce(Run.status, ""),
+    "version": func.lower(Workspace.tool_version),
+    "repository": func.coalesce(_REPOSITORY, ""),
     "changed": _CHANGED,
     "created-at": Workspace.created_at,
     "latest-change-at": Workspace.updated_at,
@@ -86,8 +93,8 @@ async def list_with_runs(
 
     Args:
         statuses: only those whose run is in one of these; none for any.
-        sort: `name`, `project`, `status`, `changed`, `created-at`, `latest-change-at` or
-            `current-run.created-at`; `-` before it turns the order round.
+        sort: `name`, `project`, `status`, `version`, `repository`, `changed`, `created-at`,
+            `latest-change-at` or `current-run.created-at`; `-` before it turns the order round.
 
     Raises:
         NotFoundError: `actor` may not know of the organization.

@@ -21,6 +21,7 @@ from landform.identity.actor import SYSTEM, Actor
 from landform.kit import clock, events
 from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
+from landform.kit.events import CHANNEL as CHANGES
 from landform.kit.ids import is_id, new_id
 from landform.kit.tasks import ALIVE, defer
 from landform.vcs import queries
@@ -143,6 +144,7 @@ async def settle(
     hook_id = await session.scalar(done)
     if hook_id is None:
         return False
+    await _tell(session, hook_id)
     old = (DeliveryRow.hook_id == hook_id, DeliveryRow.received_at < clock.now() - KEPT_FOR)
     await session.execute(delete(DeliveryRow).where(*old))
     return True
@@ -155,6 +157,7 @@ async def set_aside(reach: Reach, delivery_id: str, reason: str, *, retry_after_
         if row is None or row.status is DeliveryStatus.DONE:
             return
         row.status, row.outcomes = DeliveryStatus.FAILED, [{"reason": reason}]
+        await _tell(session, row.hook_id)
         if row.attempts < ATTEMPTS:
             pause_s = max(retry_after_s, _FIRST_PAUSE_S * 2**row.attempts)
             await defer(session, PROCESS, queue=QUEUE, in_s=pause_s, delivery_id=delivery_id)
@@ -215,6 +218,13 @@ async def redeliver(session: AsyncSession, actor: Actor, delivery_id: str) -> De
         ),
     )
     return row
+
+
+async def _tell(session: AsyncSession, hook_id: str) -> None:
+    """Wake who watches what arrives; that a delivery was dealt with is no event of its own."""
+    of_hook = select(func.pg_notify(CHANGES, Connection.organization_id))
+    joined = of_hook.join(Hook, Hook.connection_id == Connection.id)
+    await session.execute(joined.where(Hook.id == hook_id))
 
 
 async def _store(

@@ -24,24 +24,18 @@ from landform.kit.errors import LandformError
 from landform.logs.service import CHANNEL as LOGS
 from landform.runs.models import Run
 from landform.runs.moves import CHANNEL as RUNS
-from landform.web import log_reading
-from landform.web.pages import SECURITY_HEADERS, CurrentSession, fragment
+from landform.web import log_reading, streams
+from landform.web.pages import CurrentSession, fragment
 from landform.web.present.ansi import lines_of
 from landform.web.run_page import RUN, Opened, changes, open_run, parts_of, whole
 from landform.web.run_reading import Reading, read_run
+from landform.web.streams import STREAM, any_of, message, partial
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
-_LIFE_S: Final = 60.0  # of one stream
 _REST_S: Final = 0.25  # between two reads, however fast things change
-_BEAT_S: Final = 15.0  # a stream that says nothing is cut by proxies
 _PARTS: Final = ("head", "timeline", "plan", "apply", "comments")
-_STREAM: Final = {
-    **SECURITY_HEADERS,
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-}
 
 
 @dataclass
@@ -79,7 +73,7 @@ class Watch:
                 except LandformError as failure:
                     log.warning("A run that is watched cannot be read", error=str(failure))
                 await asyncio.sleep(_REST_S)
-                await _any(events)
+                await any_of(events)
 
     async def _read(self, process: Process) -> None:
         async with transaction(process.platform.sessions) as session:
@@ -144,11 +138,11 @@ async def events(
     opened = await open_run(request, process, visitor)
     offsets = _offsets(last_event_id or since)
     stream = _stream(process, opened, offsets)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM)
 
 
 async def _stream(process: Process, opened: Opened, offsets: list[int]) -> AsyncIterator[str]:
-    deadline = asyncio.get_running_loop().time() + _LIFE_S
+    deadline = asyncio.get_running_loop().time() + streams.LIFE_S
     told: dict[str, str] = {}
     seen = 0
     with HUB.join(process, opened.reading.run.id) as watch:
@@ -158,8 +152,8 @@ async def _stream(process: Process, opened: Opened, offsets: list[int]) -> Async
                 yield ": still here\n\n"
                 continue
             seen = watch.version
-            async for message in _told(process, opened, watch, told, offsets):
-                yield message
+            async for each in _told(process, opened, watch, told, offsets):
+                yield each
             if watch.reading is not None and watch.reading.view.is_over:
                 yield "event: over\ndata: over\n\n"
                 return
@@ -168,7 +162,7 @@ async def _stream(process: Process, opened: Opened, offsets: list[int]) -> Async
 async def _newer(watch: Watch, seen: int) -> bool:
     async with watch.changed:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_BEAT_S):
+            async with asyncio.timeout(streams.BEAT_S):
                 await watch.changed.wait_for(lambda: watch.version > seen)
         return watch.version > seen
 
@@ -188,25 +182,16 @@ async def _told(
         html = fragment(f"runs/_{name}.html", **values)
         if told.get(name) != html:
             told[name] = html
-            fresh.append(_partial(f"#run-{name}", "outerMorph", html))
+            fresh.append(partial(f"#run-{name}", "outerMorph", html))
     for index, phase in enumerate(reading.phases):
         content, end = await watch.added(process, phase.id, offsets[index])
         if content:
             lines = lines_of(content, offsets[index])
             name, offsets[index] = phase.phase.value, end
             html = fragment("runs/_log_lines.html", lines=lines, name=name, here=now.here)
-            fresh.append(_partial(f"#lines-{name}", "beforeend", html))
+            fresh.append(partial(f"#lines-{name}", "beforeend", html))
     if fresh:
-        yield _event("".join(fresh), ".".join(map(str, offsets)))
-
-
-def _partial(target: str, swap: str, html: str) -> str:
-    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
-
-
-def _event(html: str, event_id: str) -> str:
-    data = "".join(f"data: {line}\n" for line in html.split("\n"))
-    return f"id: {event_id}\n{data}\n"
+        yield message("".join(fresh), ".".join(map(str, offsets)))
 
 
 def _offsets(text: str) -> list[int]:
@@ -215,12 +200,3 @@ def _offsets(text: str) -> list[int]:
     if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):  # noqa: PLR2004 - plan and apply; a petabyte
         return [0, 0]
     return [int(part) for part in parts]
-
-
-async def _any(events: list[asyncio.Event]) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waiting:
-            each.cancel()

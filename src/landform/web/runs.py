@@ -1,25 +1,43 @@
 """Lists of runs, starting one, and what a person does to one."""
 
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
+from landform.access.service import require, sight
+from landform.edge.deps import CurrentProcess
 from landform.identity import users
+from landform.identity.actor import Actor
 from landform.kit.errors import InvalidError, MalformedError
 from landform.kit.pagination import Page, Paged
+from landform.organizations.models import Organization
 from landform.runs import approvals, creation, queries, service
 from landform.runs.creation import NewRun
 from landform.runs.models import Run
 from landform.runs.queries import RunFilter
 from landform.runs.status import RunStatus
+from landform.web import lists
 from landform.web.forms import Form, OwnForm, attempt, refusals_to
-from landform.web.pages import redirect
+from landform.web.pages import CurrentSession, redirect
 from landform.web.present import runs as present
-from landform.web.present.pages import Pages
+from landform.web.present.pages import Pages, with_query
 from landform.web.run_page import RUN, find_run
-from landform.web.visit import Crumb, InOrganization, InWorkspace, OrganizationVisit
+from landform.web.visit import (
+    Crumb,
+    InOrganization,
+    InWorkspace,
+    OrganizationVisit,
+    Visit,
+    WorkspaceVisit,
+    enter,
+    locate,
+)
+from landform.workspaces import organizations
+from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace
 
 router = APIRouter(include_in_schema=False)
@@ -36,53 +54,148 @@ _STEPS: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How a list of runs is narrowed and paged: the query of its address."""
+
+    q: Text = ""
+    status: Text = ""
+    page: Number = 1
+
+    @property
+    def wanted(self) -> RunFilter:
+        """Return which runs are wanted."""
+        if self.status and self.status not in set(RunStatus):
+            raise MalformedError(f"A status is one of {', '.join(RunStatus)}.")
+        statuses = [RunStatus(self.status)] if self.status else []
+        return RunFilter(text=self.q.strip(), statuses=statuses)
+
+
+AsAsked = Annotated[Asked, Depends()]
+
+
 @router.get("/app/{organization}/{workspace}/runs")
-async def list_of_workspace(
-    visit: InWorkspace, q: Text = "", status: Text = "", page: Number = 1
-) -> Response:
+async def list_of_workspace(visit: InWorkspace, asked: AsAsked) -> Response:
     """List the workspace's runs, newest first."""
-    wanted, shown = _filter(q, status), Page(number=page, size=_SIZE)
-    found = await queries.list_of(visit.session, visit.actor, visit.workspace, shown, wanted)
-    return await _list(visit, found, shown, f"{visit.path}/runs", q, status)
+    values = await _of_workspace(visit.session, visit.actor, visit.workspace.id, asked)
+    return await _page(visit, values, f"{visit.path}/runs/events", asked)
 
 
 @router.get("/organizations/{organization}/runs")
-async def list_of_organization(
-    visit: InOrganization, q: Text = "", status: Text = "", page: Number = 1
-) -> Response:
+async def list_of_organization(visit: InOrganization, asked: AsAsked) -> Response:
     """List the runs of every workspace that the visitor may see, newest first."""
-    wanted, shown = _filter(q, status), Page(number=page, size=_SIZE)
-    found = await queries.list_in_organization(
-        visit.session, visit.actor, visit.organization, shown, wanted
-    )
-    return await _list(visit, found, shown, f"{visit.path}/runs", q, status)
+    values = await _of_organization(visit.session, visit.actor, visit.organization.id, asked)
+    return await _page(visit, values, f"{visit.path}/runs/events", asked)
 
 
-async def _list(
-    visit: OrganizationVisit, found: Paged[Run], shown: Page, path: str, q: str, status: str
+async def _page(
+    visit: OrganizationVisit, values: dict[str, Any], events: str, asked: Asked
 ) -> Response:
-    names = await users.names_of(visit.session, (run.created_by for run in found.items))
-    ids = {run.workspace_id for run in found.items}
-    query = select(Workspace.id, Workspace.name).where(Workspace.id.in_(ids))
-    places = {row.id: row.name for row in await visit.session.execute(query)}
-    owner = visit.organization.name
+    number = str(asked.page) if asked.page > 1 else ""
+    live = {"q": asked.q, "status": asked.status, "page": number, "since": lists.mark_of(values)}
     return await visit.page(
         "runs/list.html",
         section="runs",
         crumbs=[Crumb("Runs")],
-        rows=[present.row_of(run, owner, places[run.workspace_id], names) for run in found.items],
-        pages=Pages(path, {"q": q, "status": status}, shown, found.total),
-        q=q,
-        chosen=status,
-        statuses=[each.value for each in RunStatus],
-        may_plan=visit.may(Permission.QUEUE_PLAN) and path.startswith("/app/"),
+        may_plan=visit.may(Permission.QUEUE_PLAN) and isinstance(visit, WorkspaceVisit),
+        live=with_query(events, live),
+        **values,
     )
 
 
-def _filter(q: str, status: str) -> RunFilter:
-    if status and status not in set(RunStatus):
-        raise MalformedError(f"A status is one of {', '.join(RunStatus)}.")
-    return RunFilter(text=q.strip(), statuses=[RunStatus(status)] if status else [])
+@router.get("/app/{organization}/{workspace}/runs/events")
+async def events_of_workspace(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    organization: str,
+    workspace: str,
+    asked: AsAsked,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what changes in the list of the workspace's runs."""
+
+    async def find(visit: Visit) -> lists.Source:
+        place = (await locate(visit, organization, workspace)).workspace.place
+        await require(visit.session, visit.actor, Permission.READ_RUNS, place)
+        return lists.Source(
+            template="runs/_list.html",
+            row_template="runs/_row.html",
+            what=(place.workspace_id, asked),
+            places=[str(place.workspace_id)],
+            sight=lists.alike,
+            read=lambda session, actor: _of_workspace(
+                session, actor, str(place.workspace_id), asked
+            ),
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+@router.get("/organizations/{organization}/runs/events")
+async def events_of_organization(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    organization: str,
+    asked: AsAsked,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what changes in the list of the organization's runs."""
+
+    async def find(visit: Visit) -> lists.Source:
+        found = (await enter(visit, organization)).organization
+        return lists.Source(
+            template="runs/_list.html",
+            row_template="runs/_row.html",
+            what=(found.id, asked),
+            places=[found.id],
+            sight=lambda session, actor: sight(session, actor, found.id),
+            read=lambda session, actor: _of_organization(session, actor, found.id, asked),
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+async def _of_workspace(
+    session: AsyncSession, actor: Actor, workspace_id: str, asked: Asked
+) -> dict[str, Any]:
+    workspace = await workspaces.get(session, actor, workspace_id)
+    owner = await session.get_one(Organization, workspace.organization_id)
+    page = Page(number=asked.page, size=_SIZE)
+    found = await queries.list_of(session, actor, workspace, page, asked.wanted)
+    path = f"/app/{owner.name}/{workspace.name}/runs"
+    return {"is_of_one": True, **await _list(session, owner.name, found, page, path, asked)}
+
+
+async def _of_organization(
+    session: AsyncSession, actor: Actor, organization_id: str, asked: Asked
+) -> dict[str, Any]:
+    owner = await organizations.by_id_or_name(session, actor, organization_id)
+    page = Page(number=asked.page, size=_SIZE)
+    found = await queries.list_in_organization(session, actor, owner, page, asked.wanted)
+    path = f"/organizations/{owner.name}/runs"
+    return {"is_of_one": False, **await _list(session, owner.name, found, page, path, asked)}
+
+
+async def _list(
+    session: AsyncSession, owner: str, found: Paged[Run], page: Page, path: str, asked: Asked
+) -> dict[str, Any]:
+    names = await users.names_of(session, (run.created_by for run in found.items))
+    ids = {run.workspace_id for run in found.items}
+    query = select(Workspace.id, Workspace.name).where(Workspace.id.in_(ids))
+    places = {row.id: row.name for row in await session.execute(query)}
+    return {
+        "rows": [
+            present.row_of(run, owner, places[run.workspace_id], names) for run in found.items
+        ],
+        "pages": Pages(path, {"q": asked.q, "status": asked.status}, page, found.total),
+        "q": asked.q,
+        "chosen": asked.status,
+        "statuses": [each.value for each in RunStatus],
+    }
 
 
 @router.get("/app/{organization}/{workspace}/runs/new")

@@ -1,7 +1,7 @@
 """The states of a workspace: versions, what differs between two, download, and going back."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
@@ -9,24 +9,29 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
+from landform.access.service import require
 from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.identity import users
+from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, MalformedError, NotFoundError
 from landform.kit.pagination import Page
+from landform.organizations.models import Organization
 from landform.runs import locks
 from landform.states import queries, service
 from landform.states.graph import LARGEST_BYTES, Graph, graph_of
 from landform.states.models import StateStatus, StateVersion
+from landform.web import lists
 from landform.web.forms import FormAlone, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, page, redirect
 from landform.web.present import states as present
-from landform.web.present.pages import Pages
+from landform.web.present.pages import Pages, with_query
 from landform.web.present.plan import SIGNS, WORDS, Change
 from landform.web.present.state_diff import differences
 from landform.web.present.text import as_json
 from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
+from landform.workspaces import queries as workspaces
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,17 +44,59 @@ Text = Annotated[str, Query(max_length=100)]
 @router.get(_HERE)
 async def show_all(visit: InWorkspace, page: Number = 1) -> Response:
     """List the versions, newest first."""
-    wanted = Page(number=page, size=_SIZE)
-    found = await queries.list_of(visit.session, visit.actor, visit.workspace, wanted)
-    names = await users.names_of(visit.session, (each.created_by for each in found.items))
+    values = await _list(visit.session, visit.actor, visit.workspace.id, page)
+    number = str(page) if page > 1 else ""
+    live = {"page": number, "since": lists.mark_of(values)}
     return await visit.page(
         "states/list.html",
         section="states",
         crumbs=[Crumb("States")],
-        states=[(each, names.get(each.created_by, each.created_by)) for each in found.items],
-        current_id=visit.workspace.current_state_version_id,
-        pages=Pages(f"{visit.path}/states", {}, wanted, found.total),
+        live=with_query(f"{visit.path}/states/events", live),
+        **values,
     )
+
+
+@router.get(f"{_HERE}/events")
+async def events(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    page: Number = 1,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what changes in the list."""
+
+    async def find(visit: Visit) -> lists.Source:
+        place = (await _located(request, visit.session, visitor)).workspace.place
+        await require(visit.session, visit.actor, Permission.READ_STATE, place)
+        workspace_id = str(place.workspace_id)
+        return lists.Source(
+            template="states/_list.html",
+            row_template="states/_row.html",
+            what=(workspace_id, page),
+            places=[workspace_id],
+            sight=lists.alike,
+            read=lambda session, actor: _list(session, actor, workspace_id, page),
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+async def _list(
+    session: AsyncSession, actor: Actor, workspace_id: str, number: int
+) -> dict[str, Any]:
+    workspace = await workspaces.get(session, actor, workspace_id)
+    owner = await session.get_one(Organization, workspace.organization_id)
+    wanted = Page(number=number, size=_SIZE)
+    found = await queries.list_of(session, actor, workspace, wanted)
+    names = await users.names_of(session, (each.created_by for each in found.items))
+    here = f"/app/{owner.name}/{workspace.name}"
+    return {
+        "rows": present.rows_of(found.items, workspace.current_state_version_id, names),
+        "here": here,
+        "pages": Pages(f"{here}/states", {}, wanted, found.total),
+    }
 
 
 @router.get(f"{_HERE}/diff")

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import require
@@ -23,15 +24,16 @@ from landform.vcs import callback, connections, deliveries, expiry, queries
 from landform.vcs.connections import callback_url
 from landform.vcs.host_keys import proof_of, read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
-from landform.vcs.models import Connection, ConnectionStatus
+from landform.vcs.models import Connection, ConnectionStatus, Hook
 from landform.vcs.oauth import federated_subject
 from landform.vcs.providers import KINDS, READERS
 from landform.vcs.settings import ConnectionSettings
+from landform.web import lists
 from landform.web.forms import FormAlone, OwnForm, attempt, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
 from landform.web.present import vcs as present
-from landform.web.present.pages import Pages
-from landform.web.visit import Crumb, InOrganization, OrganizationVisit
+from landform.web.present.pages import Pages, with_query
+from landform.web.visit import Crumb, InOrganization, OrganizationVisit, Visit, enter
 from landform.workspaces import organizations
 
 router = APIRouter(include_in_schema=False)
@@ -121,13 +123,12 @@ async def show_one(
         else []
     )
     may_manage = visit.may(Permission.MANAGE_VCS)
-    wanted = Page(number=page, size=_DELIVERIES)
-    hooks, arrived, total = [], [], 0
+    hooks: Sequence[Hook] = []
+    arrived: dict[str, Any] = {"rows": []}
     if may_manage:
-        hooks = list(await queries.list_hooks(visit.session, visit.actor, row))
-        found = await queries.list_deliveries(visit.session, visit.actor, row, wanted)
-        arrived, total = list(found.items), found.total
-    names = {each.id: each.repository_name or each.repository_id for each in hooks}
+        hooks = await queries.list_hooks(visit.session, visit.actor, row)
+        arrived = await _arrived(visit.session, visit.actor, row, visit.path, page)
+    live = {"page": str(page) if page > 1 else "", "since": lists.mark_of(arrived)}
     people = await users.names_of(visit.session, {row.created_by})
     look, label = present.look(row)
     guide = present.guide(row.kind, row.sign_in)
@@ -157,11 +158,58 @@ async def show_one(
         made_by=people.get(row.created_by, row.created_by),
         warning=expiry.warning(row),
         hooks=hooks,
-        deliveries=[
-            (each, names.get(each.hook_id, ""), *present.delivered(each)) for each in arrived
-        ],
-        pages=Pages(f"{visit.path}/vcs/{row.id}", {}, wanted, total),
+        live=with_query(f"{visit.path}/vcs/{row.id}/events", live),
+        **arrived,
     )
+
+
+@router.get(f"{_ONE}/events")
+async def events(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    organization: str,
+    vcs_id: str,
+    page: Number = 1,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what arrives for a connection, and what comes of it."""
+
+    async def find(visit: Visit) -> lists.Source:
+        entered = await enter(visit, organization)
+        found = await _find(entered, vcs_id)
+        await require(visit.session, visit.actor, Permission.MANAGE_VCS, found.place)
+
+        async def read(session: AsyncSession, actor: Actor) -> lists.Values:
+            row = await queries.get_connection_of(session, actor, found.organization_id, found.id)
+            return await _arrived(session, actor, row, entered.path, page)
+
+        return lists.Source(
+            template="vcs/_deliveries.html",
+            row_template="vcs/_delivery.html",
+            what=(found.id, page),
+            places=[found.organization_id],
+            sight=lists.alike,
+            read=read,
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+async def _arrived(
+    session: AsyncSession, actor: Actor, row: Connection, path: str, number: int
+) -> dict[str, Any]:
+    wanted = Page(number=number, size=_DELIVERIES)
+    found = await queries.list_deliveries(session, actor, row, wanted)
+    hooks = await queries.list_hooks(session, actor, row)
+    names = {each.id: each.repository_name or each.repository_id for each in hooks}
+    here = f"{path}/vcs/{row.id}"
+    return {
+        "rows": [present.arrival(each, names.get(each.hook_id, "")) for each in found.items],
+        "here": here,
+        "pages": Pages(here, {}, wanted, found.total),
+    }
 
 
 @router.post(_ONE)

@@ -1,23 +1,29 @@
 """The table of an organization's workspaces, and making one."""
 
 import re
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
-from landform.edge.deps import base_url
+from landform.access.service import sight
+from landform.edge.deps import CurrentProcess, base_url
+from landform.identity.actor import Actor
 from landform.kit.errors import MalformedError
 from landform.kit.pagination import Page
+from landform.organizations.models import Organization
 from landform.runs import overview
 from landform.runs.overview import Standing
 from landform.toolchain.versions import Tool
+from landform.web import lists
 from landform.web.forms import OwnForm, attempt
-from landform.web.pages import redirect
+from landform.web.pages import CurrentSession, redirect
 from landform.web.present import workspaces as present
-from landform.web.present.pages import Pages
-from landform.web.visit import Crumb, InOrganization
-from landform.workspaces import projects, service, tags
+from landform.web.present.pages import Pages, with_query
+from landform.web.visit import Crumb, InOrganization, Visit, enter
+from landform.workspaces import organizations, projects, repositories, service, tags
 from landform.workspaces.queries import WorkspaceFilter
 from landform.workspaces.settings import WorkspaceSettings
 
@@ -30,67 +36,134 @@ Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=_LARGEST_PAGE)]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How the table is narrowed, sorted and paged: the query of its address."""
+
+    q: Text = ""
+    status: Text = ""
+    project: Text = ""
+    tag: Text = ""
+    locked: Text = ""
+    sort: Text = "name"
+    page: Number = 1
+
+    @property
+    def standing(self) -> Standing | None:
+        """Return how the wanted workspaces are doing; None for in any way."""
+        return _standing(self.status)
+
+    @property
+    def wanted(self) -> WorkspaceFilter:
+        """Return which workspaces are wanted besides."""
+        return WorkspaceFilter(
+            search_name=self.q.strip(),
+            project_id=self.project or None,
+            tagged=_tags(self.tag),
+            locked=True if self.locked else None,
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Return it as an address says it, without the page's number."""
+        sort = "" if self.sort == "name" else self.sort
+        given = {"q": self.q, "status": self.status, "project": self.project, "tag": self.tag}
+        return {**given, "locked": self.locked, "sort": sort}
+
+
+AsAsked = Annotated[Asked, Depends()]
+
+
 @router.get("/app/{organization}")
-async def table(
-    visit: InOrganization,
-    q: Text = "",
-    status: Text = "",
-    project: Text = "",
-    tag: Text = "",
-    locked: Text = "",
-    sort: Text = "name",
-    page: Number = 1,
-) -> Response:
+async def table(visit: InOrganization, asked: AsAsked) -> Response:
     """List the workspaces that are wanted, each with the run it is at."""
-    standing = _standing(status)
-    shown_page = Page(number=page, size=_SIZE)
-    wanted = WorkspaceFilter(
-        search_name=q.strip(),
-        project_id=project or None,
-        tagged=_tags(tag),
-        locked=True if locked else None,
-    )
-    session, actor = visit.session, visit.actor
-    found = await overview.list_with_runs(
-        session,
-        actor,
-        visit.organization,
-        wanted,
-        standing=standing,
-        sort=sort,
-        page=shown_page,
-    )
-    counts = await overview.count_by_standing(session, actor, visit.organization)
-    first = Page(number=1, size=_PROJECTS)
-    shelves = await projects.list_projects(session, actor, visit.organization, page=first)
-    names = await tags.texts_of(session, [each.workspace for each in found.items])
-    path = f"/app/{visit.organization.name}"
-    query = {
-        "q": q,
-        "status": status,
-        "project": project,
-        "tag": tag,
-        "locked": locked,
-        "sort": "" if sort == "name" else sort,
-    }
+    host = _host(base_url(visit.request))
+    values = await _table(visit.session, visit.actor, visit.organization, asked, host)
+    number = str(asked.page) if asked.page > 1 else ""
+    live = {**asked.query, "page": number, "since": lists.mark_of(values)}
     return await visit.page(
         "workspaces/table.html",
         section="workspaces",
         crumbs=[Crumb("Workspaces")],
-        rows=[
-            present.row_of(visit.organization.name, each, names[each.workspace.id])
+        may_create=visit.may(Permission.CREATE_WORKSPACE),
+        live=with_query(f"{visit.path}/workspaces/events", live),
+        **values,
+    )
+
+
+@router.get("/organizations/{organization}/workspaces/events")
+async def table_events(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    organization: str,
+    asked: AsAsked,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what changes in the table."""
+    host = _host(base_url(request))
+
+    async def find(visit: Visit) -> lists.Source:
+        found = (await enter(visit, organization)).organization
+
+        async def read(session: AsyncSession, actor: Actor) -> lists.Values:
+            owner = await organizations.by_id_or_name(session, actor, found.id)
+            return await _table(session, actor, owner, asked, host)
+
+        return lists.Source(
+            template="workspaces/_list.html",
+            row_template="workspaces/_row.html",
+            what=(found.id, asked, host),
+            places=[found.id],
+            sight=lambda session, actor: sight(session, actor, found.id),
+            read=read,
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+async def _table(
+    session: AsyncSession, actor: Actor, organization: Organization, asked: Asked, host: str
+) -> dict[str, Any]:
+    """Return what the table shows, to everybody who sees the same workspaces."""
+    page = Page(number=asked.page, size=_SIZE)
+    found = await overview.list_with_runs(
+        session,
+        actor,
+        organization,
+        asked.wanted,
+        standing=asked.standing,
+        sort=asked.sort,
+        page=page,
+    )
+    counts = await overview.count_by_standing(session, actor, organization)
+    first = Page(number=1, size=_PROJECTS)
+    shelves = await projects.list_projects(session, actor, organization, page=first)
+    shown = [each.workspace for each in found.items]
+    names = await tags.texts_of(session, shown)
+    linked = await repositories.repositories_of(session, shown)
+    path, query = f"/app/{organization.name}", asked.query
+    return {
+        "organization": organization.name,
+        "host": host,
+        "rows": [
+            present.row_of(
+                organization.name,
+                each,
+                names[each.workspace.id],
+                linked.get(each.workspace.id),
+            )
             for each in found.items
         ],
-        total=found.total,
-        all_count=sum(counts.values()),
-        columns=present.columns(path, query, sort),
-        choices=present.choices(path, query, counts, standing),
-        projects=[(each.id, each.name) for each in shelves.items],
-        query=query,
-        pages=Pages(path, query, shown_page, found.total),
-        may_create=visit.may(Permission.CREATE_WORKSPACE),
-        host=_host(base_url(visit.request)),
-    )
+        "total": found.total,
+        "all_count": sum(counts.values()),
+        "columns": present.columns(path, query, asked.sort),
+        "choices": present.choices(path, query, counts, asked.standing),
+        "projects": [(each.id, each.name) for each in shelves.items],
+        "query": query,
+        "pages": Pages(path, query, page, found.total),
+    }
 
 
 @router.get("/organizations/{organization}/workspaces/new")
@@ -140,7 +213,7 @@ async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") 
         given={"tool": "terraform", "version": "", "name": "", "description": "", **given},
         projects=[(each.id, each.name) for each in found.items],
         default_project=visit.organization.default_project_id,
-        tools=[(tool.value, {"tofu": "OpenTofu"}.get(tool, "Terraform")) for tool in Tool],
+        tools=[(tool.value, present.TOOLS[tool]) for tool in Tool],
         host=_host(base_url(visit.request)),
     )
 

@@ -39,6 +39,11 @@ class Row:
     created_at: datetime
     lasted_s: float | None
 
+    @property
+    def key(self) -> str:
+        """Return what names the row on its page."""
+        return self.id
+
 
 def row_of(run: Run, organization: str, workspace: str, names: Mapping[str, str]) -> Row:
     """Return the row of one run."""

@@ -3,16 +3,63 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from landform.kit.crypto import Keyring
 from landform.states.document import provider_name
 from landform.states.graph import Graph, Node
-from landform.states.models import StateOutput
+from landform.states.models import StateOutput, StateStatus, StateVersion
 from landform.states.queries import output_value
 
 _MOST: Final = 2000  # resources listed
 _LONGEST: Final = 2000  # characters of an output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One version of the list; the second and the first are what is compared unless told."""
+
+    id: str
+    serial: int
+    author: str
+    run_id: str | None
+    resource_count: int
+    size_bytes: int | None
+    created_at: datetime
+    is_current: bool
+    is_offered: bool
+    is_intermediate: bool
+    is_first: bool
+    is_second: bool
+
+    @property
+    def key(self) -> str:
+        """Return what names the row on its page."""
+        return self.id
+
+
+def rows_of(
+    states: Sequence[StateVersion], current_id: str | None, names: Mapping[str, str]
+) -> list[Row]:
+    """Return the rows of the list."""
+    return [
+        Row(
+            id=each.id,
+            serial=each.serial,
+            author=names.get(each.created_by, each.created_by),
+            run_id=each.run_id,
+            resource_count=each.resource_count,
+            size_bytes=each.size_bytes,
+            created_at=each.created_at,
+            is_current=each.id == current_id,
+            is_offered=each.status is StateStatus.OFFERED,
+            is_intermediate=each.is_intermediate,
+            is_first=number == 0,
+            is_second=number == min(1, len(states) - 1),
+        )
+        for number, each in enumerate(states)
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What people are told about providers, ways to sign in, connections and deliveries. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from landform.vcs.kinds import INTERACTIVE, Kind, SignIn
@@ -159,10 +160,37 @@ def abilities(row: Connection) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def delivered(row: DeliveryRow) -> tuple[str, str, list[str]]:
-    """Return how a delivery's status looks, what it is called, and why what came of it did."""
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One delivery of the list: how its status looks and is called, and why what came of it did."""
+
+    id: str
+    received_at: datetime
+    event: str
+    repository: str
+    look: str
+    label: str
+    reasons: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """Return what names the row on its page."""
+        return self.id
+
+
+def arrival(row: DeliveryRow, repository: str) -> Arrival:
+    """Return a delivery for a hook of the repository."""
     shown = [
         " ".join(str(each[key]) for key in ("change", "reason") if each.get(key))
         for each in row.outcomes
     ]
-    return (*_DELIVERED[row.status], [each for each in shown if each])
+    look, label = _DELIVERED[row.status]
+    return Arrival(
+        id=row.id,
+        received_at=row.received_at,
+        event=row.event,
+        repository=repository,
+        look=look,
+        label=label,
+        reasons=[each for each in shown if each],
+    )

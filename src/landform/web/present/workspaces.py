@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from landform.runs.overview import Listed, Standing
+from landform.toolchain.versions import Tool
 from landform.web.present.pages import with_query
+from landform.workspaces.models import WorkspaceRepository
 
 STANDINGS: Final[Mapping[Standing, str]] = {
     Standing.ATTENTION: "Needs confirmation",
@@ -16,18 +18,25 @@ STANDINGS: Final[Mapping[Standing, str]] = {
     Standing.STOPPED: "Stopped",
     Standing.NEVER: "Never run",
 }
+# What each column is sorted by, if by anything, its head, and from which width on it is shown.
 _COLUMNS: Final = (
-    ("name", "Workspace"),
-    ("status", "Latest run"),
-    ("project", "Project"),
-    ("changed", "Last change"),
+    ("name", "Workspace", ""),
+    ("status", "Latest run", ""),
+    ("version", "Version", "hidden lg:table-cell"),
+    ("repository", "Repository", "hidden xl:table-cell"),
+    ("project", "Project", "hidden md:table-cell"),
+    ("changed", "Last change", "hidden md:table-cell"),
 )
+
+
+TOOLS: Final[Mapping[Tool, str]] = {Tool.TERRAFORM: "Terraform", Tool.TOFU: "OpenTofu"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One workspace of the table."""
 
+    id: str
     name: str
     href: str
     description: str
@@ -36,16 +45,31 @@ class Row:
     run_title: str
     project: str
     tool: str
+    version: str
+    repository: str
+    branch: str
     tags: Sequence[str]
     is_locked: bool
+    lock_reason: str
     changed_at: datetime
 
+    @property
+    def key(self) -> str:
+        """Return what names the row on its page."""
+        return self.name
 
-def row_of(organization: str, listed: Listed, tags: Sequence[str]) -> Row:
+
+def row_of(
+    organization: str,
+    listed: Listed,
+    tags: Sequence[str],
+    repository: WorkspaceRepository | None = None,
+) -> Row:
     """Return the row of one workspace."""
     workspace, run = listed.workspace, listed.run
     href = f"/app/{organization}/{workspace.name}"
     return Row(
+        id=workspace.id,
         name=workspace.name,
         href=href,
         description=workspace.description,
@@ -53,9 +77,13 @@ def row_of(organization: str, listed: Listed, tags: Sequence[str]) -> Row:
         run_href=f"{href}/runs/{run.id}" if run else "",
         run_title=title_of(run.message) if run else "",
         project=listed.project,
-        tool=f"{workspace.tool.value} {workspace.tool_version}",
+        tool=TOOLS[workspace.tool],
+        version=workspace.tool_version,
+        repository=repository.identifier if repository else "",
+        branch=repository.followed_branch if repository else "",
         tags=tags,
         is_locked=workspace.is_locked,
+        lock_reason=workspace.lock_reason,
         changed_at=run.changed_at if run else workspace.updated_at,
     )
 
@@ -73,15 +101,17 @@ class Column:
     label: str
     href: str
     order: str
+    width: str
 
 
 def columns(path: str, query: Mapping[str, str], sort: str) -> list[Column]:
     """Return the heads of the table."""
     found = []
-    for key, label in _COLUMNS:
+    for key, label, width in _COLUMNS:
         other = f"-{key}" if sort == key else key
         order = {key: "ascending", f"-{key}": "descending"}.get(sort, "none")
-        found.append(Column(label, with_query(path, {**query, "sort": other, "page": ""}), order))
+        href = with_query(path, {**query, "sort": other, "page": ""})
+        found.append(Column(label, href, order, width))
     return found
 
 
