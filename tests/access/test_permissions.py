@@ -34,6 +34,7 @@ ADMIN = WRITE | {
     P.FORCE_CANCEL,
     P.MANAGE_ACCESS,
 }
+SETS = {P.READ_VARIABLE_SETS, P.WRITE_VARIABLE_SETS}
 
 
 @pytest.mark.parametrize(
@@ -48,12 +49,13 @@ def test_a_fixed_level_on_a_workspace_allows_what_is_documented(
 @pytest.mark.parametrize(
     ("level", "allowed"),
     [
-        ("read", READ | {P.READ_PROJECT}),
-        ("write", WRITE | {P.READ_PROJECT}),
-        ("maintain", ADMIN | {P.READ_PROJECT, P.CREATE_WORKSPACE}),
+        ("read", READ | {P.READ_PROJECT, P.READ_VARIABLE_SETS}),
+        ("write", WRITE | {P.READ_PROJECT, P.READ_VARIABLE_SETS}),
+        ("maintain", ADMIN | SETS | {P.READ_PROJECT, P.CREATE_WORKSPACE}),
         (
             "admin",
             ADMIN
+            | SETS
             | {P.READ_PROJECT, P.UPDATE_PROJECT, P.DELETE_PROJECT}
             | {P.CREATE_WORKSPACE, P.MOVE_WORKSPACE}
             | {P.READ_PROJECT_ACCESS, P.MANAGE_PROJECT_ACCESS},
@@ -101,7 +103,12 @@ def test_custom_settings_of_a_workspace_allow_just_what_they_name(
         ({"settings": "delete"}, {}, {P.UPDATE_PROJECT, P.DELETE_PROJECT}),
         ({"teams": "read"}, {}, {P.READ_PROJECT_ACCESS}),
         ({"teams": "manage"}, {}, {P.READ_PROJECT_ACCESS, P.MANAGE_PROJECT_ACCESS}),
-        ({"variable-sets": "write"}, {}, set()),
+        ({"variable-sets": "read"}, {}, {P.READ_VARIABLE_SETS}),
+        (
+            {"variable-sets": "write"},
+            {},
+            {P.READ_VARIABLE_SETS, P.WRITE_VARIABLE_SETS},
+        ),
         ({}, {"create": True}, {P.CREATE_WORKSPACE}),
         ({}, {"move": True}, {P.MOVE_WORKSPACE}),
         ({}, {"locking": True}, {P.LOCK_WORKSPACE}),

@@ -84,6 +84,7 @@ async def full(vault: Vault) -> World:
     await world.plan(run_id)
     await world.confirm(run_id)
     await world.apply(run_id, STATE)
+    await world.plan(await world.create())  # what a run uses is there until it is over
     await chain.extend(vault.sessions, vault.keyring)
     await issuer.sign(
         vault.sessions, vault.keyring, issuer="https://us", subject="us", audience="them"
@@ -97,8 +98,10 @@ async def rotate(vault: Vault) -> Report:
 
 async def values(world: World) -> dict[str, str]:
     async with transaction(world.platform.sessions) as session:
-        found = await variables.for_run(session, world.platform.keyring, world.workspace_id)
-    return {each.key: each.value for each in found if each.category is Category.TERRAFORM}
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        found = await variables.for_run(session, world.platform.keyring, workspace)
+    given = (each.variable for each in found)
+    return {each.key: each.value for each in given if each.category is Category.TERRAFORM}
 
 
 async def test_all_is_sealed_anew_and_opens_without_the_old_key(vault: Vault, full: World) -> None:

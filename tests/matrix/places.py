@@ -37,6 +37,7 @@ from landform.states.document import md5_of
 from landform.states.models import StateOutput
 from landform.states.service import Announcement
 from landform.variables import service as variables
+from landform.variables import sets
 from landform.variables.service import VariableSettings
 from landform.vcs import connections
 from landform.vcs.kinds import Kind, SignIn
@@ -94,6 +95,7 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await _runs(place)
     place.objects |= await _people(place)
     place.objects |= await _connections(place)
+    place.objects |= await _variable_sets(place)
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
     return place
@@ -383,6 +385,22 @@ async def _connections(place: Place) -> dict[str, Made]:
         "delivery_id": delivery_id,
         "vcs_person_id": person.id,
     }
+
+
+async def _variable_sets(place: Place) -> dict[str, Made]:
+    """Make a set that applies to the workspace, and one that applies nowhere."""
+    world = place.world
+    keyring = world.platform.keyring
+    async with transaction(world.platform.sessions) as session:
+        organization = await session.get_one(Organization, world.organization_id)
+        settings = sets.SetSettings(name="shared")
+        row = await sets.create_set(session, world.owner, organization, settings)
+        await sets.apply_to_workspaces(session, world.owner, row, [world.workspace_id])
+        given = VariableSettings(key="inherited", value=SECRET, category="env", sensitive=True)
+        shown = await variables.create_variable(session, keyring, world.owner, row, given)
+        settings = sets.SetSettings(name="aside")
+        aside = await sets.create_set(session, world.owner, organization, settings)
+    return {"varsets": row.id, "set-variable": shown.row.id, "aside": aside.id}
 
 
 async def _code(place: Place, actor: Actor) -> str:

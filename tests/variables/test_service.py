@@ -22,6 +22,13 @@ from tests.factories import make_actor, make_organization, make_workspace, organ
 SECRET = "hunter2-hunter2"
 
 
+async def for_run(
+    session: AsyncSession, keyring: Keyring, workspace: Workspace
+) -> list[contract.Variable]:
+    found = await queries.for_run(session, keyring, workspace)
+    return [each.variable for each in found]
+
+
 async def _create(
     session: AsyncSession, keyring: Keyring, workspace: Workspace, **settings: Any
 ) -> ShownVariable:
@@ -62,7 +69,7 @@ async def test_a_sensitive_value_is_never_shown_again_but_a_run_gets_it(
     listed = await queries.list_variables(session, keyring, SYSTEM, workspace)
     got = await queries.get_variable(session, keyring, SYSTEM, workspace, made.row.id)
     assert [shown.value for shown in (made, updated, *listed, got)] == [None] * 4
-    assert await queries.for_run(session, keyring, workspace.id) == [
+    assert await for_run(session, keyring, workspace) == [
         contract.Variable(key="region", value=SECRET, category=Category.TERRAFORM, sensitive=True)
     ]
 
@@ -136,7 +143,7 @@ async def test_a_sensitive_variable_takes_a_new_value_and_description(
         made.row.id,
         VariableSettings(key="region", sensitive=True, value="new", description="why"),
     )
-    assert [each.value for each in await queries.for_run(session, keyring, workspace.id)] == ["new"]
+    assert [each.value for each in await for_run(session, keyring, workspace)] == ["new"]
 
 
 async def test_turning_sensitive_on_hides_the_value_from_then_on(
@@ -277,7 +284,7 @@ async def test_of_two_variables_of_one_key_made_at_once_one_is_made(
 async def test_there_is_a_limit_to_variables(
     session: AsyncSession, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PER_WORKSPACE", 2)
+    monkeypatch.setattr(service, "PER_OWNER", 2)
     workspace = await make_workspace(session)
     for key in ("a", "b"):
         await _create(session, keyring, workspace, key=key)

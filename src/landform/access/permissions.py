@@ -32,6 +32,8 @@ class Permission(StrEnum):
     QUEUE_APPLY = "queue applies"
     READ_VARIABLES = "read variables"
     WRITE_VARIABLES = "change variables"
+    READ_VARIABLE_SETS = "read variable sets"
+    WRITE_VARIABLE_SETS = "manage variable sets"
     READ_OUTPUTS = "read outputs"
     READ_STATE = "read state"
     WRITE_STATE = "write state"
@@ -98,13 +100,13 @@ PROJECT_TEAMS: Final[Mapping[str, Permissions]] = {
     "read": frozenset({Permission.READ_PROJECT_ACCESS}),
     "manage": frozenset({Permission.READ_PROJECT_ACCESS, Permission.MANAGE_PROJECT_ACCESS}),
 }
-# Kept for features to come; they allow nothing yet.
-_SENTINEL_MOCKS: Final[Mapping[str, Permissions]] = {"none": NOTHING, "read": NOTHING}
-_VARIABLE_SETS: Final[Mapping[str, Permissions]] = {
+VARIABLE_SETS: Final[Mapping[str, Permissions]] = {
     "none": NOTHING,
-    "read": NOTHING,
-    "write": NOTHING,
+    "read": frozenset({Permission.READ_VARIABLE_SETS}),
+    "write": frozenset({Permission.READ_VARIABLE_SETS, Permission.WRITE_VARIABLE_SETS}),
 }
+# Kept for features to come; it allows nothing yet.
+_SENTINEL_MOCKS: Final[Mapping[str, Permissions]] = {"none": NOTHING, "read": NOTHING}
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ WORKSPACE_CUSTOM: Final[Mapping[str, Choice | Switch]] = {
 PROJECT_CUSTOM: Final[Mapping[str, Choice | Switch]] = {
     "settings": Choice(PROJECT_SETTINGS, "read"),
     "teams": Choice(PROJECT_TEAMS, "none"),
-    "variable-sets": Choice(_VARIABLE_SETS, "none"),
+    "variable-sets": Choice(VARIABLE_SETS, "none"),
 }
 PROJECT_WORKSPACES_CUSTOM: Final[Mapping[str, Choice | Switch]] = {
     "runs": Choice(RUNS, "read"),
@@ -174,9 +176,11 @@ WORKSPACE_LEVELS: Final[Mapping[str, Permissions]] = {
     "admin": _ADMIN,
 }
 
-_PROJECT_READ: Final = _READ | PROJECT_SETTINGS["read"]
-_PROJECT_WRITE: Final = _WRITE | PROJECT_SETTINGS["read"]
-_PROJECT_MAINTAIN: Final = _ADMIN | PROJECT_SETTINGS["read"] | {Permission.CREATE_WORKSPACE}
+_PROJECT_READ: Final = _READ | PROJECT_SETTINGS["read"] | VARIABLE_SETS["read"]
+_PROJECT_WRITE: Final = _WRITE | PROJECT_SETTINGS["read"] | VARIABLE_SETS["read"]
+_PROJECT_MAINTAIN: Final = (
+    _ADMIN | PROJECT_SETTINGS["read"] | VARIABLE_SETS["write"] | {Permission.CREATE_WORKSPACE}
+)
 _PROJECT_ADMIN: Final = (
     _PROJECT_MAINTAIN
     | PROJECT_SETTINGS["delete"]
@@ -203,9 +207,9 @@ _USE_VCS: Final = frozenset({Permission.USE_VCS})
 _VCS: Final = _USE_VCS | {Permission.MANAGE_VCS}
 
 ORGANIZATION_ACCESS: Final[Mapping[str, Permissions]] = {
-    "read-workspaces": _READ,
+    "read-workspaces": _READ | VARIABLE_SETS["read"],
     "read-projects": PROJECT_SETTINGS["read"],
-    MANAGE_WORKSPACES: _ADMIN | _USE_VCS,  # and IN_DEFAULT_PROJECT
+    MANAGE_WORKSPACES: _ADMIN | VARIABLE_SETS["write"] | _USE_VCS,  # and IN_DEFAULT_PROJECT
     MANAGE_PROJECTS: _ALL_PROJECTS | _USE_VCS,
     "manage-membership": _MEMBERSHIP,
     "manage-teams": _TEAMS,

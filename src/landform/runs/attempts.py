@@ -16,7 +16,6 @@ from landform.configurations import queries as configurations
 from landform.configurations.models import ConfigurationVersion
 from landform.contract import (
     Artefact,
-    Category,
     Counts,
     Created,
     LostLeaseError,
@@ -27,7 +26,6 @@ from landform.contract import (
     PhaseResult,
     PlanOptions,
     Stop,
-    Variable,
 )
 from landform.dispatch import service as dispatch
 from landform.dispatch.models import Lease
@@ -40,7 +38,7 @@ from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.organizations.models import Organization
-from landform.runs import creation, endings, rows, service, workload_identity
+from landform.runs import endings, inputs, rows, service, workload_identity
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
@@ -50,7 +48,6 @@ from landform.runs.status import PhaseStatus, Step
 from landform.states import service as states
 from landform.states.models import StateVersion
 from landform.toolchain.versions import Tool
-from landform.variables import queries as variables
 from landform.workspaces.models import Project, Workspace
 
 Resolve = Callable[[Tool, str], Awaitable[str]]
@@ -288,9 +285,6 @@ async def _job(
         .where(Project.id == workspace.project_id)
     )
     organization, project = (await session.execute(names)).one()
-    configured = await variables.for_run(session, platform.keyring, workspace.id)
-    own = creation.open_variables(platform.keyring, run)
-    overridden = {variable.key for variable in own}
     return PhaseJob(
         phase_id=phase.id,
         phase=phase.phase,
@@ -309,17 +303,7 @@ async def _job(
             replace_addrs=run.replace_addrs,
             allow_config_generation=run.allow_config_generation,
         ),
-        variables=[
-            *(
-                variable
-                for variable in configured
-                if variable.category is Category.ENV or variable.key not in overridden
-            ),
-            *(
-                Variable(key=one.key, value=one.value, category=Category.TERRAFORM, hcl=True)
-                for one in own
-            ),
-        ],
+        variables=await inputs.of_run(session, platform.keyring, workspace, run),
         timeout_s=platform.limits.timeout_s,
         grace_s=platform.limits.grace_s,
         context={

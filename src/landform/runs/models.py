@@ -83,6 +83,19 @@ class Run(Base):
         self.status_timestamps = {**self.status_timestamps, key: rfc3339(self.changed_at)}
 
 
+class RunInputs(Base):
+    """All variables that a run's plan was given, for its apply; there until the run is over.
+
+    Attributes:
+        sealed_variables: as JSON, encrypted for the place `runs/{run_id}/used-variables`.
+    """
+
+    __tablename__ = "run_inputs"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    sealed_variables: Mapped[bytes] = mapped_column(Sealed("runs/{run_id}/used-variables"))
+
+
 class RunPhase(Base):
     """A run's plan or its apply: how far it came, what it counted, which files it left.
 

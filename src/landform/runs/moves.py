@@ -2,14 +2,15 @@
 
 from typing import Final
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import SYSTEM, Actor
 from landform.kit import events
 from landform.kit.db import notify
 from landform.runs.events import RunMoved
-from landform.runs.models import Run
-from landform.runs.status import Step
+from landform.runs.models import Run, RunInputs
+from landform.runs.status import FINAL, Step
 
 CHANNEL: Final = "landform_runs"
 
@@ -19,6 +20,8 @@ async def move(
 ) -> None:
     """Take `step`, or raise IllegalStepError; `reason` is kept as the run's error."""
     run.take(step)
+    if run.status in FINAL:
+        await session.execute(delete(RunInputs).where(RunInputs.run_id == run.id))
     if reason:
         run.error = reason
     events.publish(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform import contract
@@ -15,8 +15,12 @@ from landform.kit.crypto import Keyring
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import Columns, Selection, narrowed, ordering
-from landform.variables.models import Variable
+from landform.variables import set_queries
+from landform.variables.models import Variable, VariableSet
+from landform.variables.precedence import Candidate, winners
 from landform.workspaces.models import Workspace
+
+Owner: TypeAlias = Workspace | VariableSet
 
 # What a selection of variables can ask for; values are sealed, and no database compares them.
 _FIELDS: Final[Columns] = {
@@ -38,23 +42,40 @@ class ShownVariable:
     value: str | None = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A variable that a run of a workspace might get, and which one it gets instead, if one."""
+
+    shown: ShownVariable
+    candidate: Candidate
+    beaten_by: Candidate | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A variable that a run gets, unless the command line says otherwise and is not beaten."""
+
+    variable: contract.Variable
+    beats_command_line: bool
+
+
 async def list_variables(
-    session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace
+    session: AsyncSession, keyring: Keyring, actor: Actor, owner: Owner
 ) -> list[ShownVariable]:
-    """Return the workspace's variables, by key.
+    """Return the variables of a workspace or a set, by key.
 
     Raises:
         ForbiddenError: `actor` may not read variables there.
     """
-    await require(session, actor, Permission.READ_VARIABLES, workspace.place)
-    return [shown(keyring, row) for row in await _rows(session, workspace.id)]
+    await require_reader(session, actor, owner)
+    return [shown(keyring, row) for row in await _rows(session, of(owner))]
 
 
 async def select_variables(
     session: AsyncSession,
     keyring: Keyring,
     actor: Actor,
-    workspace: Workspace,
+    owner: Owner,
     selection: Selection,
     page: Page,
 ) -> Paged[ShownVariable]:
@@ -64,8 +85,8 @@ async def select_variables(
         ForbiddenError: `actor` may not read variables there.
         MalformedError: the selection compares what cannot be compared.
     """
-    await require(session, actor, Permission.READ_VARIABLES, workspace.place)
-    wanted = select(Variable).where(Variable.workspace_id == workspace.id)
+    await require_reader(session, actor, owner)
+    wanted = select(Variable).where(of(owner))
     order = (*ordering(selection, _FIELDS), Variable.key, Variable.category)
     found = await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
     return Paged(items=[shown(keyring, row) for row in found.items], total=found.total)
@@ -75,48 +96,97 @@ async def get_variable(
     session: AsyncSession,
     keyring: Keyring,
     actor: Actor,
-    workspace: Workspace,
+    owner: Owner,
     variable_id: str,
 ) -> ShownVariable:
-    """Return one variable of the workspace.
+    """Return one variable of the workspace or set.
 
     Raises:
         ForbiddenError: `actor` may not read variables there.
-        NotFoundError: the workspace has no such variable.
+        NotFoundError: there is no such variable in it.
     """
-    await require(session, actor, Permission.READ_VARIABLES, workspace.place)
-    return shown(keyring, await find(session, workspace, variable_id))
+    await require_reader(session, actor, owner)
+    return shown(keyring, await find(session, owner, variable_id))
 
 
-async def find(session: AsyncSession, workspace: Workspace, variable_id: str) -> Variable:
-    """Return the row of a workspace's variable, its value sealed.
+async def find(session: AsyncSession, owner: Owner, variable_id: str) -> Variable:
+    """Return the row of a workspace's or a set's variable, its value sealed.
 
     Raises:
-        NotFoundError: the workspace has no such variable.
+        NotFoundError: there is no such variable in it.
     """
     row = await session.get(Variable, variable_id)
-    if row is None or row.workspace_id != workspace.id:
-        raise NotFoundError(f"There is no variable {variable_id} in {workspace.name}.")
+    if row is None or owner.id not in (row.workspace_id, row.variable_set_id):
+        raise NotFoundError(f"There is no variable {variable_id} in {owner.name}.")
     return row
 
 
-async def for_run(
-    session: AsyncSession, keyring: Keyring, workspace_id: str
-) -> list[contract.Variable]:
+async def for_run(session: AsyncSession, keyring: Keyring, workspace: Workspace) -> list[Given]:
     """Return every variable with its value in clear, for a run of the workspace and nobody else.
 
     No actor is asked for: who may start a run may have it use what it uses.
     """
+    chosen = winners(await _candidates(session, workspace)).values()
     return [
-        contract.Variable(
-            key=row.key,
-            value=_value(keyring, row),
-            category=row.category,
-            hcl=row.hcl,
-            sensitive=row.sensitive,
-        )
-        for row in await _rows(session, workspace_id)
+        Given(_for_run(keyring, each.row), each.beats_command_line)
+        for each in sorted(chosen, key=lambda each: (each.row.key, each.row.category))
     ]
+
+
+async def effective(
+    session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace
+) -> list[ShownVariable]:
+    """Return the variables that a run of the workspace would get, by key.
+
+    Raises:
+        ForbiddenError: `actor` may not read variables there.
+    """
+    await require_reader(session, actor, workspace)
+    chosen = winners(await _candidates(session, workspace)).values()
+    ordered = sorted(chosen, key=lambda each: (each.row.key, each.row.category))
+    return [shown(keyring, each.row) for each in ordered]
+
+
+async def standings(
+    session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace
+) -> list[Standing]:
+    """Return the workspace's variables and those it inherits, by key, and which of them count.
+
+    Raises:
+        ForbiddenError: `actor` may not read variables there.
+    """
+    await require_reader(session, actor, workspace)
+    candidates = await _candidates(session, workspace)
+    chosen = winners(candidates)
+    ordered = sorted(candidates, key=lambda each: (each.row.key, each.row.category, each.rank))
+    return [
+        Standing(
+            shown(keyring, each.row),
+            each,
+            None if chosen[each.name] is each else chosen[each.name],
+        )
+        for each in ordered
+    ]
+
+
+async def require_reader(session: AsyncSession, actor: Actor, owner: Owner) -> None:
+    """Let `actor` pass who may read the variables of a workspace or a set.
+
+    Raises:
+        ForbiddenError: it may not, but may know of the workspace.
+        NotFoundError: it may not know of the workspace or the set.
+    """
+    if isinstance(owner, Workspace):
+        await require(session, actor, Permission.READ_VARIABLES, owner.place)
+    elif not await set_queries.may_read(session, actor, owner):
+        raise NotFoundError(f"There is no variable set {owner.id}.")
+
+
+def of(owner: Owner) -> ColumnElement[bool]:
+    """Return the condition on variables that holds for the owner's."""
+    if isinstance(owner, Workspace):
+        return Variable.workspace_id == owner.id
+    return Variable.variable_set_id == owner.id
 
 
 def shown(keyring: Keyring, row: Variable) -> ShownVariable:
@@ -129,13 +199,28 @@ def place_of(variable_id: str) -> str:
     return f"variables/{variable_id}"
 
 
-async def _rows(session: AsyncSession, workspace_id: str) -> Sequence[Variable]:
-    query = (
-        select(Variable)
-        .where(Variable.workspace_id == workspace_id)
-        .order_by(Variable.key, Variable.category)
-    )
+async def _candidates(session: AsyncSession, workspace: Workspace) -> list[Candidate]:
+    own = [Candidate(row) for row in await _rows(session, of(workspace))]
+    applied = {each.row.id: each for each in await set_queries.applied_to(session, workspace)}
+    if not applied:
+        return own
+    rows = await _rows(session, Variable.variable_set_id.in_(applied))
+    return [*own, *(Candidate(row, applied[str(row.variable_set_id)]) for row in rows)]
+
+
+async def _rows(session: AsyncSession, condition: ColumnElement[bool]) -> Sequence[Variable]:
+    query = select(Variable).where(condition).order_by(Variable.key, Variable.category)
     return (await session.scalars(query)).all()
+
+
+def _for_run(keyring: Keyring, row: Variable) -> contract.Variable:
+    return contract.Variable(
+        key=row.key,
+        value=_value(keyring, row),
+        category=row.category,
+        hcl=row.hcl,
+        sensitive=row.sensitive,
+    )
 
 
 def _value(keyring: Keyring, row: Variable) -> str:

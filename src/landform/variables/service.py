@@ -19,22 +19,23 @@ from landform.kit.text import check_text
 from landform.kit.unique import unique
 from landform.variables.events import VariableCreated, VariableDeleted, VariableUpdated
 from landform.variables.models import Variable
-from landform.variables.queries import ShownVariable, find, for_run, place_of, shown
+from landform.variables.queries import Owner, ShownVariable, find, of, place_of, shown
+from landform.variables.sets import require_writer as require_writer_of_set
+from landform.variables.sets import touch
 from landform.workspaces.models import Workspace
 from landform.workspaces.rows import locked
-
-__all__ = ["VariableSettings", "create_variable", "delete_variable", "for_run", "update_variable"]
 
 # Of HCP Terraform's page "Manage variables", "Character limits"; it states no count.
 KEY_LIMIT: Final = 128  # characters
 VALUE_LIMIT: Final = 256 * 1024  # bytes
 DESCRIPTION_LIMIT: Final = 512  # characters
-PER_WORKSPACE: Final = 1000
+PER_OWNER: Final = 1000
 
 _IDENTIFIER: Final = re.compile(r"[^\W\d][\w-]*")
 _ENV_NAME: Final = re.compile(r"[^\s=\x00-\x1f\x7f]+")
 _CHECKED: Final = ("key", "category", "hcl", "description")
-_UNIQUE: Final = "uq_variables_workspace_id_category_key"
+_UNIQUE_IN_WORKSPACE: Final = "uq_variables_workspace_id_category_key"
+_UNIQUE_IN_SET: Final = "uq_variables_variable_set_id_category_key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +54,21 @@ async def create_variable(
     session: AsyncSession,
     keyring: Keyring,
     actor: Actor,
-    workspace: Workspace,
+    owner: Owner,
     settings: VariableSettings,
 ) -> ShownVariable:
-    """Add a variable; without a value it is the empty text.
+    """Add a variable to a workspace or a set; without a value it is the empty text.
 
     Raises:
         ForbiddenError: `actor` may not change variables there.
         InvalidError: the key is taken, malformed or reserved, or something is too long.
     """
-    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
+    await _require_writer(session, actor, owner)
     if settings.category is None or settings.key is None:
         missing = "key" if settings.key is None else "category"
         raise InvalidError(f"A variable needs a {missing}.", pointer=missing)
-    await locked(session, workspace.id)
-    await _require_room(session, workspace)
+    await _hold(session, owner)
+    await _require_room(session, owner)
     given: dict[str, Any] = {"hcl": False, "sensitive": False, "description": ""}
     given |= _given(settings)
     value = given.pop("value", "")
@@ -75,19 +76,19 @@ async def create_variable(
     variable_id = new_id("var")
     row = Variable(
         id=variable_id,
-        workspace_id=workspace.id,
+        **_owner_ids(owner),
         sealed_value=_seal(keyring, variable_id, value),
         **given,
     )
-    async with unique(session, _UNIQUE, _taken(row.key)):
+    async with unique(session, _unique_in(owner), _taken(row.key)):
         session.add(row)
     events.publish(
         session,
         VariableCreated(
             actor_id=actor.id,
-            organization_id=workspace.organization_id,
+            organization_id=owner.organization_id,
             subject_id=row.id,
-            workspace_id=workspace.id,
+            **_owner_ids(owner),
             key=row.key,
             category=row.category,
             sensitive=row.sensitive,
@@ -100,7 +101,7 @@ async def update_variable(
     session: AsyncSession,
     keyring: Keyring,
     actor: Actor,
-    workspace: Workspace,
+    owner: Owner,
     variable_id: str,
     settings: VariableSettings,
 ) -> ShownVariable:
@@ -111,12 +112,12 @@ async def update_variable(
 
     Raises:
         ForbiddenError: `actor` may not change variables there.
-        NotFoundError: the workspace has no such variable.
+        NotFoundError: there is no such variable in it.
         InvalidError: the change cannot be.
     """
-    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
-    await locked(session, workspace.id)
-    row = await find(session, workspace, variable_id)
+    await _require_writer(session, actor, owner)
+    await _hold(session, owner)
+    row = await find(session, owner, variable_id)
     given = _given(settings)
     value = given.pop("value", None)
     changed = {name: new for name, new in given.items() if new != getattr(row, name)}
@@ -127,7 +128,7 @@ async def update_variable(
     if value is not None:
         before = keyring.open(row.sealed_value, place=place_of(row.id)).decode()
         changes["value"] = [fingerprint(keyring, before), fingerprint(keyring, value)]
-    async with unique(session, _UNIQUE, _taken(settings.key or row.key)):
+    async with unique(session, _unique_in(owner), _taken(settings.key or row.key)):
         for name, new in changed.items():
             setattr(row, name, new)
         row.sealed_value = sealed
@@ -136,9 +137,9 @@ async def update_variable(
         session,
         VariableUpdated(
             actor_id=actor.id,
-            organization_id=workspace.organization_id,
+            organization_id=owner.organization_id,
             subject_id=row.id,
-            workspace_id=workspace.id,
+            **_owner_ids(owner),
             key=row.key,
             changed=(*changed, *(() if value is None else ("value",))),
             changes=changes,
@@ -148,25 +149,26 @@ async def update_variable(
 
 
 async def delete_variable(
-    session: AsyncSession, actor: Actor, workspace: Workspace, variable_id: str
+    session: AsyncSession, actor: Actor, owner: Owner, variable_id: str
 ) -> None:
     """Remove a variable.
 
     Raises:
         ForbiddenError: `actor` may not change variables there.
-        NotFoundError: the workspace has no such variable.
+        NotFoundError: there is no such variable in it.
     """
-    await require(session, actor, Permission.WRITE_VARIABLES, workspace.place)
-    row = await find(session, workspace, variable_id)
+    await _require_writer(session, actor, owner)
+    await _hold(session, owner)
+    row = await find(session, owner, variable_id)
     await session.delete(row)
     await session.flush()
     events.publish(
         session,
         VariableDeleted(
             actor_id=actor.id,
-            organization_id=workspace.organization_id,
+            organization_id=owner.organization_id,
             subject_id=row.id,
-            workspace_id=workspace.id,
+            **_owner_ids(owner),
             key=row.key,
             category=row.category,
         ),
@@ -249,10 +251,38 @@ def _seal(keyring: Keyring, variable_id: str, value: str) -> bytes:
     return keyring.seal(clear, place=place_of(variable_id))
 
 
-async def _require_room(session: AsyncSession, workspace: Workspace) -> None:
-    query = select(func.count()).select_from(Variable).where(Variable.workspace_id == workspace.id)
-    if (await session.scalar(query) or 0) >= PER_WORKSPACE:
-        raise InvalidError(f"A workspace has at most {PER_WORKSPACE} variables.")
+async def _require_writer(session: AsyncSession, actor: Actor, owner: Owner) -> None:
+    if isinstance(owner, Workspace):
+        await require(session, actor, Permission.WRITE_VARIABLES, owner.place)
+    else:
+        await require_writer_of_set(session, actor, owner)
+
+
+async def _hold(session: AsyncSession, owner: Owner) -> None:
+    """Hold the owner against others, and note of a set that it changes."""
+    if isinstance(owner, Workspace):
+        await locked(session, owner.id)
+    else:
+        await touch(session, owner.id)
+
+
+def _owner_ids(owner: Owner) -> dict[str, Any]:
+    is_workspace = isinstance(owner, Workspace)
+    return {
+        "workspace_id": owner.id if is_workspace else None,
+        "variable_set_id": None if is_workspace else owner.id,
+    }
+
+
+def _unique_in(owner: Owner) -> str:
+    return _UNIQUE_IN_WORKSPACE if isinstance(owner, Workspace) else _UNIQUE_IN_SET
+
+
+async def _require_room(session: AsyncSession, owner: Owner) -> None:
+    query = select(func.count()).select_from(Variable).where(of(owner))
+    if (await session.scalar(query) or 0) >= PER_OWNER:
+        what = "workspace" if isinstance(owner, Workspace) else "variable set"
+        raise InvalidError(f"A {what} has at most {PER_OWNER} variables.")
 
 
 def _taken(key: str) -> InvalidError:

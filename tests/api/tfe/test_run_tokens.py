@@ -186,6 +186,7 @@ OPEN = {
     "/api/v2/organizations/{name}/runs",  # none
     "/api/v2/organizations/{name}/runs/queue",  # none
     "/api/v2/organizations/{organization}/teams",  # none
+    "/api/v2/organizations/{organization}/varsets",  # none
     "/api/v2/organizations/{organization}/workspaces",  # none
     "/api/v2/organizations/{organization}/workspaces/{name}",
     "/api/v2/workspaces/{workspace_id}",
@@ -204,7 +205,7 @@ OPEN = {
 
 EMPTY = (
     "/api/v1/organization",
-    *("/runs", "/queue", "/teams", "/workspaces", "/projects", "/organizations"),
+    *("/runs", "/queue", "/teams", "/workspaces", "/projects", "/organizations", "/varsets"),
     *("/organization-memberships", "/remote-state-consumers"),
 )
 

@@ -19,6 +19,7 @@ from landform.identity.actor import Actor
 from landform.kit.errors import LandformError
 from landform.runs.standing import Standing
 from landform.toolchain.versions import parse_version
+from landform.variables.set_queries import Reach
 from landform.workspaces.models import Workspace, WorkspaceRepository
 
 API_VERSION: Final = "2.6"  # what a client needs for every feature it looks for (tfe_api.md §1.2)
@@ -70,6 +71,9 @@ class Context:
     ingress_ids: dict[str, str] = field(default_factory=dict)
     repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
     connection_kinds: dict[str, str] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)
+    overwriters: dict[str, str | None] = field(default_factory=dict)
+    overwritten: dict[str, list[str]] = field(default_factory=dict)
     shown_output: str = ""
 
     async def learn(self, workspace_ids: Iterable[str]) -> None:
