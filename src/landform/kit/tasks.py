@@ -3,7 +3,7 @@
 A job here only says "look at this"; what may be done about it is decided by rows of ours.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import procrastinate
@@ -41,6 +41,16 @@ async def defer(
         schedule_in={"seconds": in_s} if in_s else None,
     )
     return await deferrer.defer_async(**arguments)
+
+
+async def defer_all(
+    session: AsyncSession, task: str, *, queue: str, arguments: Sequence[Mapping[str, Any]]
+) -> None:
+    """Enqueue `task` once with each of the arguments, in the caller's transaction."""
+    if arguments:
+        connection = await driver_connection(session)
+        deferrer = _DEFERRER.configure_task(task, queue=queue, connection=connection)
+        await deferrer.batch_defer_async(*map(dict, arguments))
 
 
 async def apply_schema(url: str) -> None:

@@ -6,9 +6,10 @@ secret is answered 202 as soon as the delivery is stored, whatever it says; who 
 503, which is tried again, when it cannot be stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import delete, func, select, text, update
@@ -23,13 +24,13 @@ from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
 from landform.kit.events import CHANNEL as CHANGES
 from landform.kit.ids import is_id, new_id
-from landform.kit.tasks import ALIVE, defer
+from landform.kit.tasks import ALIVE, defer, defer_all
 from landform.vcs import queries
 from landform.vcs.changes import AnyChange
 from landform.vcs.events import DeliveryReceived, DeliveryRepeated
 from landform.vcs.models import Connection, DeliveryRow, DeliveryStatus, Hook
 from landform.vcs.providers import READERS
-from landform.vcs.reach import Reach
+from landform.vcs.reach import Arrival, Reach
 from landform.vcs.sealing import open_body, open_hook_secrets, seal_body
 
 PROCESS: Final = "process_vcs_delivery"
@@ -39,6 +40,7 @@ KEPT_FOR: Final = timedelta(days=30)
 ATTEMPTS: Final = 8
 _FIRST_PAUSE_S: Final = 5.0
 _ID_LIMIT: Final = 200  # characters
+_SMALL: Final = 1 << 20  # bytes
 _RING_AGAIN: Final = timedelta(seconds=15)
 _RUNG_AT_ONCE: Final = 100
 _GIVEN_UP: Final = "Every worker that looked at it stopped before it was done."
@@ -73,20 +75,13 @@ async def receive(reach: Reach, hook_id: str, headers: Mapping[str, str], body: 
         UnauthenticatedError: it does not know the hook's secret, or there is no such hook.
         UnavailableError: it cannot be stored now.
     """
-    async with transaction(reach.sessions) as session:
-        hook = await session.get(Hook, hook_id) if is_id(hook_id) else None
-        if hook is None:
-            raise UnauthenticatedError(_UNPROVEN)
-        connection = await session.get_one(Connection, hook.connection_id)
-        reader = READERS[connection.kind]
-        if not reader.verify(headers, body, open_hook_secrets(reach.keyring, hook)):
-            raise UnauthenticatedError(_UNPROVEN)
-        try:
-            provider_id = reader.delivery_id(headers, body)
-        except MalformedError:
-            provider_id = f"malformed/{new_id('x')}"
-        kept = {name: value for name, value in headers.items() if name in reader.KEPT_HEADERS}
-        return await _store(session, reach, hook, connection, provider_id, kept, body)
+    arrival = Arrival(hook_id=hook_id, headers=headers, body=body, origin=events.ORIGIN.get())
+    if len(body) > _SMALL:  # to read it takes long, and nobody else should wait for that
+        (result,) = await _receive_all(reach, [arrival])
+        if isinstance(result, Exception):
+            raise result
+        return result
+    return await reach.arrivals.do(arrival, partial(_receive_all, reach))
 
 
 async def take(reach: Reach, delivery_id: str) -> Taken | None:
@@ -227,44 +222,99 @@ async def _tell(session: AsyncSession, hook_id: str) -> None:
     await session.execute(joined.where(Hook.id == hook_id))
 
 
-async def _store(
-    session: AsyncSession,
-    reach: Reach,
-    hook: Hook,
-    connection: Connection,
-    provider_id: str,
-    headers: dict[str, str],
-    body: bytes,
-) -> bool:
+async def _receive_all(
+    reach: Reach, arrivals: Sequence[Arrival]
+) -> list[bool | UnauthenticatedError]:
+    """Store those that are proved; say of each whether it is new, or that it is not proved."""
+    results: list[bool | UnauthenticatedError] = [False] * len(arrivals)
+    proved: dict[str, tuple[int, Arrival, Connection]] = {}
+    rows = []
+    async with transaction(reach.sessions) as session:
+        hooks = await _hooks(session, {arrival.hook_id for arrival in arrivals})
+        for number, arrival in enumerate(arrivals):
+            hook, connection = hooks.get(arrival.hook_id, (None, None))
+            if (
+                hook is None
+                or connection is None
+                or not _is_proved(reach, hook, connection, arrival)
+            ):
+                results[number] = UnauthenticatedError(_UNPROVEN)
+                continue
+            row = _row(reach, connection, arrival)
+            proved[row["id"]] = (number, arrival, connection)
+            rows.append(row)
+        for delivery_id in await _store(session, rows):
+            number, arrival, connection = proved[delivery_id]
+            results[number] = True
+            _publish(session, delivery_id, arrival, connection)
+    return results
+
+
+async def _hooks(
+    session: AsyncSession, hook_ids: Collection[str]
+) -> dict[str, tuple[Hook, Connection]]:
+    query = (
+        select(Hook, Connection)
+        .join(Connection, Connection.id == Hook.connection_id)
+        .where(Hook.id.in_([hook_id for hook_id in hook_ids if is_id(hook_id)]))
+        # One that is removed meanwhile must not take the others' deliveries with it.
+        .with_for_update(read=True, key_share=True, of=Hook)
+    )
+    return {hook.id: (hook, connection) for hook, connection in await session.execute(query)}
+
+
+def _is_proved(reach: Reach, hook: Hook, connection: Connection, arrival: Arrival) -> bool:
+    secrets = open_hook_secrets(reach.keyring, hook)
+    return READERS[connection.kind].verify(arrival.headers, arrival.body, secrets)
+
+
+def _row(reach: Reach, connection: Connection, arrival: Arrival) -> dict[str, Any]:
+    reader = READERS[connection.kind]
+    try:
+        provider_id = reader.delivery_id(arrival.headers, arrival.body)
+    except MalformedError:
+        provider_id = f"malformed/{new_id('x')}"
+    kept = reader.KEPT_HEADERS
     delivery_id = new_id("whd")
-    new = (
-        insert(DeliveryRow)
-        .values(
-            id=delivery_id,
-            hook_id=hook.id,
-            provider_id=provider_id[:_ID_LIMIT],
-            event="",
-            headers=headers,
-            body=seal_body(reach.keyring, delivery_id, body),
-            status=DeliveryStatus.RECEIVED,
-            attempts=0,
-            outcomes=[],
-            received_at=clock.now(),
+    return {
+        "id": delivery_id,
+        "hook_id": arrival.hook_id,
+        "provider_id": provider_id[:_ID_LIMIT],
+        "event": "",
+        "headers": {name: value for name, value in arrival.headers.items() if name in kept},
+        "body": seal_body(reach.keyring, delivery_id, arrival.body),
+        "status": DeliveryStatus.RECEIVED,
+        "attempts": 0,
+        "outcomes": [],
+        "received_at": clock.now(),
+    }
+
+
+async def _store(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Write those that are new, and have them looked at; return their ids."""
+    if not rows:
+        return []
+    new = insert(DeliveryRow).values(rows).on_conflict_do_nothing().returning(DeliveryRow.id)
+    ids = (await session.scalars(new)).all()
+    arguments = [{"delivery_id": delivery_id} for delivery_id in ids]
+    await defer_all(session, PROCESS, queue=QUEUE, arguments=arguments)
+    return ids
+
+
+def _publish(
+    session: AsyncSession, delivery_id: str, arrival: Arrival, connection: Connection
+) -> None:
+    token = events.ORIGIN.set(arrival.origin)
+    try:
+        events.publish(
+            session,
+            DeliveryReceived(
+                actor_id=SYSTEM.id,
+                organization_id=connection.organization_id,
+                subject_id=delivery_id,
+                hook_id=arrival.hook_id,
+                event="",
+            ),
         )
-        .on_conflict_do_nothing()
-        .returning(DeliveryRow.id)
-    )
-    if await session.scalar(new) is None:
-        return False
-    await defer(session, PROCESS, queue=QUEUE, delivery_id=delivery_id)
-    events.publish(
-        session,
-        DeliveryReceived(
-            actor_id=SYSTEM.id,
-            organization_id=connection.organization_id,
-            subject_id=delivery_id,
-            hook_id=hook.id,
-            event="",
-        ),
-    )
-    return True
+    finally:
+        events.ORIGIN.reset(token)
