@@ -20,6 +20,8 @@ class Settings(BaseSettings):
         lease_s: seconds after which a silent worker's phase is taken from it.
         sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
         worker_slots: phases one worker runs at a time.
+        worker_nice: how much a worker and its runs give way to other processes, as `nice` counts;
+            `landform up` has 5, so that who waits for an answer is served before what runs.
         api_requests_per_second: how many each token, and each address without one, may make of
             each server; 0 for no limit.
         audit_retention_days: events older than that are deleted; 0 keeps all.
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=10.0, ge=1.0, le=600.0)
     sweep_s: float = Field(default=2.0, ge=0.1, le=60.0)
     worker_slots: int = Field(default=4, ge=1, le=256)
+    worker_nice: int = Field(default=0, ge=0, le=19)
     worker_port: int = Field(default=0, ge=0, le=65535)
     sandbox: Literal["auto", "require", "off"] = "auto"
     phase_timeout_s: float = Field(default=7200.0, ge=1.0)

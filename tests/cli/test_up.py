@@ -240,3 +240,18 @@ def test_a_process_that_dies_is_started_again(platform: Running, home: Path, nam
     assert before is not None
     os.kill(before, signal.SIGKILL)
     command.eventually(lambda: pid() not in (None, before), within_s=30)
+
+
+def test_the_worker_gives_way_to_whoever_waits_for_an_answer(platform: Running, home: Path) -> None:
+    def nice() -> dict[str, int]:
+        return {
+            name: os.getpriority(os.PRIO_PROCESS, pid)
+            for pid, said in command.processes_of(home).items()
+            for name in ("server", "worker")
+            if f"-m landform {name} " in said
+        }
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    platform.wait_for(READY)
+    wanted = {"server": own, "worker": min(own + 5, 19)}
+    command.eventually(lambda: nice() == wanted, within_s=30, say=nice)

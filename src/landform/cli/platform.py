@@ -33,6 +33,7 @@ _READY_S: Final = 90.0
 _LOOK_EVERY_S: Final = 0.05
 _START_ATTEMPTS: Final = 3
 _SERVER_GRACE_S: Final = 15.0
+_WORKER_NICE: Final = "5"
 _WORKER_MARGIN_S: Final = 20.0  # to bring results to safety, after its phases had their time
 
 
@@ -116,7 +117,11 @@ async def _database(settings: Settings) -> AsyncIterator[Settings]:
 
 def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
     # The server says to each client what that client called it; runs must be told a name.
-    for_worker = {**environment, "LANDFORM_PUBLIC_URL": own_url(settings)}
+    for_worker = {
+        "LANDFORM_WORKER_NICE": _WORKER_NICE,
+        **environment,
+        "LANDFORM_PUBLIC_URL": own_url(settings),
+    }
     command = [sys.executable, "-m", "landform"]
     worker_grace_s = settings.cancel_grace_s + _WORKER_MARGIN_S
     return [

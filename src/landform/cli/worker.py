@@ -43,6 +43,7 @@ def work(settings: Settings) -> None:
 
 async def _work(settings: Settings) -> None:
     redactor = configure_logs(settings, process="worker")
+    os.nice(settings.worker_nice)
     await require_current_schema(settings)
     toolchain = make_toolchain(settings)
     sandbox = await detect(SandboxMode(settings.sandbox))

@@ -54,7 +54,7 @@ class Clock:
 
     fence: float = 0.6
     unheard_s: float = 90.0
-    log_s: float = 0.1
+    log_s: float = 0.07
     snapshot_s: float = 0.5
     created_s: float = 1.0
     watch_s: float = 1.0
