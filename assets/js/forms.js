@@ -45,7 +45,16 @@ function onChange(event) {
   }
 }
 
+function count() {
+  const chosen = document.querySelectorAll("#live-list input[name=workspace]:checked").length;
+  const all = document.querySelector("#live-list input[name=all]:checked");
+  for (const place of document.querySelectorAll("[data-chosen]")) {
+    place.textContent = all || !chosen ? "" : ` ${chosen}`;
+  }
+}
+
 export function startForms() {
+  document.addEventListener("change", () => setTimeout(count));
   document.addEventListener("click", onClick);
   document.addEventListener("change", onChange);
   document.addEventListener("keydown", (event) => {

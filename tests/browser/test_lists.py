@@ -71,3 +71,23 @@ async def test_a_list_in_the_background_is_not_watched_and_catches_up_when_seen(
     await add(desk, "meanwhile")
     await hide(page, is_hidden=False)
     await expect(page.locator("#row-meanwhile")).to_be_visible()
+
+
+async def test_many_are_tagged_by_keyboard_and_what_was_chosen_stays_chosen(desk: Desk) -> None:
+    await add(desk, "one", "two", "three")
+    page = await desk.sit()
+    await page.goto(f"/app/{desk.world.organization}")
+    for name in ("one", "two"):
+        await page.get_by_label(f"Choose {name}", exact=True).focus()
+        await page.keyboard.press("Space")
+    await add(desk, "arrived-meanwhile")
+    await expect(page.locator("#row-arrived-meanwhile")).to_be_visible()
+    assert await page.locator("input[name=workspace]:checked").count() == 2
+    await expect(page.locator("[data-chosen]")).to_have_text("2")
+    await page.get_by_label("Tags", exact=True).last.focus()
+    await page.keyboard.type("env=prod")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Done at 2 of 2 workspaces.")).to_be_visible()
+    await page.get_by_role("link", name="Back to the workspaces").press("Enter")
+    await expect(page.locator("#row-one")).to_contain_text("env=prod")
+    await expect(page.locator("#row-three")).not_to_contain_text("env=prod")

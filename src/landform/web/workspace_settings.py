@@ -1,6 +1,5 @@
 """The settings of a workspace, its lock, its tags, and its end."""
 
-import re
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -17,7 +16,6 @@ from landform.web.pages import SendBackError, redirect
 from landform.web.visit import Crumb, InWorkspace
 from landform.workspaces import projects, service, tags
 from landform.workspaces.settings import WorkspaceSettings
-from landform.workspaces.tags import Tag
 
 router = APIRouter(include_in_schema=False)
 
@@ -82,8 +80,7 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
 @router.post(f"{_HERE}/tags")
 async def set_tags(visit: InWorkspace, form: OwnForm) -> Response:
     """Replace the workspace's own tags."""
-    words = [word.partition("=") for word in re.split(r"[\s,]+", form.line("tags")) if word]
-    wanted = [Tag(key, value) for key, _, value in words]
+    wanted = tags.read(form.line("tags"))
     with refusals_to(f"{visit.path}/settings"):
         await tags.replace_bindings(visit.session, visit.actor, visit.workspace, wanted)
     return redirect(f"{visit.path}/settings", say="Saved.")

@@ -87,6 +87,8 @@ async def table(visit: InOrganization, asked: AsAsked) -> Response:
         crumbs=[Crumb("Workspaces")],
         may_create=visit.may(Permission.CREATE_WORKSPACE),
         live=with_query(f"{visit.path}/workspaces/events", live),
+        bulk=with_query(f"{visit.path}/workspaces/bulk", asked.query),
+        deeds=[(deed.value, label) for deed, (label, _) in present.DEEDS.items()],
         **values,
     )
 

@@ -130,6 +130,18 @@ async def remove_tags(
     await _write(session, actor, workspace, add=(), keep=frozenset(present - set(names)))
 
 
+def check(given: Sequence[Tag]) -> None:
+    """Raise InvalidError when a key or value is malformed."""
+    for tag in given:
+        _checked(tag)
+
+
+def read(text: str) -> list[Tag]:
+    """Return the tags that people write as `env=prod team`, unchecked."""
+    words = [word.partition("=") for word in re.split(r"[\s,]+", text) if word]
+    return [Tag(key, value) for key, _, value in words]
+
+
 async def attach(session: AsyncSession, owner: Workspace | Project, tags: Sequence[Tag]) -> None:
     """Give a new owner its first tags, for its maker, which has asked who may.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from landform.runs.bulk import Deed
 from landform.runs.overview import Listed, Standing
 from landform.toolchain.versions import Tool
 from landform.web.present.pages import with_query
@@ -17,6 +18,15 @@ STANDINGS: Final[Mapping[Standing, str]] = {
     Standing.DONE: "Up to date",
     Standing.STOPPED: "Stopped",
     Standing.NEVER: "Never run",
+}
+# What each deed is called, and what is said of a workspace it was done to.
+DEEDS: Final[Mapping[Deed, tuple[str, str]]] = {
+    Deed.TAG: ("Add tags", "Tagged."),
+    Deed.UNTAG: ("Remove tags", "The tags are gone."),
+    Deed.LOCK: ("Lock", "Locked."),
+    Deed.UNLOCK: ("Unlock", "The lock is open."),
+    Deed.PLAN: ("Plan only", "A plan was queued."),
+    Deed.RUN: ("Start a run", "A run was queued."),
 }
 # What each column is sorted by, if by anything, its head, and from which width on it is shown.
 _COLUMNS: Final = (
