@@ -5,12 +5,9 @@ import json
 from pathlib import Path
 
 import msgspec
-import pytest
 from playwright.async_api import Page, expect
 
 from landform.contract import LogStream, Phase
-from landform.identity.models import User
-from landform.kit.db import transaction
 from landform.web.live import HUB
 from tests.browser.conftest import Desk
 from tests.web.pages import Site
@@ -94,50 +91,6 @@ async def test_a_run_is_discarded_without_scripts(desk: Desk) -> None:
     await page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     await expect(page.get_by_text("Discarded.")).to_be_visible()
     assert await desk.world.status(run_id) == "discarded"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
-    desk: Desk, scheme: str
-) -> None:
-    run_id, place = await plan(desk), await desk.place()
-    home = f"/organizations/{desk.world.organization}"
-    wide = await desk.sit(color_scheme=scheme)
-    phone = await desk.sit(color_scheme=scheme, viewport={"width": 390, "height": 800})
-    for path in (
-        *(
-            "/organizations",
-            "/welcome",
-            "/account/tokens",
-            "/account/sessions",
-            "/account/two-factor",
-            "/account/identities",
-            f"/app/{desk.world.organization}",
-        ),
-        *(home + each for each in ("/projects", "/teams", "/settings", "/runs", "/workspaces/new")),
-        *(f"{home}/vcs{each}" for each in ("", "/new", "/new?kind=ado_services")),
-        f"{home}/audit",
-        f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
-        *(place + each for each in ("", "/runs", "/variables", "/settings", "/states", "/access")),
-        f"{place}/repository",
-        f"{place}/runs/{run_id}",
-    ):
-        for page in (wide, phone):
-            await page.goto(path)
-            assert await faults(page) == [], path
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-
-
-async def test_no_page_of_the_site_s_admins_has_such_a_fault(desk: Desk) -> None:
-    async with transaction(desk.world.platform.sessions) as session:
-        (await session.get_one(User, desk.world.owner.id)).is_site_admin = True
-    wide = await desk.sit()
-    phone = await desk.sit(viewport={"width": 390, "height": 800})
-    for path in ("/site/sign-in", "/site/sign-in/new?kind=okta", "/site/users", "/login"):
-        for page in (wide, phone):
-            await page.goto(path)
-            assert await faults(page) == [], path
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 async def faults(page: Page) -> list[str]:

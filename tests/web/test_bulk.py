@@ -5,6 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from landform.identity.models import User
 from landform.kit.db import transaction
 from landform.kit.events import EventRow
 from landform.organizations.models import Organization
@@ -109,7 +110,7 @@ async def test_each_workspace_is_authorised_by_itself_and_refusals_are_told(site
 
 async def test_a_workspace_of_another_organization_is_none_of_this_one(site: Site) -> None:
     async with transaction(site.world.platform.sessions) as session:
-        owner = await session.get_one(factories.User, site.world.owner.id)
+        owner = await session.get_one(User, site.world.owner.id)
         elsewhere = await factories.make_organization(session, owners=[owner])
         other = (await factories.make_workspace(session, elsewhere, "over-there")).id
     page = await order(site, site.owner, [other], deed="lock")
