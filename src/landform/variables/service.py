@@ -12,6 +12,7 @@ from landform.access.service import require
 from landform.contract import Category, is_reserved
 from landform.identity.actor import Actor
 from landform.kit import events
+from landform.kit.clock import now
 from landform.kit.crypto import Keyring, fingerprint
 from landform.kit.errors import InvalidError
 from landform.kit.ids import new_id
@@ -20,8 +21,8 @@ from landform.kit.unique import unique
 from landform.variables.events import VariableCreated, VariableDeleted, VariableUpdated
 from landform.variables.models import Variable
 from landform.variables.queries import Owner, ShownVariable, find, of, place_of, shown
+from landform.variables.sets import locked_set
 from landform.variables.sets import require_writer as require_writer_of_set
-from landform.variables.sets import touch
 from landform.workspaces.models import Workspace
 from landform.workspaces.rows import locked
 
@@ -82,6 +83,7 @@ async def create_variable(
     )
     async with unique(session, _unique_in(owner), _taken(row.key)):
         session.add(row)
+    _touch(owner)
     events.publish(
         session,
         VariableCreated(
@@ -133,6 +135,7 @@ async def update_variable(
             setattr(row, name, new)
         row.sealed_value = sealed
         row.version_id = new_id("varver")
+    _touch(owner)
     events.publish(
         session,
         VariableUpdated(
@@ -162,6 +165,7 @@ async def delete_variable(
     row = await find(session, owner, variable_id)
     await session.delete(row)
     await session.flush()
+    _touch(owner)
     events.publish(
         session,
         VariableDeleted(
@@ -259,11 +263,16 @@ async def _require_writer(session: AsyncSession, actor: Actor, owner: Owner) -> 
 
 
 async def _hold(session: AsyncSession, owner: Owner) -> None:
-    """Hold the owner against others, and note of a set that it changes."""
     if isinstance(owner, Workspace):
         await locked(session, owner.id)
     else:
-        await touch(session, owner.id)
+        await locked_set(session, owner.id)
+
+
+def _touch(owner: Owner) -> None:
+    """Note that a set changed, by a change of one of its variables that is not refused any more."""
+    if not isinstance(owner, Workspace):
+        owner.updated_at = now()
 
 
 def _owner_ids(owner: Owner) -> dict[str, Any]:

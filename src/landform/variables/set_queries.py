@@ -55,6 +55,20 @@ async def get_set(session: AsyncSession, actor: Actor, set_id: str) -> VariableS
     return row
 
 
+async def get_set_of(
+    session: AsyncSession, actor: Actor, organization: Organization, set_id: str
+) -> VariableSet:
+    """Return a set of the organization.
+
+    Raises:
+        NotFoundError: it has none of that id that `actor` may know of.
+    """
+    row = await get_set(session, actor, set_id)
+    if row.organization_id != organization.id:
+        raise NotFoundError(f"There is no variable set {set_id} in {organization.name}.")
+    return row
+
+
 async def may_read(session: AsyncSession, actor: Actor, row: VariableSet) -> bool:
     """Tell whether the actor may know of the set and read its variables."""
     visible = await visible_sets(session, actor, row.organization_id)

@@ -312,12 +312,6 @@ async def locked_set(session: AsyncSession, set_id: str) -> VariableSet:
     return row
 
 
-async def touch(session: AsyncSession, set_id: str) -> None:
-    """Note that the set's variables changed."""
-    row = await locked_set(session, set_id)
-    row.updated_at = now()
-
-
 async def require_writer(session: AsyncSession, actor: Actor, row: VariableSet) -> None:
     """Let `actor` pass who may manage the set.
 

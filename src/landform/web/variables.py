@@ -1,7 +1,6 @@
 """The variables of a workspace: one at a time, or many at once as lines of a `.tfvars` file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -13,22 +12,10 @@ from landform.variables.service import VariableSettings
 from landform.web.forms import Form, OwnForm, attempt, refusals_to
 from landform.web.pages import redirect
 from landform.web.present.tfvars import read
+from landform.web.present.variables import groups_of, inherited_of, shown_of
 from landform.web.visit import Crumb, InWorkspace
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A variable of the page."""
-
-    id: str
-    key: str
-    value: str
-    category: str
-    hcl: bool
-    sensitive: bool
-    description: str
 
 
 @router.get("/app/{organization}/{workspace}/variables")
@@ -47,14 +34,7 @@ async def create(visit: InWorkspace, form: OwnForm) -> Response:
             visit.process.platform.keyring,
             visit.actor,
             visit.workspace,
-            VariableSettings(
-                key=form.line("key"),
-                value=form.text("value"),
-                category=form.line("category"),
-                hcl=form.flag("hcl"),
-                sensitive=form.flag("sensitive"),
-                description=form.line("description"),
-            ),
+            new_settings(form),
         ),
     )
     if failure:
@@ -106,64 +86,66 @@ async def change(visit: InWorkspace, variable_id: str, form: OwnForm) -> Respons
         old = await queries.get_variable(
             visit.session, keyring, visit.actor, visit.workspace, variable_id
         )
-        key, value = old.row.key, form.text("value")
+        key = old.row.key
         await service.update_variable(
             visit.session,
             keyring,
             visit.actor,
             visit.workspace,
             variable_id,
-            VariableSettings(
-                key=None if old.row.sensitive else form.line("key"),
-                value=value if value or not old.row.sensitive else None,
-                hcl=form.flag("hcl"),
-                sensitive=True if form.flag("sensitive") else None,
-                description=form.line("description"),
-            ),
+            changed_settings(form, is_sensitive=old.row.sensitive),
         )
     return redirect(back, say=f"{key} was changed.")
 
 
 async def _page(visit: InWorkspace, form: Form, failure: str = "") -> Response:
-    found = await queries.list_variables(
+    found = await queries.standings(
         visit.session, visit.process.platform.keyring, visit.actor, visit.workspace
     )
-    shown = [_shown(each) for each in found]
     return await visit.page(
         "workspaces/variables.html",
         status=422 if failure else 200,
         section="variables",
         crumbs=[Crumb("Variables")],
-        groups=_groups(shown),
+        groups=groups_of([shown_of(each) for each in found if each.candidate.source is None]),
+        inherited=[inherited_of(each) for each in found if each.candidate.source is not None],
         may_write=visit.may(Permission.WRITE_VARIABLES),
         failure=failure,
-        given={
-            "key": form.line("key"),
-            "value": "" if form.flag("sensitive") else form.text("value"),
-            "category": form.line("category", "terraform"),
-            "description": form.line("description"),
-            "hcl": form.flag("hcl"),
-            "sensitive": form.flag("sensitive"),
-        },
+        given=given_of(form),
     )
 
 
-def _groups(shown: Sequence[Shown]) -> list[tuple[str, str, list[Shown]]]:
-    titles = ((Category.TERRAFORM, "Terraform"), (Category.ENV, "Environment"))
-    return [
-        (category.value, title, [each for each in shown if each.category == category])
-        for category, title in titles
-    ]
-
-
-def _shown(variable: queries.ShownVariable) -> Shown:
-    row = variable.row
-    return Shown(
-        id=row.id,
-        key=row.key,
-        value=variable.value or "",
-        category=row.category.value,
-        hcl=row.hcl,
-        sensitive=row.sensitive,
-        description=row.description,
+def new_settings(form: Form) -> VariableSettings:
+    """Return what the form for a new variable says."""
+    return VariableSettings(
+        key=form.line("key"),
+        value=form.text("value"),
+        category=form.line("category"),
+        hcl=form.flag("hcl"),
+        sensitive=form.flag("sensitive"),
+        description=form.line("description"),
     )
+
+
+def changed_settings(form: Form, *, is_sensitive: bool) -> VariableSettings:
+    """Return what the form of a variable says; an empty field leaves a sensitive value alone."""
+    value = form.text("value")
+    return VariableSettings(
+        key=None if is_sensitive else form.line("key"),
+        value=value if value or not is_sensitive else None,
+        hcl=form.flag("hcl"),
+        sensitive=True if form.flag("sensitive") else None,
+        description=form.line("description"),
+    )
+
+
+def given_of(form: Form) -> dict[str, Any]:
+    """Return what was typed for a new variable, so that a refusal need not lose it."""
+    return {
+        "key": form.line("key"),
+        "value": "" if form.flag("sensitive") else form.text("value"),
+        "category": form.line("category", "terraform"),
+        "description": form.line("description"),
+        "hcl": form.flag("hcl"),
+        "sensitive": form.flag("sensitive"),
+    }
