@@ -41,8 +41,8 @@ from landform.variables import sets
 from landform.variables.service import VariableSettings
 from landform.vcs import connections
 from landform.vcs.kinds import Kind, SignIn
-from landform.vcs.models import DeliveryRow, DeliveryStatus, Hook, KnownPerson
-from landform.vcs.sealing import seal_body, seal_hook_secrets
+from landform.vcs.models import Connection, DeliveryRow, DeliveryStatus, Hook, KnownPerson
+from landform.vcs.sealing import seal_body, seal_hook_secrets, seal_secrets
 from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
@@ -349,6 +349,18 @@ async def _connections(place: Place) -> dict[str, Made]:
                 base="https://landform.test",
             )
             made[name] = row.id
+        app = Connection(
+            id=new_id("oc"),
+            organization_id=world.organization_id,
+            name="app",
+            kind=Kind.GITHUB,
+            sign_in=SignIn.GITHUB_APP,
+            client_id="app",
+            sealed_secrets=seal_secrets(world.platform.keyring, "none", {}),
+            installation={"id": 1, "account": "widgets", "type": "Organization"},
+            created_by=world.owner.id,
+        )
+        session.add(app)
         hook_id, delivery_id = new_id("hook"), new_id("whd")
         keyring = world.platform.keyring
         hook = Hook(
@@ -381,6 +393,7 @@ async def _connections(place: Place) -> dict[str, Made]:
         "organization_id": world.organization_id,
         "oauth_client_id": made["vcs_id"],
         "oauth_token_id": made["token-vcs"].replace("oc-", "ot-"),
+        "github_app_installation_id": app.id.replace("oc-", "ghain-"),
         "hook_id": hook_id,
         "delivery_id": delivery_id,
         "vcs_person_id": person.id,

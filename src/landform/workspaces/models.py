@@ -163,6 +163,7 @@ class WorkspaceRepository(Base):
 
     Attributes:
         connection_id: how the repository is reached; without the connection there is no link.
+        by_installation: TFE's clients named the connection as a GitHub App's installation.
         repository_id: the provider's; the only identity, as names and URLs change.
         identifier: what people call it: `acme/Cloud Team/_git/infra`.
         branch: whose pushes are planned; empty: the repository's default branch.
@@ -185,6 +186,7 @@ class WorkspaceRepository(Base):
         ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
     )
     connection_id: Mapped[str] = mapped_column(ForeignKey("vcs_connections.id", ondelete="CASCADE"))
+    by_installation: Mapped[bool] = mapped_column(default=False)
     repository_id: Mapped[str]
     identifier: Mapped[str]
     web_url: Mapped[str] = mapped_column(default="")

@@ -23,6 +23,13 @@ from landform.workspaces.rows import locked
 
 _BRANCH_LIMIT: Final = 255
 _REGEX_LIMIT: Final = 512
+_SWITCHES: Final = (
+    "by_installation",
+    "ingress_submodules",
+    "large_files",
+    "forks_enabled",
+    "applies_by_comment",
+)
 # What git refuses in the name of a ref, as far as it could mislead a reader or a program.
 _NOT_A_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
 
@@ -34,10 +41,12 @@ class RepositorySettings:
     Attributes:
         repository: found at the provider just now, through `connection_id`; None: the one that
             is connected.
+        by_installation: the client knows the connection as an app's installation.
         head: where the branch to follow is just now; None when nobody asked.
     """
 
     connection_id: str | None = None
+    by_installation: bool | None = None
     repository: Repository | None = None
     head: str | None = None
     branch: str | None = None
@@ -194,7 +203,7 @@ def _set(row: WorkspaceRepository, given: RepositorySettings) -> None:
         row.tags_regex = check_regex(given.tags_regex, pointer="vcs_repo")
     if given.head is not None:
         row.linked_commit = given.head
-    for name in ("ingress_submodules", "large_files", "forks_enabled", "applies_by_comment"):
+    for name in _SWITCHES:
         value = getattr(given, name)
         if value is not None:
             setattr(row, name, value)

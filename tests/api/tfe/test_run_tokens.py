@@ -178,6 +178,7 @@ OPEN = {
     "/api/v1/organization",  # and there is none in it
     "/api/v2/account/details",
     "/api/v2/organization-memberships",  # none
+    "/api/v2/github-app/installations",  # none
     "/api/v2/organizations",  # and there is none in it
     "/api/v2/organizations/{name}",
     "/api/v2/organizations/{name}/entitlement-set",
@@ -206,7 +207,7 @@ OPEN = {
 EMPTY = (
     "/api/v1/organization",
     *("/runs", "/queue", "/teams", "/workspaces", "/projects", "/organizations", "/varsets"),
-    *("/organization-memberships", "/remote-state-consumers"),
+    *("/organization-memberships", "/remote-state-consumers", "/github-app/installations"),
 )
 
 

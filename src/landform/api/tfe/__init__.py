@@ -14,6 +14,7 @@ from landform.api.tfe import (
     configuration_versions,
     discovery,
     federated_credentials,
+    github_app_installations,
     memberships,
     oauth_clients,
     organizations,
@@ -63,6 +64,7 @@ for each in (
     state_versions,
     comments,
     oauth_clients,
+    github_app_installations,
     vcs_deliveries,
     vcs_people,
 ):

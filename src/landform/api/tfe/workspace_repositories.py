@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.api.jsonapi import Kebab
 from landform.api.tfe.dialect import Context
+from landform.api.tfe.github_app_installations import PREFIX
 from landform.edge.process import Process
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError
 from landform.triggers import linking
 from landform.triggers.linking import Found
+from landform.vcs.installations import find_installed
 from landform.vcs.models import Connection
 from landform.workspaces import organizations, queries, repositories
 from landform.workspaces.models import Workspace, WorkspaceRepository
@@ -32,11 +34,11 @@ class VcsRepo(Kebab):
     display_identifier: str
     identifier: str
     ingress_submodules: bool
-    oauth_token_id: str
+    oauth_token_id: str | None
     repository_http_url: str
     service_provider: str
     tags_regex: str | None
-    github_app_installation_id: None
+    github_app_installation_id: str | None
     webhook_url: None
     fork_pull_requests_enabled: bool
     comment_applies_enabled: bool
@@ -63,16 +65,19 @@ def shown(workspace: Workspace, context: Context) -> VcsRepo | None:
     row = context.repositories.get(workspace.id)
     if row is None:
         return None
+    by_app = row.by_installation  # the provider for Terraform knows the one it named, and no other
     return VcsRepo(
         branch=row.branch,
         display_identifier=row.identifier,
         identifier=row.identifier,
         ingress_submodules=row.ingress_submodules,
-        oauth_token_id=row.connection_id.replace(_CONNECTION, _TOKEN, 1),
+        oauth_token_id=None if by_app else row.connection_id.replace(_CONNECTION, _TOKEN, 1),
         repository_http_url=row.web_url,
         service_provider=context.connection_kinds.get(row.connection_id, ""),
         tags_regex=row.tags_regex or None,
-        github_app_installation_id=None,
+        github_app_installation_id=(
+            row.connection_id.replace(_CONNECTION, PREFIX, 1) if by_app else None
+        ),
         webhook_url=None,
         fork_pull_requests_enabled=row.forks_enabled,
         comment_applies_enabled=row.applies_by_comment,
@@ -102,18 +107,15 @@ async def find(
     """
     if not isinstance(sent, VcsRepoInput):
         return None
-    if _text(sent.github_app_installation_id):
-        raise InvalidError(
-            "Name a GitHub App's connection by its oauth-token-id.", pointer=_POINTER
-        )
     async with transaction(process.platform.sessions) as session:
         organization_id, current = await _subject(session, actor, request)
+        connection_id = await _connection_of(session, actor, sent)
     return await linking.look_up(
         process.reach,
         actor,
         organization_id,
         current,
-        connection_id=_text(sent.oauth_token_id).replace(_TOKEN, _CONNECTION, 1),
+        connection_id=connection_id,
         reference=_text(sent.identifier),
         branch=None if sent.branch is UNSET else _text(sent.branch),
     )
@@ -140,6 +142,7 @@ def _settings(sent: VcsRepoInput, found: Found) -> RepositorySettings:
     """Translate TFE's names; an empty or null text means none."""
     return RepositorySettings(
         connection_id=found.connection_id,
+        by_installation=_by_installation(sent),
         repository=found.repository,
         head=found.head,
         branch=None if sent.branch is UNSET else _text(sent.branch),
@@ -149,6 +152,34 @@ def _settings(sent: VcsRepoInput, found: Found) -> RepositorySettings:
         applies_by_comment=_flag(sent.comment_applies_enabled),
         large_files=_flag(sent.lfs_enabled),
     )
+
+
+async def _connection_of(session: AsyncSession, actor: Actor, sent: VcsRepoInput) -> str:
+    """Return the id of the connection that is named, in whichever way; empty: the present one."""
+    token, installed = _text(sent.oauth_token_id), _text(sent.github_app_installation_id)
+    if not installed:
+        return token.replace(_TOKEN, _CONNECTION, 1)
+    if token:
+        raise InvalidError(
+            "Name the connection by oauth-token-id or by github-app-installation-id, not by both.",
+            pointer=_POINTER,
+        )
+    connection_id = installed.replace(PREFIX, _CONNECTION, 1)
+    known = installed.startswith(PREFIX)
+    if not known or await find_installed(session, actor, connection_id) is None:
+        raise InvalidError(
+            f"There is no GitHub App installation {installed} that you may use; they are listed at"
+            " /api/v2/github-app/installations.",
+            pointer=_POINTER,
+        )
+    return connection_id
+
+
+def _by_installation(sent: VcsRepoInput) -> bool | None:
+    """Return whether the connection is named by its installation; None: it is not named."""
+    if _text(sent.github_app_installation_id):
+        return True
+    return False if _text(sent.oauth_token_id) else None
 
 
 async def _subject(
