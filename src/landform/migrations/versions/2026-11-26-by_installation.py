@@ -1,14 +1,14 @@
 """Whether a workspace's connection was named as a GitHub App's installation.
 
 Revision ID: by_installation
-Revises: github_apps
+Revises: told_changes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "by_installation"
-down_revision = "github_apps"
+down_revision = "told_changes"
 branch_labels = None
 depends_on = None
 
