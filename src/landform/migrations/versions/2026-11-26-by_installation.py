@@ -1,14 +1,14 @@
 """Whether a workspace's connection was named as a GitHub App's installation.
 
 Revision ID: by_installation
-Revises: told_changes
+Revises: variable_sets
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "by_installation"
-down_revision = "told_changes"
+down_revision = "variable_sets"
 branch_labels = None
 depends_on = None
 
