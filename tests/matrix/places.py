@@ -41,7 +41,14 @@ from landform.variables import sets
 from landform.variables.service import VariableSettings
 from landform.vcs import connections
 from landform.vcs.kinds import Kind, SignIn
-from landform.vcs.models import Connection, DeliveryRow, DeliveryStatus, Hook, KnownPerson
+from landform.vcs.models import (
+    Connection,
+    DeliveryRow,
+    DeliveryStatus,
+    Hook,
+    KnownGroup,
+    KnownPerson,
+)
 from landform.vcs.sealing import seal_body, seal_hook_secrets, seal_secrets
 from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
@@ -387,6 +394,13 @@ async def _connections(place: Place) -> dict[str, Made]:
             created_by=world.owner.id,
         )
         session.add(person)
+        group = KnownGroup(
+            connection_id=made["token-vcs"],
+            name="team:mine/theirs",
+            team_id=str(place.objects["teams"]),
+            created_by=world.owner.id,
+        )
+        session.add(group)
         await session.flush()
     return {
         **made,
@@ -397,6 +411,7 @@ async def _connections(place: Place) -> dict[str, Made]:
         "hook_id": hook_id,
         "delivery_id": delivery_id,
         "vcs_person_id": person.id,
+        "vcs_group_id": group.id,
     }
 
 

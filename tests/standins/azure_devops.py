@@ -160,6 +160,9 @@ class AzureDevOps:
             return json_answer(_connection_data(organization, token.identity))
         if path == "_apis/projects":
             return _projects(organization, token, request)
+        if rest[:2] == ["_apis", "projects"] and rest[3:4] == ["teams"]:
+            _require_scope(token, "vso.project")
+            return _team_members(organization, rest[2], rest[4], request)
         if rest[:2] == ["_apis", "hooks"]:
             _require_scope(token, "vso.code", "vso.work", "vso.build")
             return self._hooks(organization, rest[2:], request, token.identity)
@@ -347,6 +350,15 @@ def _projects(organization: Organization, token: Token, request: Request) -> Ans
     rows = [one.json() for one in organization.projects]
     more = str(start + top) if start + top < len(rows) else ""
     return json_answer(git.collection(rows[start : start + top]), continuation=more)
+
+
+def _team_members(organization: Organization, project: str, team: str, request: Request) -> Answer:
+    found = [one for one in organization.projects if project in (one.id, one.name)]
+    if not found or team not in found[0].teams:
+        raise Refusal(404, f"The team with id '{team}' does not exist.", "TeamNotFoundException")
+    skip, top = int(request.query.get("$skip", 0)), int(request.query.get("$top", 100))
+    rows = [{"isTeamAdmin": False, "identity": one.json()} for one in found[0].teams[team]]
+    return json_answer(git.collection(rows[skip : skip + top]))
 
 
 def _connection_data(organization: Organization, who: Identity) -> dict[str, Any]:

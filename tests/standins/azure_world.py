@@ -63,6 +63,7 @@ class Project:
     id: str
     name: str
     organization: "Organization"
+    teams: dict[str, list[Identity]] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         url = f"{self.organization.url}/_apis/projects/{self.id}"

@@ -33,6 +33,7 @@ class GitHub:
 
     Attributes:
         apps: registered GitHub Apps, and where they are installed.
+        teams: the numbers of their members' accounts, by `organization/team`.
         browser: who is signed in in the browser that opens the authorize page; None declines.
     """
 
@@ -46,6 +47,7 @@ class GitHub:
         self.callbacks: dict[str, str] = {}
         self.browser: Account | None = None
         self.apps = Apps(self)
+        self.teams: dict[str, set[int]] = {}
         self.deliveries: list[dict[str, Any]] = []
         self._numbers = count(1001)
         self._rest_api = Rest(self)

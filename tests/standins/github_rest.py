@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.standins import github_answers as answers
 from tests.standins.github_answers import paged
-from tests.standins.github_world import Grant, Repo
+from tests.standins.github_world import Account, Grant, Repo
 from tests.standins.serving import Answer, Refusal, Request, json_answer
 
 if TYPE_CHECKING:
@@ -22,14 +22,10 @@ class Rest:
 
     def answer(self, request: Request, path: Sequence[str], grant: Grant) -> Answer:
         match path:
-            case ("user", *_) if grant.permissions is not None:
-                raise Refusal(403, "Resource not accessible by integration")
-            case ("user",):
-                return json_answer(grant.who.json())
-            case ("user", "orgs"):
-                return json_answer([])
-            case ("user", "repos"):
-                return paged(request, [each.json() for each in self._hub.repos.values()])
+            case ("user", *rest):
+                return self._user(request, rest, grant)
+            case ("orgs", organization, "teams", team, "memberships", login):
+                return self._membership(grant, f"{organization}/{team}", login)
             case ("installation", "repositories") if grant.permissions is not None:
                 rows = [each.json() for each in self._hub.repos.values() if each.owner is grant.who]
                 return paged(request, rows, key="repositories")
@@ -40,6 +36,17 @@ class Rest:
             case ("repos", owner, name, *rest):
                 return self._of_repository(request, self._hub.named(owner, name), rest, grant)
         raise Refusal(404, "Not Found")
+
+    def _user(self, request: Request, path: Sequence[str], grant: Grant) -> Answer:
+        """Answer of an account by its number, and of whoever asks; an installation is nobody."""
+        if path and path[0].isdecimal():
+            return json_answer(self._account(path[0]).json())
+        if grant.permissions is not None:
+            raise Refusal(403, "Resource not accessible by integration")
+        if not path:
+            return json_answer(grant.who.json())
+        rows = [each.json() for each in self._hub.repos.values()] if path == ["repos"] else []
+        return paged(request, rows)
 
     def _of_repository(
         self, request: Request, repo: Repo, path: Sequence[str], grant: Grant
@@ -53,11 +60,37 @@ class Rest:
             "pulls": lambda: self._pulls(request, repo, path),
             "statuses": lambda: self._status(request, repo, path, grant),
             "issues": lambda: self._comments(request, repo, path, grant),
+            "collaborators": lambda: self._permission(repo, path[1]),
             "hooks": lambda: self._hooks(request, repo, path, grant),
         }
         if path[0] not in routes:
             raise Refusal(404, "Not Found")
         return routes[path[0]]()
+
+    def _account(self, number: str) -> Account:
+        for each in self._hub.accounts.values():
+            if str(each.id) == number:
+                return each
+        raise Refusal(404, "Not Found")
+
+    def _membership(self, grant: Grant, team: str, login: str) -> Answer:
+        if grant.permissions is not None and "members" not in grant.permissions:
+            raise Refusal(403, "Resource not accessible by integration")
+        members = self._hub.teams.get(team, set())
+        account = self._hub.accounts.get(login)
+        if account is None or account.id not in members:
+            raise Refusal(404, "Not Found")
+        return json_answer({"state": "active", "role": "member"})
+
+    def _permission(self, repo: Repo, login: str) -> Answer:
+        """Legacy words for the permission, and the role's own name."""
+        account = self._hub.accounts.get(login)
+        if account is None:
+            raise Refusal(404, "Not Found")
+        role = "admin" if account is repo.owner else repo.roles.get(account.id, "none")
+        legacy = {"triage": "read", "maintain": "write"}.get(role, role)
+        said = {"permission": legacy, "role_name": role, "user": account.json()}
+        return json_answer(said)
 
     def _status(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
         grant.require("statuses")

@@ -57,6 +57,7 @@ class Repo:
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     pulls: dict[int, "Pull"] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

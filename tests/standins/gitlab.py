@@ -236,10 +236,18 @@ class GitLab:
             "merge_requests": lambda: self._merge_requests(request, project, path[1:], token),
             "statuses": lambda: self._status(request, project, path[1], token),
             "hooks": lambda: self._hooks(request, project, path[1:], token),
+            "members": lambda: self._member(project, path[1:]),
         }
         if path[0] not in routes:
             raise Refusal(404, "404 Not Found")
         return routes[path[0]]()
+
+    def _member(self, project: Project, path: Sequence[str]) -> Answer:
+        """Show a member, inherited ones too, as `all` is asked for."""
+        user = next((each for each in self.users.values() if str(each.id) == path[1]), None)
+        if path[0] != "all" or user is None or user.id not in project.members:
+            raise Refusal(404, "404 Not found")
+        return json_answer({**user.json(), "access_level": project.members[user.id]})
 
     def _repository(self, request: Request, project: Project, path: Sequence[str]) -> Answer:
         kind = path[0]

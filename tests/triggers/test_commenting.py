@@ -3,18 +3,21 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from landform.configurations.queries import ingress_of
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.kit.pagination import Page
+from landform.organizations.models import Organization
 from landform.runs.models import Run
-from landform.vcs import people
-from landform.vcs.models import Connection
+from landform.vcs import groups, people
+from landform.vcs.models import Connection, KnownGroup
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.standins.azure_world import Identity, PullRequest
+from tests.standins.serving import Answer
 from tests.triggers.scene import Scene
 
 COMMENTED = "ms.vss-code.git-pullrequest-comment-event"
@@ -213,3 +216,96 @@ async def test_who_was_forgotten_or_left_is_nobody(known: Scene) -> None:
         await people.forget(session, owner, row.id)
     [outcome] = await comment(known, pull, "landform plan")
     assert "nobody here" in outcome["reason"]
+
+
+# ── groups of the provider that count as teams ──────────────────────────────────────────────────
+
+
+GROUP = "team:Cloud Team/Operators"
+
+
+@pytest.fixture
+async def grouped(scene: Scene) -> Scene:
+    """The scene, where the members of a group count as a team that may write to the workspace."""
+    scene.subscribe(COMMENTED, "2.0")
+    scene.repository.project.teams["Operators"] = [scene.ann]
+    token = scene.azure.tokens.find(scene.pat)
+    assert token is not None
+    token.scopes |= {"vso.project"}
+    async with transaction(scene.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, scene.world.workspace_id)
+        organization = await session.get_one(Organization, workspace.organization_id)
+        team = await factories.make_team(session, organization)
+        await factories.grant(session, team, workspace, "write")
+        connection = await session.get_one(Connection, scene.connection_id)
+        await groups.admit(
+            session,
+            scene.desk.reach,
+            scene.world.owner,
+            connection,
+            name=GROUP,
+            team_id=team.id,
+        )
+    return scene
+
+
+async def test_who_is_in_a_group_has_its_teams_permissions(grouped: Scene) -> None:
+    pull = grouped.open_pull({"a.tf": "1"})
+    [row] = await comment(grouped, pull, "landform plan")
+    run = (await grouped.runs())[-1]
+    assert row["run_id"] == run.id
+    assert run.created_by.startswith("team-")
+
+
+async def test_who_left_the_group_before_the_comment_is_nobody(grouped: Scene) -> None:
+    grouped.repository.project.teams["Operators"].clear()
+    pull = grouped.open_pull({"a.tf": "1"})
+    [row] = await comment(grouped, pull, "landform plan")
+    assert row["run_id"] is None
+    assert "is nobody here" in row["reason"]
+
+
+async def test_a_person_whom_an_owner_named_is_that_user_whatever_groups_they_are_in(
+    grouped: Scene,
+) -> None:
+    await introduce(grouped, grouped.ann, (await member(grouped, "read")).id)
+    pull = grouped.open_pull({"a.tf": "1"})
+    [row] = await comment(grouped, pull, "landform plan")
+    assert row["run_id"] is None
+    assert "queue plans" in row["reason"]
+
+
+async def test_a_group_that_was_dismissed_or_cannot_be_asked_about_lets_nobody_in(
+    grouped: Scene,
+) -> None:
+    pull = grouped.open_pull({"a.tf": "1"})
+    grouped.azure.server.plan("/teams/", answer=Answer(403, b"{}"), times=9)
+    [row] = await comment(grouped, pull, "landform plan")
+    assert row["run_id"] is None
+    assert f"Who is in {GROUP} could not be asked" in row["reason"]
+    grouped.azure.server.forgive()
+    async with transaction(grouped.platform.sessions) as session:
+        group = (await session.scalars(select(KnownGroup))).one()
+        await groups.dismiss(session, grouped.world.owner, group.id)
+    [row] = await comment(grouped, pull, "landform plan")
+    assert (row["run_id"], "is nobody here" in row["reason"]) == (None, True)
+
+
+async def test_only_an_owner_says_which_group_is_a_team(grouped: Scene) -> None:
+    async with transaction(grouped.platform.sessions) as session:
+        connection = await session.get_one(Connection, grouped.connection_id)
+        group = (await session.scalars(select(KnownGroup))).one()
+        reach, owner = grouped.desk.reach, grouped.world.owner
+        outsider = await member(grouped, "admin")
+        given = {"name": "team:a/b", "team_id": group.team_id}
+        with pytest.raises(ForbiddenError):
+            await groups.admit(session, reach, outsider, connection, **given)
+        with pytest.raises(NotFoundError):
+            await groups.dismiss(session, outsider, group.id)
+        for wrong, words in (
+            ({"name": GROUP}, "is a team already"),
+            ({"team_id": "team-none"}, "no team of the organization"),
+            ({"name": "Operators"}, "is written"),
+        ):
+            with pytest.raises(InvalidError, match=words):
+                await groups.admit(session, reach, owner, connection, **{**given, **wrong})

@@ -10,7 +10,10 @@ from typing import Final
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access.permissions import Permission
+from landform.access.service import may
 from landform.identity.actor import Actor
+from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError
 from landform.runs import service as runs
 from landform.triggers.commands import Command, Deed, command_of
@@ -20,8 +23,9 @@ from landform.triggers.matching import judge_pull_request
 from landform.triggers.models import SeenComment
 from landform.triggers.providing import Providing
 from landform.triggers.starting import Origin, ask_to_fetch, runs_of, start_run
-from landform.vcs import people
+from landform.vcs import groups, people
 from landform.vcs.changes import Action, Comment, Person, PullRequest
+from landform.vcs.errors import NotAllowedError
 from landform.workspaces.models import Workspace, WorkspaceRepository
 
 _CLOSED: Final = frozenset({Action.MERGED, Action.CLOSED})
@@ -31,7 +35,7 @@ Linked = tuple[Workspace, WorkspaceRepository]
 
 
 async def decide_comment(
-    connection_id: str, known: Known, provider: Providing, comment: Comment
+    desk: Desk, connection_id: str, known: Known, provider: Providing, comment: Comment
 ) -> Intent:
     """Return what a comment asks for.
 
@@ -64,7 +68,7 @@ async def decide_comment(
         origin=origin_of(connection_id, known, pull, sender=_called(comment.by)),
         starts=[(workspace.id, "Asked for by comment.") for workspace, _ in starts],
         refuses=refuses,
-        order=Order(command=command, comment_id=comment.comment_id, by=comment.by),
+        order=await _order_of(desk, connection_id, provider, command, comment),
     )
 
 
@@ -78,18 +82,18 @@ async def obey(
     if not await _is_new(session, origin, order):
         outcomes.add(intent.change, "This comment was acted on before.")
         return
-    actor = await people.behind(session, origin.connection_id, order.by.id)
-    if actor is None:
-        outcomes.add(
-            intent.change,
-            f"{_called(order.by)} (id {order.by.id}) is nobody here. An owner can say who it is.",
-        )
+    actors = await _behind(session, origin.connection_id, order)
+    if not actors:
+        who = f"{_called(order.by)} (id {order.by.id})"
+        words = f"{who} is nobody here. An owner can say who it is. {order.unasked}"
+        outcomes.add(intent.change, words.strip())
         return
     chosen = {workspace_id for workspace_id, _ in intent.starts}
     started = False
     for workspace, repository in linked:
         if workspace.id not in chosen:
             continue
+        actor = await _who_may(session, actors, order.command.deed, workspace)
         if order.command.deed is Deed.CANCEL:
             await _cancel(session, actor, workspace, intent, origin, outcomes)
         else:
@@ -99,6 +103,49 @@ async def obey(
         outcomes.add(intent.change, reason, workspace_id=workspace_id)
     if started:
         await ask_to_fetch(session, origin)
+
+
+async def _order_of(
+    desk: Desk, connection_id: str, provider: Providing, command: Command, comment: Comment
+) -> Order:
+    """Return the order, having asked in which groups its author is, if that is of any use."""
+    async with transaction(desk.sessions) as session:
+        person = await people.behind(session, connection_id, comment.by.id)
+        names = await groups.names_of(session, connection_id) if person is None else ()
+    found, unasked = [], ""
+    for name in names:
+        service, repository = await provider.open()
+        try:
+            if await service.is_in_group(repository, comment.by, name):
+                found.append(name)
+        except (NotAllowedError, InvalidError) as failure:
+            unasked = f"Who is in {name} could not be asked: {failure}"
+    return Order(
+        command=command,
+        comment_id=comment.comment_id,
+        by=comment.by,
+        groups=found,
+        unasked=unasked,
+    )
+
+
+async def _behind(session: AsyncSession, connection_id: str, order: Order) -> Sequence[Actor]:
+    """Return who somebody is here: the user whom an owner named, else the teams of their groups."""
+    person = await people.behind(session, connection_id, order.by.id)
+    if person is not None:
+        return [person]
+    return await groups.behind(session, connection_id, order.groups)
+
+
+async def _who_may(
+    session: AsyncSession, actors: Sequence[Actor], deed: Deed, workspace: Workspace
+) -> Actor:
+    """Return the first that may do it on the workspace; else the first, to be refused as such."""
+    wanted = Permission.QUEUE_PLAN if deed is Deed.PLAN else Permission.QUEUE_APPLY
+    for actor in actors:
+        if await may(session, actor, wanted, workspace.place):
+            return actor
+    return actors[0]
 
 
 def _judge(

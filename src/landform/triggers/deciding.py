@@ -45,7 +45,7 @@ async def decide(desk: Desk, connection_id: str, change: Change) -> Intent:
         return await _decide_pull_request(desk, connection_id, provider, change)
     if isinstance(change, Comment):
         known = await _look(desk, connection_id, change.repository_id, number=change.number)
-        return await decide_comment(connection_id, known, provider, change)
+        return await decide_comment(desk, connection_id, known, provider, change)
     return Intent(change=type(change).__name__, nothing="Nothing is done about this.")
 
 

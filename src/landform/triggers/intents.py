@@ -48,11 +48,18 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What somebody asked for by a comment."""
+    """What somebody asked for by a comment.
+
+    Attributes:
+        groups: of the provider that they are in just now, of those that count as teams.
+        unasked: why the provider did not say of some.
+    """
 
     command: Command
     comment_id: str
     by: Person
+    groups: Sequence[str] = ()
+    unasked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,3 +92,21 @@ class PersonForgotten(Event):
     connection_id: str
     person_id: str
     user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupAdmitted(Event):
+    """An owner said that a group of the provider counts as a team; its subject is the entry."""
+
+    connection_id: str
+    name: str
+    team_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupDismissed(Event):
+    """A group of the provider is no team here any more."""
+
+    connection_id: str
+    name: str
+    team_id: str

@@ -183,6 +183,24 @@ class KnownPerson(Base):
     created_by: Mapped[str]
 
 
+class KnownGroup(Base):
+    """A group of the provider whose members count as a team here.
+
+    Attributes:
+        name: as the provider's `check_group` has it: `permission:write`.
+    """
+
+    __tablename__ = "vcs_groups"
+    __table_args__ = (UniqueConstraint("connection_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("vcsg"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("vcs_connections.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    team_id: Mapped[str] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[str]
+
+
 class DeliveryStatus(StrEnum):
     """How far a delivery has come."""
 

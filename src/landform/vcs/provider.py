@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from landform.kit.egress import Outbound
-from landform.vcs.changes import Delivery, PullRequest
+from landform.vcs.changes import Delivery, Person, PullRequest
 from landform.vcs.facts import (
     Capabilities,
     CloneCredentials,
@@ -234,6 +234,24 @@ class VcsProvider(Protocol):
         self, repository: Repository, number: int
     ) -> frozenset[str] | None:
         """Return every path a pull request changes against where it left its target."""
+        ...
+
+    # ── people ──────────────────────────────────────────────────────────────────────────────────
+
+    def check_group(self, group: str) -> str:
+        """Return a group of the provider as it is kept, such as `permission:write`.
+
+        Raises:
+            InvalidError: it is of no form that is known, or this provider cannot be asked.
+        """
+        ...
+
+    async def is_in_group(self, repository: Repository, person: Person, group: str) -> bool:
+        """Ask whether a person is in a group at this moment.
+
+        Args:
+            group: as `check_group` returned it.
+        """
         ...
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────

@@ -30,6 +30,8 @@ class AzureDevOpsHost(Host):
     hook_count: ClassVar = 4
     hook_advice: ClassVar = "az devops security permission update"
     tells_paths_of_pushes: ClassVar = True
+    group: ClassVar = "team:Cloud Team/Operators"
+    no_groups: ClassVar = ("Operators", "team:Operators", "team:a/b/c", "permission:write")
     busy: ClassVar = json_answer({"message": "TF400733: The request has been canceled"}, 429)
 
     def open(self, directory: Path) -> None:
@@ -62,10 +64,17 @@ class AzureDevOpsHost(Host):
 
     def token(self, *, hooks: bool = True) -> str:
         who = self.ann if hooks else self.acme.identity("Bob", hooks=False)
-        return self.azure.tokens.issue(who, EVERYTHING)
+        return self.azure.tokens.issue(who, EVERYTHING | {"vso.project"})
 
     def end_tokens(self) -> None:
         self.azure.clock.advance(days=400)
+
+    def let_in(self) -> None:
+        others = [self.acme.identity(f"Somebody {number}") for number in range(150)]
+        self.repository.project.teams["Operators"] = [*others, self.ann]
+
+    def let_out(self) -> None:
+        self.repository.project.teams["Operators"].remove(self.ann)
 
     @property
     def git(self) -> GitRepository:

@@ -26,6 +26,8 @@ class GitHubHost(Host):
         State.NOT_APPLICABLE: "success",
     }
     hook_advice: ClassVar = "admin:repo_hook"
+    group: ClassVar = "permission:write"
+    no_groups: ClassVar = ("write", "permission:read", "permission:", "team:ops", "team:/x", "x:y")
     busy: ClassVar = Answer(403, b'{"message": "You have exceeded a secondary rate limit"}')
 
     def open(self, directory: Path) -> None:
@@ -58,6 +60,12 @@ class GitHubHost(Host):
 
     def end_tokens(self) -> None:
         self.hub.tokens.clear()
+
+    def let_in(self) -> None:
+        self.repo.roles[self.ann.id] = "maintain"
+
+    def let_out(self) -> None:
+        self.repo.roles[self.ann.id] = "triage"
 
     @property
     def git(self) -> GitRepository:

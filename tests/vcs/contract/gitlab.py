@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from landform.vcs.facts import State
 from landform.vcs.kinds import Kind, SignIn
 from tests.standins.gitlab import GitLab
-from tests.standins.gitlab_world import DEVELOPER
+from tests.standins.gitlab_world import DEVELOPER, MAINTAINER
 from tests.standins.repositories import GitRepository
 from tests.standins.serving import Answer, Server
 from tests.vcs.contract.host import Files, Host
@@ -32,6 +32,8 @@ class GitLabHost(Host):
     }
     hook_advice: ClassVar = "role Maintainer"
     most_paths_of_pulls: ClassVar = 1000
+    group: ClassVar = "access-level:maintainer"
+    no_groups: ClassVar = ("maintainer", "access-level:guest", "group:", "permission:write")
     busy: ClassVar = Answer(429, b"Retry later\n")
 
     def open(self, directory: Path) -> None:
@@ -68,6 +70,12 @@ class GitLabHost(Host):
     def end_tokens(self) -> None:
         self.lab.clock.advance(days=400)
         self.lab.oauth.revoke_all()
+
+    def let_in(self) -> None:
+        self.project.members[self.ann.id] = MAINTAINER
+
+    def let_out(self) -> None:
+        self.project.members[self.ann.id] = DEVELOPER
 
     @property
     def git(self) -> GitRepository:

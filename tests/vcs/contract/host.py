@@ -62,6 +62,9 @@ class Host(ABC):
         reopens: a closed pull request can be opened again.
         delivered_id_length: characters of a pull request's commit in a delivery.
         page_of_pulls: how many pull requests a page has at most.
+        group: one of the provider's, that `let_in` and `let_out` are about; empty where it cannot
+            be asked who is in one.
+        no_groups: what looks like a group, and is none.
         busy: what it answers when it is asked too often, without the time to wait.
         first: the commit of `main.tf` that is there from the beginning.
         received: what hooks delivered so far.
@@ -82,6 +85,8 @@ class Host(ABC):
     reopens: ClassVar[bool] = True
     delivered_id_length: ClassVar[int] = 40
     page_of_pulls: ClassVar[int] = 100
+    group: ClassVar[str] = ""
+    no_groups: ClassVar[Sequence[str]] = ("write", "permission:write", "team:acme/ops", "")
     busy: ClassVar[Answer]
 
     def __init__(self, directory: Path, ours: Ours) -> None:
@@ -207,6 +212,14 @@ class Host(ABC):
     @abstractmethod
     def end_tokens(self) -> None:
         """Let no token that was given be taken any more, nor be refreshed."""
+
+    def let_in(self) -> None:
+        """Put the person into the group; only where there is one."""
+        raise NotImplementedError
+
+    def let_out(self) -> None:
+        """Take them out of it."""
+        raise NotImplementedError
 
     # ── the repository ──────────────────────────────────────────────────────────────────────────
 

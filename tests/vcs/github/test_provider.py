@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from landform.kit import clock
 from landform.kit.db import transaction
+from landform.vcs.changes import Person
 from landform.vcs.errors import (
     NotAllowedError,
     ProviderRefusedError,
@@ -144,3 +145,30 @@ async def test_an_app_says_which_permissions_it_lacks(place: Place) -> None:
     assert (found.identity, found.listing) == ("acme", True)
     assert (found.hooks, found.statuses, found.comments) == (False, True, False)
     assert "Webhooks: read and write" in found.lacking["hooks"]
+
+
+async def test_a_team_of_github_is_asked_for_and_an_app_without_members_says_what_it_lacks(
+    place: Place,
+) -> None:
+    place.hub.teams["acme/ops"] = {place.ann.id}
+    ann, bob = (Person(id=str(place.hub.account(name).id)) for name in ("ann", "bob"))
+    provider = await place.provider()
+    repository = await place.repository(provider)
+    assert await provider.is_in_group(repository, ann, "team:acme/ops")
+    assert not await provider.is_in_group(repository, bob, "team:acme/ops")
+    assert not await provider.is_in_group(repository, ann, "team:acme/none")
+    app = place.hub.apps.register(place.repo.owner, permissions={"metadata": "read"})
+    place.hub.apps.install(app, place.repo.owner)
+    lesser = await place.provider(SignIn.GITHUB_APP, **key_of(app))
+    with pytest.raises(NotAllowedError, match="not accessible"):
+        await lesser.is_in_group(repository, ann, "team:acme/ops")
+
+
+async def test_a_name_that_changed_hands_is_in_no_group(place: Place) -> None:
+    provider = await place.provider()
+    repository = await place.repository(provider)
+    gone = Person(id=str(place.ann.id), login="ann")
+    place.repo.roles[place.ann.id] = "admin"
+    place.ann.id += 5000  # somebody else took the name
+    place.repo.roles[place.ann.id] = "admin"
+    assert not await provider.is_in_group(repository, gone, "permission:write")

@@ -31,6 +31,7 @@ from landform.api.tfe import (
     variables,
     varsets,
     vcs_deliveries,
+    vcs_groups,
     vcs_people,
     workspaces,
 )
@@ -66,6 +67,7 @@ for each in (
     oauth_clients,
     github_app_installations,
     vcs_deliveries,
+    vcs_groups,
     vcs_people,
 ):
     router.include_router(each.router)

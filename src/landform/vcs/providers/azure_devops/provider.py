@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from landform.kit.errors import LandformError
-from landform.vcs.changes import PullRequest
+from landform.vcs.changes import Person, PullRequest
 from landform.vcs.errors import NotAllowedError
 from landform.vcs.facts import (
     Capabilities,
@@ -20,7 +20,7 @@ from landform.vcs.facts import (
 )
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
-from landform.vcs.providers.azure_devops import hooks, looking, telling
+from landform.vcs.providers.azure_devops import belonging, hooks, looking, telling
 from landform.vcs.providers.azure_devops.api import AzureApi
 from landform.vcs.providers.azure_devops.deliveries import pull_request_of
 from landform.vcs.providers.azure_devops.sign_in import LEGACY_ENDPOINT, AzureSignIn
@@ -169,6 +169,14 @@ class AzureDevOps:
     ) -> frozenset[str] | None:
         """See VcsProvider."""
         return await looking.pull_request_paths(self._api, repository, number)
+
+    def check_group(self, group: str) -> str:
+        """See VcsProvider."""
+        return belonging.check_group(group)
+
+    async def is_in_group(self, repository: Repository, person: Person, group: str) -> bool:
+        """See VcsProvider."""
+        return await belonging.is_in_group(self._api, repository, person, group)
 
     async def set_commit_status(self, repository: Repository, sha: str, status: Status) -> None:
         """See VcsProvider."""

@@ -1,7 +1,7 @@
 """Bitbucket, signed in as one connection."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from landform.kit.errors import NotFoundError
@@ -18,6 +18,7 @@ from landform.vcs.facts import (
     Repository,
     Status,
 )
+from landform.vcs.group_names import NoGroups
 from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
 from landform.vcs.providers.bitbucket import looking, telling
@@ -30,8 +31,10 @@ _TOKEN_USER: Final = "x-token-auth"  # noqa: S105 - a name
 _API_TOKEN_USER: Final = "x-bitbucket-api-token-auth"  # noqa: S105 - a name
 
 
-class Bitbucket:
+class Bitbucket(NoGroups):
     """See VcsProvider."""
+
+    provider: ClassVar = "Bitbucket"
 
     def __init__(self, setup: Setup, services: Services, token: TokenSource) -> None:
         self._setup = setup

@@ -1,7 +1,7 @@
 """Bitbucket Data Center, signed in as one connection: by an HTTP access token."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import unquote
 
 from landform.kit.errors import ConflictError
@@ -18,6 +18,7 @@ from landform.vcs.facts import (
     Repository,
     Status,
 )
+from landform.vcs.group_names import NoGroups
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
 from landform.vcs.providers.bitbucket_data_center import looking, telling
 from landform.vcs.providers.bitbucket_data_center.api import USER, DataCenterApi
@@ -28,8 +29,10 @@ _GIT_USER: Final = "x-token-auth"  # any will do: the password is the token
 _ITSELF: Final = "This connection signs in by itself; there is nobody to ask."
 
 
-class BitbucketDataCenter:
+class BitbucketDataCenter(NoGroups):
     """See VcsProvider."""
+
+    provider: ClassVar = "Bitbucket Data Center"
 
     def __init__(self, setup: Setup, services: Services, token: TokenSource) -> None:
         self._setup = setup

@@ -5,7 +5,7 @@ repositories are named by their path or address, and looked at from time to time
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
 from landform.kit.errors import ConflictError
@@ -29,6 +29,7 @@ from landform.vcs.facts import (
 from landform.vcs.git import listing
 from landform.vcs.git.listing import Remote
 from landform.vcs.git.program import GitFailedError
+from landform.vcs.group_names import NoGroups
 from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
 from landform.vcs.providers.git.urls import DEFAULT_USER, address_of, read_reference
@@ -44,8 +45,10 @@ _NOT_LET_IN: Final = (
 _NONE: Final = "A plain git server has none."
 
 
-class Git:
+class Git(NoGroups):
     """See VcsProvider."""
+
+    provider: ClassVar = "A git server"
 
     def __init__(self, setup: Setup, services: Services, token: TokenSource) -> None:
         self._setup = setup

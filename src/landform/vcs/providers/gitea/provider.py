@@ -1,7 +1,7 @@
 """Gitea, signed in as one connection."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from landform.vcs.changes import PullRequest
@@ -16,6 +16,7 @@ from landform.vcs.facts import (
     Repository,
     Status,
 )
+from landform.vcs.group_names import NoGroups
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
 from landform.vcs.providers.gitea import looking, telling
 from landform.vcs.providers.gitea.api import GiteaApi
@@ -26,8 +27,10 @@ from landform.vcs.providers.gitea.urls import path_of, web_of
 _GIT_USER: Final = "x-access-token"  # any will do: the password is the token
 
 
-class Gitea:
+class Gitea(NoGroups):
     """See VcsProvider."""
+
+    provider: ClassVar = "Gitea"
 
     def __init__(self, setup: Setup, services: Services, token: TokenSource) -> None:
         self._setup = setup

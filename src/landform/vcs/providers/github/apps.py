@@ -27,6 +27,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "pull_requests": "write",
     "issues": "write",
     "repository_hooks": "write",
+    "members": "read",  # for comments by members of a team
 }
 # What a connection may do, by the permission it takes and how pages of GitHub call that.
 ABILITIES: Final[Mapping[str, tuple[str, str]]] = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from landform.vcs.changes import PullRequest
+from landform.vcs.changes import Person, PullRequest
 from landform.vcs.facts import (
     Capabilities,
     CloneCredentials,
@@ -18,7 +18,7 @@ from landform.vcs.facts import (
 )
 from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
-from landform.vcs.providers.github import looking, telling
+from landform.vcs.providers.github import belonging, looking, telling
 from landform.vcs.providers.github.api import PAGE, GitHubApi
 from landform.vcs.providers.github.apps import ABILITIES
 from landform.vcs.providers.github.deliveries import pull_request_of
@@ -177,6 +177,14 @@ class GitHub:
     ) -> frozenset[str] | None:
         """See VcsProvider."""
         return await looking.pull_request_paths(self._api, repository, number)
+
+    def check_group(self, group: str) -> str:
+        """See VcsProvider."""
+        return belonging.check_group(group)
+
+    async def is_in_group(self, repository: Repository, person: Person, group: str) -> bool:
+        """See VcsProvider."""
+        return await belonging.is_in_group(self._api, repository, person, group)
 
     async def set_commit_status(self, repository: Repository, sha: str, status: Status) -> None:
         """See VcsProvider."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from landform.vcs.changes import PullRequest
+from landform.vcs.changes import Person, PullRequest
 from landform.vcs.errors import NoSuchRepositoryError, NotAllowedError
 from landform.vcs.facts import (
     Capabilities,
@@ -20,7 +20,7 @@ from landform.vcs.facts import (
 )
 from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
-from landform.vcs.providers.gitlab import hooks, looking, telling
+from landform.vcs.providers.gitlab import belonging, hooks, looking, telling
 from landform.vcs.providers.gitlab.api import GitLabApi, Query
 from landform.vcs.providers.gitlab.deliveries import merge_request_of
 from landform.vcs.providers.gitlab.sign_in import GitLabSignIn
@@ -145,6 +145,14 @@ class GitLab:
     ) -> frozenset[str] | None:
         """See VcsProvider."""
         return await looking.merge_request_paths(self._api, repository, number)
+
+    def check_group(self, group: str) -> str:
+        """See VcsProvider."""
+        return belonging.check_group(group)
+
+    async def is_in_group(self, repository: Repository, person: Person, group: str) -> bool:
+        """See VcsProvider."""
+        return await belonging.is_in_group(self._api, repository, person, group)
 
     async def set_commit_status(self, repository: Repository, sha: str, status: Status) -> None:
         """See VcsProvider."""
