@@ -109,10 +109,10 @@ class World:
             archive=archive or make_archive(),
         )
 
-    async def configure(self, **options: Any) -> str:
+    async def configure(self, archive: bytes = b"", **options: Any) -> str:
         """Announce and upload a configuration; return its id."""
         configuration_id = await self.announce_configuration(**options)
-        await self.upload_configuration(configuration_id)
+        await self.upload_configuration(configuration_id, archive)
         return configuration_id
 
     async def create(self, actor: Actor | None = None, **options: Any) -> str:

@@ -157,3 +157,35 @@ async def test_a_new_workspace_leads_to_its_repository_when_that_is_wanted(site:
     page = await site.owner.post(new, {**given, "then": "repository"})
     assert "fresh was created." in page
     assert "<title>Repository of fresh" in page
+
+
+async def test_what_the_last_commits_would_have_started_is_shown_before_it_is_saved(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    acme = azure.organizations["acme"]
+    (ann,) = acme.identities.values()
+    infra = acme.find_repository("Cloud Team", "infra")
+    assert infra is not None
+    azure.people.push(infra, ann, {"live/a.tf": "#"})
+    azure.people.push(infra, ann, {"docs/a.md": "#"})
+    here = f"{await site.place()}/repository"
+    choice = f"{here}/choose?connection={connection.id}"
+    given = {"connection": connection.id, "repository": address_of(azure)}
+    await site.owner.post(here, given, of=choice)
+    fields = {"starts": "below", "working_directory": "live", "trigger_prefixes": ""}
+    page = await site.owner.post(f"{here}/preview", fields, of=here)
+    said = text_of(page)
+    assert "1 of the last 3 commits of main would have started a run." in said
+    assert "None of 1 changed files is in live." in said
+    assert 'name="working_directory" type="text" value="live"' in page
+    assert (await site.world.workspace()).working_directory == ""
+    said = text_of(await site.owner.post(f"{here}/preview", {"starts": "any"}, of=here))
+    assert "3 of the last 3 commits" in said
+    globs = {"starts": "globs", "trigger_patterns": "**/*.md"}
+    assert "1 of the last 3" in text_of(await site.owner.post(f"{here}/preview", globs, of=here))
+    tags = {"starts": "tags", "tags_regex": "^v"}
+    said = text_of(await site.owner.post(f"{here}/preview", tags, of=here))
+    assert "0 of the last 3" in said
+    refused = {"starts": "tags", "tags_regex": "("}
+    said = text_of(await site.owner.post(f"{here}/preview", refused, of=here))
+    assert "is not a regular expression" in said

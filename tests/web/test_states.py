@@ -1,6 +1,7 @@
 """Pages of states."""
 
-from landform.runs import locks
+from landform.contract import Phase
+from landform.runs import attempts, locks
 from tests.files import make_state, output, resource
 from tests.web.pages import Site, text_of
 
@@ -25,3 +26,18 @@ async def test_a_graph_tells_what_depends_on_what_and_no_value(site: Site) -> No
     assert "hush" not in str(data)
     for tail in ("", ".json"):
         await (await site.stranger()).get(f"{here}{tail}", 404)
+
+
+async def test_a_state_that_a_run_saved_tells_the_run_and_who_made_it(site: Site) -> None:
+    run_id = await site.world.create()
+    await site.world.finish(await site.world.must_begin(run_id))
+    await site.world.confirm(run_id)
+    job = await site.world.must_begin(run_id, Phase.APPLY)
+    await attempts.put_state(site.world.platform, job, make_state(1), final=True)
+    await site.world.finish(job)
+    here = f"{await site.place()}/states"
+    state_id = (await site.world.current_state()).id
+    for path in (here, f"{here}/{state_id}"):
+        page = await site.owner.get(path)
+        assert run_id in page
+        assert f"by {site.world.owner.name}" in text_of(page)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
+from landform.kit.sealed import Sealed
 
 
 class ConfigurationStatus(StrEnum):
@@ -49,6 +50,26 @@ class ConfigurationVersion(Base):
     def path(self) -> str:
         """Where the store holds the archive."""
         return f"configurations/{self.id}.tar.gz"
+
+
+class WorkspaceReadme(Base):
+    """The README of the configuration that a workspace took last; of speculative ones none is kept.
+
+    Attributes:
+        directory: the workspace's working directory then; of another one it says nothing.
+        sealed_html: as `readme.Readme` has it, encrypted for `readmes/{workspace_id}`.
+    """
+
+    __tablename__ = "workspace_readmes"
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    configuration_version_id: Mapped[str]
+    directory: Mapped[str]
+    name: Mapped[str]
+    sealed_html: Mapped[bytes] = mapped_column(Sealed("readmes/{workspace_id}"))
+    is_cut: Mapped[bool] = mapped_column(default=False)
 
 
 class Ingress(Base):

@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.access.service import require
-from landform.configurations.models import ConfigurationVersion, Ingress
+from landform.configurations.models import ConfigurationVersion, Ingress, WorkspaceReadme
+from landform.configurations.readme import Readme, clean
 from landform.identity.actor import Actor
+from landform.kit.crypto import Keyring
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged
 from landform.workspaces import queries as workspaces
@@ -73,6 +75,21 @@ async def ingress(session: AsyncSession, actor: Actor, configuration_version_id:
     if found is None:
         raise NotFoundError(f"Configuration version {row.id} is not from a repository.")
     return found
+
+
+async def readme_of(
+    session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace
+) -> Readme | None:
+    """Return the README of the workspace's working directory, from the configuration it took last.
+
+    Its HTML is cleaned again: what was kept may be older than the rules.
+    """
+    await require(session, actor, Permission.READ_RUNS, workspace.place)
+    row = await session.get(WorkspaceReadme, workspace.id)
+    if row is None or row.directory != workspace.working_directory:
+        return None
+    html = bytes(keyring.open(row.sealed_html, place=f"readmes/{workspace.id}")).decode()
+    return Readme(row.directory, row.name, clean(html), row.is_cut)
 
 
 async def newest_usable(session: AsyncSession, workspace: Workspace) -> ConfigurationVersion:

@@ -11,10 +11,16 @@ from landform.configurations.events import (
     ConfigurationRefused,
     ConfigurationUploaded,
 )
-from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.configurations.models import (
+    ConfigurationStatus,
+    ConfigurationVersion,
+    WorkspaceReadme,
+)
+from landform.configurations.readme import Readme
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.clock import now
+from landform.kit.crypto import Keyring
 from landform.kit.errors import ConflictError
 from landform.kit.failpoints import FailPoint, reach
 from landform.workspaces.models import Workspace
@@ -81,6 +87,31 @@ def accept(
             workspace_id=workspace.id,
             size_bytes=size_bytes,
         ),
+    )
+
+
+async def keep_readme(
+    session: AsyncSession, keyring: Keyring, row: ConfigurationVersion, readme: Readme | None
+) -> None:
+    """Keep the README of a configuration that is the workspace's, in place of the last one's."""
+    if row.speculative or row.provisional:
+        return
+    before = await session.get(WorkspaceReadme, row.workspace_id)
+    if before is not None:
+        await session.delete(before)
+        await session.flush()
+    if readme is None:
+        return
+    place = f"readmes/{row.workspace_id}"
+    session.add(
+        WorkspaceReadme(
+            workspace_id=row.workspace_id,
+            configuration_version_id=row.id,
+            directory=readme.directory,
+            name=readme.name,
+            sealed_html=keyring.seal(readme.html.encode(), place=place),
+            is_cut=readme.is_cut,
+        )
     )
 
 

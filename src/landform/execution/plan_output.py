@@ -15,7 +15,10 @@ import msgspec
 
 from landform.contract import Counts
 
-_KEPT: Final = ("resource_changes", "resource_drift", "relevant_attributes", "output_changes")
+_KEPT: Final = (
+    *("resource_changes", "resource_drift", "relevant_attributes", "output_changes"),
+    "checks",
+)
 _IDLE: Final = ({"no-op"}, {"read"})
 
 # A figure comes back with the digits it came with; a float would round it.

@@ -147,6 +147,16 @@ async def transaction(sessions: Sessions) -> AsyncGenerator[AsyncSession]:
 
 
 @asynccontextmanager
+async def undone(session: AsyncSession) -> AsyncGenerator[None]:
+    """Take back, at the end, what is written meanwhile: it is only looked at."""
+    savepoint = await session.begin_nested()
+    try:
+        yield
+    finally:
+        await savepoint.rollback()
+
+
+@asynccontextmanager
 async def if_writable(session: AsyncSession) -> AsyncGenerator[None]:
     """Keep a write that a read can do without from failing it: a standby leaves it out."""
     try:

@@ -329,6 +329,12 @@ async def events_of(session: AsyncSession, run: Run) -> Sequence[EventRow]:
     return (await session.scalars(query)).all()
 
 
+async def creators(session: AsyncSession, run_ids: Iterable[str]) -> Mapping[str, str]:
+    """Return who made each of the runs, by its id; the caller may know of the runs."""
+    query = select(Run.id, Run.created_by).where(Run.id.in_(list(run_ids)))
+    return {row.id: row.created_by for row in await session.execute(query)}
+
+
 async def artefact(store: Store, phase: RunPhase, name: Artefact) -> bytes:
     """Return a file that a phase left, once the phase has finished.
 

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.models import Team
+from landform.configurations import readme as readmes
 from landform.configurations import service as configurations
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
+from landform.configurations.readme import Readme
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
 from landform.identity.users import actor_of
@@ -49,10 +51,11 @@ async def receive_configuration(
     """
     async with transaction(sessions) as session:
         row = await session.get(ConfigurationVersion, configuration_version_id)
-    if row is None:
+        workspace = await session.get_one(Workspace, row.workspace_id) if row else None
+    if row is None or workspace is None:
         raise NotFoundError(f"There is no configuration version {configuration_version_id}.")
     try:
-        await asyncio.to_thread(_check, archive)
+        readme = await asyncio.to_thread(_check, archive, workspace.working_directory)
     except InvalidError as failure:
         await _refuse(sessions, row, str(failure))
         raise
@@ -65,6 +68,7 @@ async def receive_configuration(
         if row.status is ConfigurationStatus.UPLOADED:
             return
         configurations.accept(session, row, workspace, size_bytes=len(archive))
+        await configurations.keep_readme(session, keyring, row, readme)
         await _go_on(session, keyring, workspace, row)
         reach(FailPoint.CONFIGURATION_ACCEPTING)
     reach(FailPoint.CONFIGURATION_ACCEPTED)
@@ -151,7 +155,8 @@ async def _uploader(session: AsyncSession, row: ConfigurationVersion) -> Actor |
     )
 
 
-def _check(archive: bytes) -> None:
-    """Unpack it once for nothing: the worker will do just this, and so will accept it."""
+def _check(archive: bytes, working_directory: str) -> Readme | None:
+    """Unpack it once as the worker will, so that it will accept it; return its README."""
     with scratch() as directory:
         unpack(archive, directory)
+        return readmes.find(directory, working_directory)

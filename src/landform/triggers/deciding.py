@@ -11,7 +11,7 @@ from landform.triggers.intents import Intent, Known, SeenMark, origin_of, rules_
 from landform.triggers.matching import (
     Rules,
     Verdict,
-    judge_paths,
+    judge_change,
     judge_pull_request,
     judge_push,
     judge_tag,
@@ -199,12 +199,8 @@ async def _filtered(
     starts: list[tuple[str, str]] = []
     refuses: list[tuple[str, str]] = []
     for workspace_id, rules, verdict in verdicts:
-        if not verdict.starts:
-            refuses.append((workspace_id, verdict.reason))
-            continue
-        by_paths = judge_paths(rules, changed)
-        reason = f"{verdict.reason} {by_paths.reason}"
-        (starts if by_paths.starts else refuses).append((workspace_id, reason))
+        judged = judge_change(rules, verdict, changed)
+        (starts if judged.starts else refuses).append((workspace_id, judged.reason))
     return Intent(change=words, origin=origin, mark=mark, starts=starts, refuses=refuses)
 
 

@@ -98,6 +98,14 @@ def judge_paths(rules: Rules, paths: Collection[str] | None) -> Verdict:
     return Verdict(False, f"None of {len(paths)} changed files is in {watched}.")
 
 
+def judge_change(rules: Rules, verdict: Verdict, paths: Collection[str] | None) -> Verdict:
+    """Judge a push or pull request that `verdict` lets start by its files; else it stays so."""
+    if not verdict.starts:
+        return verdict
+    by_paths = judge_paths(rules, paths)
+    return Verdict(by_paths.starts, f"{verdict.reason} {by_paths.reason}")
+
+
 def _directory(prefix: str) -> str:
     parts = [part for part in prefix.split("/") if part not in ("", ".")]
     return "/".join(parts)

@@ -1,23 +1,35 @@
 """The repository of a workspace: chosen through a connection, and what of it starts runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import may, require
 from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
-from landform.kit.db import transaction
-from landform.kit.errors import LandformError, NotFoundError
+from landform.kit.db import transaction, undone
+from landform.kit.errors import InvalidError, LandformError, NotFoundError
 from landform.triggers import linking
+from landform.triggers.foreseeing import Foreseen, foresee
+from landform.triggers.intents import rules_of
+from landform.triggers.matching import Rules
 from landform.vcs import queries as connections
 from landform.vcs.facts import Listing, Repository
 from landform.vcs.models import Connection
-from landform.web.forms import FormAlone, OwnForm, refusals_to
-from landform.web.pages import CurrentSession, SendBackError, Visitor, redirect
+from landform.web.forms import Form, FormAlone, OwnForm, attempt, refusals_to
+from landform.web.pages import (
+    SECURITY_HEADERS,
+    CurrentSession,
+    SendBackError,
+    Visitor,
+    fragment,
+    redirect,
+)
 from landform.web.present import vcs as present
 from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
 from landform.workspaces import repositories, service
@@ -50,6 +62,24 @@ class _Alone:
         return await locate(Visit(self.request, session, self.visitor), *self.names)
 
 
+@dataclass(frozen=True)
+class _Foreseeing:
+    """What the last commits would have started; not asked for, unless found or failed."""
+
+    found: Sequence[Foreseen] | None = None
+    branch: str = ""
+    failure: str = ""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return it as the template has it."""
+        return {
+            "foreseen": self.found,
+            "foreseen_branch": self.branch,
+            "foreseen_failure": self.failure,
+        }
+
+
 async def _alone(
     request: Request,
     process: CurrentProcess,
@@ -80,6 +110,10 @@ Alone = Annotated[_Alone, Depends(_alone)]
 @router.get(_HERE)
 async def show(visit: InWorkspace) -> Response:
     """Show the repository and what of it starts runs, or the connections to choose one by."""
+    return await _page(visit)
+
+
+async def _page(visit: WorkspaceVisit, foreseen: _Foreseeing | None = None) -> Response:
     found = await repositories.repositories_of(visit.session, [visit.workspace])
     row = found.get(visit.workspace.id)
     usable = await _usable(visit)
@@ -93,6 +127,7 @@ async def show(visit: InWorkspace) -> Response:
         connection=connection,
         connections=[(each, present.PROVIDERS[each.kind][0]) for each in usable],
         starts=_starts(visit, row),
+        **(foreseen or _Foreseeing()).values,
         may_update=visit.may(Permission.UPDATE_WORKSPACE),
         may_connect=await may(
             visit.session,
@@ -175,6 +210,50 @@ async def link(seen: Alone, form: FormAlone) -> Response:
 @router.post(f"{_HERE}/triggers")
 async def update(visit: InWorkspace, form: OwnForm) -> Response:
     """Set what starts runs."""
+    here = f"{visit.path}/repository"
+    with refusals_to(here):
+        await _set_triggers(visit, form)
+    return redirect(here, say="Saved.")
+
+
+@router.post(f"{_HERE}/preview")
+async def preview(seen: Alone, form: FormAlone) -> Response:
+    """Say what the last commits would have started by a form that is not saved.
+
+    To a script it is the list; else the page, filled in as the form was.
+    """
+    sessions = seen.process.platform.sessions
+    if seen.current is None:
+        raise SendBackError(f"{seen.path}/repository", "The workspace follows no repository.")
+    found: Sequence[Foreseen] | None = None
+    failure = ""
+    rules = None
+    async with transaction(sessions) as session, undone(session):
+        visit = await seen.again(session)
+        rules, failure = await attempt(session, _set_triggers(visit, form))
+    if rules is not None:
+        try:
+            place = seen.current.connection_id, seen.current.repository_id
+            found = await foresee(seen.process.reach, *place, rules)
+        except LandformError as refused:
+            failure = str(refused)
+    told = _Foreseeing(found, rules.branch if rules else "", failure)
+    if seen.request.headers.get("hx-request"):
+        part = fragment("workspaces/_foreseen.html", **told.values)
+        return HTMLResponse(part, headers=SECURITY_HEADERS)
+    async with transaction(sessions) as session, undone(session):
+        visit = await seen.again(session)
+        if rules is not None:
+            await _set_triggers(visit, form)
+        return await _page(visit, told)
+
+
+async def _set_triggers(visit: WorkspaceVisit, form: Form) -> Rules:
+    """Set what the form says, and return what starts runs by that.
+
+    Raises:
+        InvalidError: a setting cannot be.
+    """
     starts = form.line("starts")
     settings = WorkspaceSettings(
         working_directory=form.line("working_directory"),
@@ -190,19 +269,12 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
         forks_enabled=form.flag("forks_enabled"),
         applies_by_comment=form.flag("applies_by_comment"),
     )
-    here = f"{visit.path}/repository"
     if starts == _TAGS and not given.tags_regex:
-        raise SendBackError(here, "Say which tags: a regular expression, such as ^v[0-9].")
-    with refusals_to(here):
-        await service.update_workspace(visit.session, visit.actor, visit.workspace, settings)
-        await linking.link(
-            visit.session,
-            visit.process.platform.keyring,
-            visit.actor,
-            visit.workspace,
-            given,
-        )
-    return redirect(here, say="Saved.")
+        raise InvalidError("Say which tags: a regular expression, such as ^v[0-9].")
+    session, keyring = visit.session, visit.process.platform.keyring
+    workspace = await service.update_workspace(session, visit.actor, visit.workspace, settings)
+    row = await linking.link(session, keyring, visit.actor, visit.workspace, given)
+    return rules_of(workspace, row)
 
 
 @router.post(f"{_HERE}/disconnect")

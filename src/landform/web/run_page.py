@@ -17,6 +17,7 @@ from landform.runs import queries
 from landform.runs.models import Run, RunPhase
 from landform.web import log_reading
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, fragment, page
+from landform.web.present import checks
 from landform.web.present import plan as plans
 from landform.web.present import runs as present
 from landform.web.present.pages import Pages
@@ -95,6 +96,8 @@ async def parts_of(process: Process, reading: Reading) -> dict[str, Any]:
         "progress": await SHELF.progress(process, apply_phase) if view.apply.began else nothing,
         "words": plans.WORDS,
         "signs": plans.SIGNS,
+        "check_looks": checks.LOOKS,
+        "check_words": checks.WORDS,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.configurations import queries as configurations
 from landform.contract import Artefact, LogStream
 from landform.edge.process import Process
 from landform.identity import users
@@ -59,7 +60,9 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     saved = None
     if phases[1].maybe_not_in_state:
         saved = (await queries.state_ids(session, [run.id])).get(run.id, [None])[-1]
-    shown = view(run, phases, comments, names, reason, saved)
+    sources = await configurations.ingress_of(session, [run.configuration_version_id])
+    source = sources.get(run.configuration_version_id)
+    shown = view(run, phases, comments, names, reason, saved, source)
     approvers = [names.get(user_id, user_id) for user_id in standing.given]
     return Reading(run, shown, phases, workspace, standing, approvers)
 

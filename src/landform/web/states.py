@@ -1,6 +1,7 @@
 """The states of a workspace: versions, what differs between two, download, and going back."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from landform.kit.errors import InvalidError, MalformedError, NotFoundError
 from landform.kit.pagination import Page
 from landform.organizations.models import Organization
 from landform.runs import locks
+from landform.runs import queries as runs
 from landform.states import queries, service
 from landform.states.graph import LARGEST_BYTES, Graph, graph_of
 from landform.states.models import StateStatus, StateVersion
@@ -90,10 +92,10 @@ async def _list(
     owner = await session.get_one(Organization, workspace.organization_id)
     wanted = Page(number=number, size=_SIZE)
     found = await queries.list_of(session, actor, workspace, wanted)
-    names = await users.names_of(session, (each.created_by for each in found.items))
+    authors = await _authors(session, found.items)
     here = f"/app/{owner.name}/{workspace.name}"
     return {
-        "rows": present.rows_of(found.items, workspace.current_state_version_id, names),
+        "rows": present.rows_of(found.items, workspace.current_state_version_id, authors),
         "here": here,
         "pages": Pages(f"{here}/states", {}, wanted, found.total),
     }
@@ -136,13 +138,13 @@ async def show(visit: InWorkspace, state_id: str) -> Response:
     state = await _state(visit.session, visit, state_id)
     rows = await queries.outputs_of(visit.session, state)
     keyring = visit.process.platform.keyring
-    names = await users.names_of(visit.session, [state.created_by])
+    authors = await _authors(visit.session, [state])
     return await visit.page(
         "states/state.html",
         section="states",
         crumbs=[Crumb("States", f"{visit.path}/states"), Crumb(f"Serial {state.serial}")],
         state=state,
-        author=names.get(state.created_by, state.created_by),
+        author=authors[state.id],
         resources=present.resources_of(state.resources),
         outputs=present.outputs_of(keyring, rows, as_json),
         is_current=state.id == visit.workspace.current_state_version_id,
@@ -252,6 +254,14 @@ async def _located(request: Request, session: AsyncSession, visitor: Visitor) ->
     names = request.path_params
     visit = Visit(request, session, visitor)
     return await locate(visit, names["organization"], names["workspace"])
+
+
+async def _authors(session: AsyncSession, states: Sequence[StateVersion]) -> dict[str, str]:
+    """Return the name of who saved each state: of one that a run saved, of who made the run."""
+    makers = await runs.creators(session, {each.run_id for each in states if each.run_id})
+    people = {each.id: makers.get(each.run_id or "", each.created_by) for each in states}
+    names = await users.names_of(session, people.values())
+    return {state_id: names.get(who, who) for state_id, who in people.items()}
 
 
 async def _state(session: AsyncSession, visit: WorkspaceVisit, state_id: str) -> StateVersion:

@@ -5,6 +5,8 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from landform.access.permissions import Permission
+from landform.configurations import queries as configurations
+from landform.configurations.readme import Readme
 from landform.edge.deps import base_url
 from landform.identity import users
 from landform.kit.pagination import Page
@@ -53,6 +55,7 @@ async def overview(visit: InWorkspace) -> Response:
         resource_count=len(resources),
         kinds=present_states.by_kind(resources),
         outputs=await _outputs(visit, state),
+        readme=await _readme(visit),
         tags=[f"{each.key}={each.value}" if each.value else each.key for each in bound],
         lock_holder=names.get(workspace.lock_holder_id or "", workspace.lock_holder_id),
         may_plan=visit.may(Permission.QUEUE_PLAN),
@@ -64,6 +67,13 @@ async def _run_at(visit: InWorkspace) -> Run | None:
     if visit.workspace.current_run_id is None:
         return None
     return await visit.session.get(Run, visit.workspace.current_run_id)
+
+
+async def _readme(visit: InWorkspace) -> Readme | None:
+    if not visit.may(Permission.READ_RUNS):
+        return None
+    keyring = visit.process.platform.keyring
+    return await configurations.readme_of(visit.session, keyring, visit.actor, visit.workspace)
 
 
 async def _state(visit: InWorkspace) -> StateVersion | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from landform.web.present.checks import Check, checks_of
 from landform.web.present.diff import Attribute, attributes_of
 
 SIGNS: Final[Mapping[str, str]] = {
@@ -81,11 +82,13 @@ class Plan:
     Attributes:
         drift: what was found changed outside of terraform.
         outputs: changes of outputs; `address` is the name.
+        checks: conditions, check blocks and validations.
     """
 
     changes: Sequence[Change]
     drift: Sequence[Change]
     outputs: Sequence[Change]
+    checks: Sequence[Check]
     size_bytes: int
 
     @property
@@ -120,6 +123,7 @@ def read(document: bytes) -> Plan:
         changes=shown,
         drift=drift,
         outputs=[each for each in outputs if each.action != "no-op"],
+        checks=checks_of(plan),
         size_bytes=len(document),
     )
 

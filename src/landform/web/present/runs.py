@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from landform.access.permissions import Permission
+from landform.configurations.models import Ingress
 from landform.contract import Created, Phase
 from landform.identity.actor import Actor
 from landform.kit.clock import now
@@ -232,6 +233,35 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CommitView:
+    """The commit that a run is of; `href` and `pull_href` are empty where nobody knows a page."""
+
+    short: str
+    href: str
+    ref: str
+    pull: str
+    pull_href: str
+
+
+def commit_of(source: Ingress | None) -> CommitView | None:
+    """Return where a run's configuration came from, if that is a repository."""
+    if source is None:
+        return None
+    number = source.pull_request_number
+    return CommitView(
+        short=source.commit_sha[:8],
+        href=_outward(source.commit_url),
+        ref=source.tag or source.branch or source.ref,
+        pull="" if number is None else f"pull request {number}",
+        pull_href=_outward(source.pull_request_url),
+    )
+
+
+def _outward(address: str) -> str:
+    return address if address.startswith(("https://", "http://")) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhaseView:
     """A plan or an apply.
 
@@ -274,6 +304,7 @@ class RunView:
     plan: PhaseView
     apply: PhaseView
     saved_state: str | None
+    commit: CommitView | None
 
 
 def view(
@@ -283,6 +314,7 @@ def view(
     names: Mapping[str, str],
     reason: str,
     saved_state: str | None,
+    source: Ingress | None,
 ) -> RunView:
     """Return the view of a run, of which `saved_state` is the newest state it saved."""
     plan, apply = phases
@@ -314,6 +346,7 @@ def view(
         plan=_phase(plan),
         apply=_phase(apply),
         saved_state=saved_state,
+        commit=commit_of(source),
     )
 
 

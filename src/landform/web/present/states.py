@@ -40,14 +40,14 @@ class Row:
 
 
 def rows_of(
-    states: Sequence[StateVersion], current_id: str | None, names: Mapping[str, str]
+    states: Sequence[StateVersion], current_id: str | None, authors: Mapping[str, str]
 ) -> list[Row]:
-    """Return the rows of the list."""
+    """Return the rows of the list; `authors` are names by the states' ids."""
     return [
         Row(
             id=each.id,
             serial=each.serial,
-            author=names.get(each.created_by, each.created_by),
+            author=authors[each.id],
             run_id=each.run_id,
             resource_count=each.resource_count,
             size_bytes=each.size_bytes,
