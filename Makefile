@@ -13,7 +13,7 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-faults test-faults-long test-attacks system-packages check bench ui screenshots lock clean
+.PHONY: help install dev demo test test-faults test-faults-long test-attacks system-packages check secrets audit bench ui screenshots lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,11 +39,28 @@ test-faults-long: $(VENV)/.installed-dev system-packages  ## 500 runs while a wo
 test-attacks: $(VENV)/.installed-dev system-packages  ## hostile plans, logs, archives, names: minutes
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m attacks tests/attacks
 
-check: $(VENV)/.installed-dev  ## format, lint, types, import contracts
+check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, secrets, dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory secrets audit
+
+# Of files that did not change since they were found clean, nothing new can be said.
+secrets: $(VENV)/.installed-dev  ## look for secrets in what git keeps
+	@touch $(VENV)/.scanning
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+	  for file in $$(git ls-files); do \
+	    if [ -f "$$file" ] && { [ ! -e $(VENV)/.scanned ] || [ "$$file" -nt $(VENV)/.scanned ]; }; \
+	    then echo "$$file"; fi; \
+	  done | xargs -r -P $(TEST_PROCESSES) -n 300 \
+	    $(BIN)/detect-secrets-hook --baseline .secrets.baseline; \
+	else echo "There is no git: secrets were NOT looked for."; fi
+	@mv $(VENV)/.scanning $(VENV)/.scanned
+
+audit: $(VENV)/.installed-dev  ## ask for known vulnerabilities of pinned dependencies, once a day
+	@if [ -z "$$(find $(VENV)/.audited -mtime -1 -newer requirements/dev.txt 2>/dev/null)" ]; then \
+	  $(BIN)/python requirements/audit.py && touch $(VENV)/.audited; fi
 
 bench: $(VENV)/.installed-dev system-packages  ## measure against the bare engine; ROWS=1,3 QUICK=1
 	@$(BIN)/python -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)

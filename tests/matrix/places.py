@@ -119,11 +119,12 @@ async def make_site(platform: Platform) -> "dict[str, Made]":
             IdentityProviderKind.GITHUB,  # the one kind that is not asked for its addresses
             ProviderSettings(client_id="app", client_secret=SECRET, required_groups=["acme"]),
         )
-        directory, _ = await create_directory(session, admin, name="people")
+        directory, directory_token = await create_directory(session, admin, name="people")
     return {
         "provider_id": provider.id,
         "identity_id": _own_identity,
         "directory_id": directory.id,
+        "directory-token": directory_token,
         "schema_id": "urn:ietf:params:scim:schemas:core:2.0:User",
         "person_id": new_id("person"),
         "group_id": new_id("group"),

@@ -84,9 +84,7 @@ class Realm:
         Args:
             disguise: makes something else of the path, and of the body, of the line.
         """
-        self.app.state.process = self.process
-        outer = await self.connection.begin()
-        try:
+        async with self._unmade():
             path = disguise(await self.path(line, walker))
             body = await self._filled(line.body, walker)
             if line.is_api and body is not None:
@@ -94,6 +92,24 @@ class Realm:
             headers = _headers(line, walker)
             sent = _sent(line, body, walker)
             return await self.http.request(line.method, path, headers=headers, **sent)
+
+    async def send(self, method: str, where: str | Line, **sent: Any) -> httpx2.Response:
+        """Return the answer to a request as it is given, of which nothing remains.
+
+        Args:
+            where: a path and query, or whose objects are asked for as the owner does.
+        """
+        async with self._unmade():
+            if isinstance(where, Line):
+                where = await self.path(where, self.walkers["owner"])
+            return await self.http.request(method, where, **sent)
+
+    @asynccontextmanager
+    async def _unmade(self) -> AsyncIterator[None]:
+        self.app.state.process = self.process
+        outer = await self.connection.begin()
+        try:
+            yield
         finally:
             await outer.rollback()
 

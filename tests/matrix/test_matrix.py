@@ -1,25 +1,16 @@
 """Every route as every actor, against `routes.txt`; its head says how to add a line."""
 
-import os
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 from fastapi import FastAPI
 
 from landform.api.jsonapi.errors import MEDIA_TYPE
-from landform.kit.crypto import KEY_BYTES, Keyring
-from landform.kit.db import make_engine, make_sessions
-from landform.kit.storage import open_store
-from landform.runs.attempts import Limits, Platform
-from landform.web import streams
-from tests.conftest import own_database
 from tests.matrix.places import SECRET
-from tests.matrix.realm import Disguise, Realm, Walker, open_realm, outcome
+from tests.matrix.realm import Disguise, Realm, Walker, outcome
 from tests.matrix.table import ACTORS, FILE, Line, read, routes_of, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,23 +32,6 @@ TELL_SECRETS = {
 }
 each_line = pytest.mark.parametrize("line", LINES, ids=str)
 each_route = pytest.mark.parametrize("line", {line.route: line for line in LINES}.values(), ids=str)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def realm(app: FastAPI, postgres_server: str) -> AsyncIterator[Realm]:
-    keyring = Keyring(os.urandom(KEY_BYTES))
-    with own_database(postgres_server) as url, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams, "LIFE_S", 0.0)  # whether one may watch is all that is asked
-        engine = make_engine(url)
-        platform = Platform(
-            sessions=make_sessions(engine),
-            store=open_store("memory://", keyring),
-            keyring=keyring,
-            limits=Limits(),
-        )
-        async with open_realm(app, platform, url) as opened:
-            yield opened
-        await engine.dispose()
 
 
 async def test_every_route_has_a_line(app: FastAPI, realm: Realm) -> None:
