@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Mapping[str, Any]
 
-OURS: Final = frozenset({"approval-rules", "federated-credentials"})
+OURS: Final = frozenset({"approval-rules", "federated-credentials", "organization-invitations"})
 """Types of resources that TFE does not have."""
 
 _DEFAULT: Final = Path(__file__).parents[3] / "shared/reference/tfe_openapi.json"

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import select
 
+from landform.access import invitations
 from landform.configurations.models import Ingress
 from landform.contract import Artefact, Phase
 from landform.directories.service import create_directory
@@ -268,6 +269,9 @@ async def _people(place: Place) -> dict[str, Made]:
             name="ci", issuer="https://ci.test", audience="here", claims={"sub": "job"}
         )
         credential = await create_credential(session, world.owner, crew, machines)
+        invitation, link = await invitations.invite(
+            session, world.owner, organization.id, invitee="somebody"
+        )
     return {
         "organizations": world.organization,
         "organization": world.organization,
@@ -284,6 +288,8 @@ async def _people(place: Place) -> dict[str, Made]:
         "team": crew.id,
         "access": on_workspace.id,
         "federated-credentials": credential.id,
+        "organization-invitations": invitation.id,
+        "invitation": link,
     }
 
 

@@ -57,6 +57,29 @@ class MemberRemoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberInvited(Event):
+    """Somebody without an account was invited; the subject is the invitation."""
+
+    invitee: str
+    team_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationRevoked(Event):
+    """An invitation was withdrawn before anybody used it."""
+
+    invitee: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationAccepted(Event):
+    """Whoever had the link of an invitation made an account by it."""
+
+    invitee: str
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccessGranted(Event):
     """A team may do something on a workspace or project; the subject is the grant."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from landform.identity.actor import ActorKind
 from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
@@ -21,6 +22,30 @@ class Membership(Base):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Invitation(Base):
+    """A link by which somebody makes an account and joins, once; only its hash is kept.
+
+    Attributes:
+        invitee: an address or a name: whom the link is for.
+        team_ids: the teams they will be in.
+        created_by_kind: of whom `created_by` is the id.
+    """
+
+    __tablename__ = "organization_invitations"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("inv"))
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), index=True
+    )
+    invitee: Mapped[str]
+    team_ids: Mapped[list[str]] = mapped_column(default=list)
+    secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_by_kind: Mapped[ActorKind]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
 
 
 class Team(Base):

@@ -176,6 +176,25 @@ async def delete_team(session: AsyncSession, actor: Actor, team: Team) -> None:
     )
 
 
+async def require_membership(session: AsyncSession, actor: Actor, team: Team) -> None:
+    """Refuse unless `actor` may put people into the team.
+
+    Raises:
+        ForbiddenError: they may not manage members, or not those of this team.
+    """
+    place = Place(organization_id=team.organization_id)
+    needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
+    await require(session, actor, needed, place)
+    if team.is_owners or team.visibility == "organization":
+        return
+    held = await permissions(session, actor, place)
+    own = select(TeamMember.team_id).where(
+        TeamMember.team_id == team.id, TeamMember.user_id == actor.id
+    )
+    if Permission.SEE_SECRET_TEAMS not in held and await session.scalar(own) is None:
+        raise ForbiddenError(f"Team {team.name} is secret, and you are not in it.")
+
+
 async def add_members(
     session: AsyncSession, actor: Actor, team: Team, user_ids: Sequence[str]
 ) -> None:
@@ -185,7 +204,7 @@ async def add_members(
         ForbiddenError: `actor` may not manage members, or not those of the owners team.
         InvalidError: somebody does not belong to the organization.
     """
-    await _require_membership(session, actor, team)
+    await require_membership(session, actor, team)
     known = await session.scalars(
         select(Membership.user_id).where(
             Membership.organization_id == team.organization_id,
@@ -231,7 +250,7 @@ async def remove_members(
         ForbiddenError: `actor` may not manage members, or not those of the owners team.
         ConflictError: no owner would be left.
     """
-    await _require_membership(session, actor, team)
+    await require_membership(session, actor, team)
     await take_out(session, actor, team, user_ids)
 
 
@@ -269,20 +288,6 @@ async def take_out(
             user_ids=left,
         ),
     )
-
-
-async def _require_membership(session: AsyncSession, actor: Actor, team: Team) -> None:
-    place = Place(organization_id=team.organization_id)
-    needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_MEMBERSHIP
-    await require(session, actor, needed, place)
-    if team.is_owners or team.visibility == "organization":
-        return
-    held = await permissions(session, actor, place)
-    own = select(TeamMember.team_id).where(
-        TeamMember.team_id == team.id, TeamMember.user_id == actor.id
-    )
-    if Permission.SEE_SECRET_TEAMS not in held and await session.scalar(own) is None:
-        raise ForbiddenError(f"Team {team.name} is secret, and you are not in it.")
 
 
 def _check(settings: TeamSettings) -> None:

@@ -1,12 +1,20 @@
 """Teams, their members, and what each team may do on a workspace."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
-from landform.access import approval_rules, directory, memberships, team_access, teams
-from landform.access.models import Team, WorkspaceGrant
+from landform.access import (
+    approval_rules,
+    directory,
+    invitations,
+    memberships,
+    team_access,
+    teams,
+)
+from landform.access.models import Invitation, Team, WorkspaceGrant
 from landform.access.permissions import (
     ORGANIZATION_ACCESS,
     WORKSPACE_LEVELS,
@@ -17,6 +25,7 @@ from landform.access.service import require
 from landform.access.team_access import Access
 from landform.access.teams import TeamSettings
 from landform.identity import users
+from landform.kit.clock import now
 from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.pagination import Page
 from landform.web.forms import OwnForm, refusals_to
@@ -46,8 +55,10 @@ async def show_teams(visit: InOrganization) -> Response:
     """List the teams that the visitor may know of, and the members for who manages them."""
     first = Page(number=1, size=_SHOWN)
     found = await directory.list_teams(visit.session, visit.actor, visit.organization.id, first)
-    members = []
+    members: list[tuple[str, str, str]] = []
+    invited: Sequence[Invitation] = []
     if visit.may(Permission.MANAGE_MEMBERSHIP):
+        invited = await invitations.list_(visit.session, visit.actor, visit.organization.id)
         listed = await directory.list_memberships(
             visit.session, visit.actor, visit.organization.id, first
         )
@@ -57,8 +68,10 @@ async def show_teams(visit: InOrganization) -> Response:
         section="teams",
         crumbs=[Crumb("Teams")],
         teams=found.items,
+        choices=[(team.id, team.name) for team in found.items],
         counts=await directory.member_counts(visit.session, found.items),
         members=members,
+        invited=[(row, row.expires_at < now()) for row in invited],
         may_manage=visit.may(Permission.MANAGE_TEAMS),
         may_invite=visit.may(Permission.MANAGE_MEMBERSHIP),
     )
