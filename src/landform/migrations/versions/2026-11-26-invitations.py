@@ -1,7 +1,7 @@
 """Invitations of people who have no account.
 
 Revision ID: invitations
-Revises: told_changes
+Revises: variable_sets
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "invitations"
-down_revision = "told_changes"
+down_revision = "variable_sets"
 branch_labels = None
 depends_on = None
 
