@@ -1,7 +1,7 @@
 """Invitations of people who have no account.
 
 Revision ID: invitations
-Revises: variable_sets
+Revises: vcs_groups
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "invitations"
-down_revision = "variable_sets"
+down_revision = "vcs_groups"
 branch_labels = None
 depends_on = None
 
