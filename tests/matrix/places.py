@@ -287,6 +287,7 @@ async def _people(place: Place) -> dict[str, Made]:
         "project": project.id,
         "team": crew.id,
         "access": on_workspace.id,
+        "projectAccess": on_project.id,
         "federated-credentials": credential.id,
         "organization-invitations": invitation.id,
         "invitation": link,
@@ -434,8 +435,16 @@ async def _variable_sets(place: Place) -> dict[str, Made]:
         given = VariableSettings(key="inherited", value=SECRET, category="env", sensitive=True)
         shown = await variables.create_variable(session, keyring, world.owner, row, given)
         settings = sets.SetSettings(name="aside")
+        plain = await sets.organizations_own(session, world.owner, organization)
+        given = VariableSettings(key="everywhere", value="yes", category="env")
+        everywhere = await variables.create_variable(session, keyring, world.owner, plain, given)
         aside = await sets.create_set(session, world.owner, organization, settings)
-    return {"varsets": row.id, "set-variable": shown.row.id, "aside": aside.id}
+    return {
+        "varsets": row.id,
+        "set-variable": shown.row.id,
+        "aside": aside.id,
+        "globalvar": everywhere.row.id,
+    }
 
 
 async def _code(place: Place, actor: Actor) -> str:

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform import contract
-from landform.access.permissions import Permission
+from landform.access.permissions import Permission, Place
 from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
 from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import Columns, Selection, narrowed, ordering
+from landform.organizations.models import Organization
 from landform.variables import set_queries
 from landform.variables.models import Variable, VariableSet
 from landform.variables.precedence import Candidate, winners
@@ -107,6 +108,62 @@ async def get_variable(
     """
     await require_reader(session, actor, owner)
     return shown(keyring, await find(session, owner, variable_id))
+
+
+async def select_global(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    organization: Organization,
+    selection: Selection,
+    page: Page,
+) -> Paged[ShownVariable]:
+    """Return variables of the organization's global sets, by key unless the selection orders them.
+
+    Raises:
+        NotFoundError: `actor` may not know of the organization.
+        MalformedError: the selection compares what cannot be compared.
+    """
+    place = Place(organization_id=organization.id)
+    await require(session, actor, Permission.READ_ORGANIZATION, place)
+    wanted = select(Variable).where(
+        Variable.variable_set_id.in_(await _global_sets(session, actor, organization))
+    )
+    order = (*ordering(selection, _FIELDS), Variable.key, Variable.category, Variable.id)
+    found = await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
+    return Paged(items=[shown(keyring, row) for row in found.items], total=found.total)
+
+
+async def global_set_with(
+    session: AsyncSession, actor: Actor, organization: Organization, variable_id: str
+) -> VariableSet:
+    """Return the organization's global set that the variable is in.
+
+    Raises:
+        NotFoundError: there is no such variable, or `actor` may not know of it.
+    """
+    query = (
+        select(VariableSet)
+        .join(Variable, Variable.variable_set_id == VariableSet.id)
+        .where(
+            Variable.id == variable_id,
+            VariableSet.id.in_(await _global_sets(session, actor, organization)),
+        )
+    )
+    row = (await session.scalars(query)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no variable {variable_id} in {organization.name}.")
+    return row
+
+
+async def _global_sets(
+    session: AsyncSession, actor: Actor, organization: Organization
+) -> Select[str]:
+    return select(VariableSet.id).where(
+        VariableSet.organization_id == organization.id,
+        VariableSet.is_global,
+        await set_queries.visible_sets(session, actor, organization.id),
+    )
 
 
 async def find(session: AsyncSession, owner: Owner, variable_id: str) -> Variable:

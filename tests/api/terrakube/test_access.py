@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from landform.access.models import Team, WorkspaceGrant
+from landform.access.models import ProjectGrant, Team, WorkspaceGrant
 from landform.kit.db import transaction
 from tests.api.terrakube.client import GoClient, client_of, fault, workspace_cli
 from tests.api.tfe.server import Server
@@ -220,3 +220,76 @@ async def test_access_that_cannot_be_is_refused(
     below = f"{path}/workspace/{server.world.workspace_id}/access"
     answer = await owner.create(below, "access", 422, **access("ops", **sent))
     assert answer["errors"][0]["source"]["pointer"] == f"/data/attributes/{pointer}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "level", "custom"),
+    [
+        ({"role": "admin"}, "admin", {}),
+        ({"role": "write"}, "write", {}),
+        ({"role": "read"}, "read", {}),
+        (
+            {"role": "plan"},
+            "custom",
+            {
+                "project-access": {},
+                "workspace-access": {
+                    "runs": "plan",
+                    "variables": "read",
+                    "state-versions": "read",
+                },
+            },
+        ),
+        (
+            {"planJob": True, "manageState": True},
+            "custom",
+            {
+                "project-access": {},
+                "workspace-access": {"runs": "plan", "state-versions": "write"},
+            },
+        ),
+    ],
+)
+async def test_a_team_is_given_access_to_a_project(
+    owner: GoClient,
+    server: Server,
+    path: str,
+    sent: dict[str, Any],
+    level: str,
+    custom: dict[str, Any],
+) -> None:
+    await owner.create(f"{path}/team", "team", **team("ops"))
+    project = await owner.create(f"{path}/project", "project", name="shelf", description=None)
+    below = f"{path}/project/{project['id']}/projectAccess"
+    made = await owner.create(below, "project_access", **access("ops", **sent))
+    assert made["type"] == "project_access"
+    async with transaction(server.world.platform.sessions) as session:
+        row = await session.get_one(ProjectGrant, made["id"])
+    assert (row.level, row.custom) == (level, custom)
+    shown = (await owner.get(f"{below}/{made['id']}"))["data"]["attributes"]
+    for name, value in {"name": "ops", **sent}.items():
+        assert shown[name] == value, name
+
+
+async def test_access_to_a_project_is_found_changed_and_withdrawn(
+    owner: GoClient, path: str
+) -> None:
+    for name in ("ops", "dev"):
+        await owner.create(f"{path}/team", "team", **team(name))
+    project = await owner.create(f"{path}/project", "project", name="shelf", description=None)
+    below = f"{path}/project/{project['id']}/projectAccess"
+    made = await owner.create(below, "project_access", **access("ops", role="read"))
+    await owner.create(below, "project_access", **access("dev", role="plan"))
+    found = await owner.find(below, filter__project_access="role==plan")
+    assert [each["attributes"]["name"] for each in found["data"]] == ["dev"]
+    one = f"{below}/{made['id']}"
+    await owner.update(one, "project_access", **access("ops", role="write"))
+    assert (await owner.get(one))["data"]["attributes"]["role"] == "write"
+    answer = await owner.update(one, "project_access", 422, **access("dev", role="write"))
+    assert "stays its team's" in fault(answer)
+    answer = await owner.update(one, "project_access", 422, **access("ops", role="king"))
+    assert "The role is one of" in fault(answer)
+    answer = await owner.update(one, "project_access", 422, **access("ops", manageWorkspace=True))
+    assert "give the role maintain" in fault(answer)
+    await owner.delete(one)
+    await owner.get(one, 404)

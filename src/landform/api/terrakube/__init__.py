@@ -4,10 +4,12 @@ from fastapi import APIRouter
 
 from landform.api.terrakube import (
     access,
+    global_variables,
     histories,
     jobs,
     operations,
     organizations,
+    project_access,
     projects,
     templates,
     tokens,
@@ -18,7 +20,7 @@ from landform.api.terrakube import (
 
 router = APIRouter()
 _RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories)
-for each in (*_RESOURCES, templates, vcs, operations):
+for each in (*_RESOURCES, global_variables, project_access, templates, vcs, operations):
     router.include_router(each.router)
 router.include_router(histories.files)
 router.include_router(tokens.router)

@@ -312,12 +312,8 @@ async def give_access(
 ) -> Response:
     session, actor, name = context.session, context.actor, body.attributes.name or ""
     access = _access(body.attributes, {})
-    found = await directory.list_teams(
-        session, actor, workspace.organization_id, Page(1, 1), names=[name]
-    )
-    if not found.items:
-        raise InvalidError(f"There is no team {name} in the organization.", pointer="name")
-    row = await team_access.grant(session, actor, found.items[0], workspace.place, access)
+    team = await team_called(context, workspace.organization_id, name)
+    row = await team_access.grant(session, actor, team, workspace.place, access)
     assert isinstance(row, WorkspaceGrant)  # noqa: S101 - the place is a workspace's
     return await ACCESS.one(row, query, context)
 
@@ -351,6 +347,20 @@ async def withdraw_access(
     return Response(status_code=204)
 
 
+async def team_called(context: Context, organization_id: str, name: str) -> Team:
+    """Return the team of that name.
+
+    Raises:
+        InvalidError: there is none that the actor may know of.
+    """
+    found = await directory.list_teams(
+        context.session, context.actor, organization_id, Page(1, 1), names=[name]
+    )
+    if not found.items:
+        raise InvalidError(f"There is no team {name} in the organization.", pointer="name")
+    return found.items[0]
+
+
 async def _grants(workspace: Workspace, context: Context) -> list[WorkspaceGrant]:
     rows = await team_access.list_at(context.session, context.actor, workspace.place)
     found = [row for row in rows if isinstance(row, WorkspaceGrant)]
@@ -379,10 +389,21 @@ def _access(sent: AccessInput, present: Mapping[str, Any]) -> Access:
                 f"The role is one of {', '.join((*WORKSPACE_LEVELS, CUSTOM))}.", pointer="role"
             )
         return Access(level=role)
+    return Access(level=CUSTOM, custom=custom_of(sent, present, else_="admin"))
+
+
+def custom_of(sent: AccessInput, present: Mapping[str, Any], *, else_: str) -> dict[str, Any]:
+    """Translate the flags into settings for workspaces; others of `present` stay as they are.
+
+    Args:
+        else_: the role with which whole workspaces are managed.
+
+    Raises:
+        InvalidError: a flag cannot be given apart.
+    """
     flags = given(sent)
-    refuse_set(
-        {"manage_workspace": "Who may change a workspace is its admin; give the role admin."}, flags
-    )
+    why = f"Who may change workspaces is their {else_}; give the role {else_}."
+    refuse_set({"manage_workspace": why}, flags)
     whole = flags.get("manage_job")
     plans, approves = (bool(flags.get(name, whole)) for name in ("plan_job", "approve_job"))
     if approves and not plans:
@@ -393,4 +414,4 @@ def _access(sent: AccessInput, present: Mapping[str, Any]) -> Access:
     states = present.get("state-versions", "none")
     if sent.manage_state or states == "write":
         states = "write" if sent.manage_state else "none"
-    return Access(level=CUSTOM, custom={**present, "runs": runs, "state-versions": states})
+    return {**present, "runs": runs, "state-versions": states}

@@ -34,7 +34,7 @@ from landform.variables.service import VariableSettings
 
 router = new_router()
 
-_FIELDS: Final = {
+FIELDS: Final = {
     "id": Field("id"),
     "key": Field("key"),
     "category": Field("category", lambda word: (word.lower(),)),
@@ -98,7 +98,7 @@ async def list_of_workspace(
         _keyring(context),
         context.actor,
         workspace,
-        selection_of(query, "variable", _FIELDS),
+        selection_of(query, "variable", FIELDS),
         query.page,
     )
     return await VARIABLE.many(found.items, query, context, total=found.total)
@@ -147,8 +147,12 @@ def _keyring(context: Context) -> Keyring:
 
 
 def _settings(body: Body[VariableInput]) -> VariableSettings:
+    return settings_of(body.attributes)
+
+
+def settings_of(attributes: VariableInput) -> VariableSettings:
     """Translate Terrakube's names; null means "leave it"."""
-    sent = {name: value for name, value in given(body.attributes).items() if value is not None}
+    sent = {name: value for name, value in given(attributes).items() if value is not None}
     if sent.get("category"):
         sent["category"] = str(sent["category"]).lower()
     return VariableSettings(**sent)
