@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         egress_allow: what beside the public network users may have the platform call:
             networks and host names, with or without a port, between commas.
         vcs_poll_s: seconds between two looks at a repository that no webhook tells of.
+        vcs_hook_secret_days: after which a webhook gets a new secret; 0 for never by itself.
         entra_url: where Microsoft Entra is; another for national clouds.
         imds_url: where a machine of Azure gets its managed identity's tokens.
     """
@@ -76,5 +77,6 @@ class Settings(BaseSettings):
     provider_mirror: Path | None = None
     egress_allow: str = ""
     vcs_poll_s: float = Field(default=30.0, ge=1.0, le=86400.0)
+    vcs_hook_secret_days: int = Field(default=90, ge=0, le=3650)
     entra_url: str = "https://login.microsoftonline.com"
     imds_url: str = "http://169.254.169.254"

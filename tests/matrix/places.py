@@ -383,6 +383,7 @@ async def _connections(place: Place) -> dict[str, Made]:
             connection_id=made["token-vcs"],
             repository_id="r",
             sealed_secrets=seal_hook_secrets(keyring, hook_id, [SECRET]),
+            secret_told_at=now(),
         )
         session.add(hook)
         await session.flush()

@@ -73,6 +73,11 @@ class VcsApi:
         found: list[dict[str, str]] = self._ask("POST", f"/{vcs_id}/host-keys")["hostKeys"]
         return found
 
+    def replace_hook_secrets(self, vcs_id: str) -> int:
+        """Have the secrets of the connection's hooks replaced; return of how many."""
+        count: int = self._ask("POST", f"/{vcs_id}/hook-secrets")["hooks"]
+        return count
+
     def change(self, vcs_id: str, attributes: Mapping[str, Any]) -> None:
         """Change settings of a connection."""
         body = {"data": {"type": "vcs", "id": vcs_id, "attributes": dict(attributes)}}

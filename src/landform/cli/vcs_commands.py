@@ -178,6 +178,17 @@ def host_keys(
     print(f"Pinned. Check that it works: landform vcs test {found['id']}")
 
 
+@vcs.command("rotate")
+def rotate(
+    organization: Organization, connection: Which, address: Address = None, home: Home = None
+) -> None:
+    """Give the connection's webhooks new secrets; old ones are taken for a day more."""
+    api = _api(organization, address, home)
+    found = api.find(connection)
+    count = api.replace_hook_secrets(found["id"])
+    print(f"New secrets of {count} webhooks are on their way to the provider.")
+
+
 @vcs.command("delete")
 def delete(
     organization: Organization, connection: Which, address: Address = None, home: Home = None

@@ -73,7 +73,10 @@ async def _work(settings: Settings) -> None:
                 slots=settings.worker_slots,
                 sweep_s=settings.sweep_s,
                 farewell_s=settings.cancel_grace_s,
-                background=Background(Desk(platform, reach), look_s=settings.vcs_poll_s),
+                background=Background(
+                    Desk(platform, reach, settings.vcs_hook_secret_days),
+                    look_s=settings.vcs_poll_s,
+                ),
             )
             try:
                 await _until_told(worker)

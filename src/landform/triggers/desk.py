@@ -9,10 +9,15 @@ from landform.vcs.reach import Reach
 
 @dataclass(frozen=True)
 class Desk:
-    """Made once by a composition root."""
+    """Made once by a composition root.
+
+    Attributes:
+        hook_secret_days: after which a hook gets a new secret; 0: never by itself.
+    """
 
     platform: Platform
     reach: Reach
+    hook_secret_days: int = 90
 
     @property
     def sessions(self) -> Sessions:

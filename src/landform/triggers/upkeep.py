@@ -1,6 +1,5 @@
 """Hooks at providers: one per repository, made, repaired, and removed with the last workspace."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,14 +11,14 @@ from landform.kit.clock import now
 from landform.kit.db import transaction
 from landform.kit.errors import LandformError
 from landform.kit.ids import new_id
-from landform.triggers import watching
+from landform.triggers import hook_secrets, watching
 from landform.triggers.desk import Desk
 from landform.triggers.watching import Watched
 from landform.vcs.credentials import open_provider
 from landform.vcs.facts import RemoteHook
 from landform.vcs.models import Connection, Hook
 from landform.vcs.providers import READERS
-from landform.vcs.sealing import open_hook_secrets, seal_hook_secrets
+from landform.vcs.sealing import seal_hook_secrets
 from landform.workspaces.models import WorkspaceRepository
 
 log = structlog.get_logger()
@@ -61,12 +60,13 @@ async def _see_to(desk: Desk, watched: Watched) -> str:
     repository = await provider.repository(watched.repository_id)
     there = await provider.hooks(repository, url=url) if hook.remote else []
     was_off = not hook.remote or not _is_in_order(hook, there)
-    if was_off:
-        secret = open_hook_secrets(desk.platform.keyring, hook)[0]
-        there = await provider.ensure_hooks(repository, url=url, secret=secret)
+    secret, is_due = await hook_secrets.next_of(desk, hook.id)
+    told = secret if was_off or is_due else ""
+    if told:
+        there = await provider.ensure_hooks(repository, url=url, secret=told)
         for old in {one["url"] for one in hook.remote} - {url}:
             await provider.delete_hooks(repository, url=old)  # our address is another now
-    await _keep(desk, watched, hook, there, was_off=was_off)
+    await _keep(desk, watched, hook, there, told=told, was_off=was_off)
     return ""
 
 
@@ -85,19 +85,30 @@ async def _row(desk: Desk, watched: Watched) -> Hook:
     """Return the repository's hook, made with a fresh secret unless it is there."""
     key = {"connection_id": watched.connection_id, "repository_id": watched.repository_id}
     hook_id = new_id("hook")
-    sealed = seal_hook_secrets(desk.platform.keyring, hook_id, [secrets.token_urlsafe(32)])
-    new = insert(Hook).values(**key, id=hook_id, sealed_secrets=sealed, created_at=now())
+    sealed = seal_hook_secrets(desk.platform.keyring, hook_id, [hook_secrets.new_secret()])
+    moment = now()
+    new = insert(Hook).values(
+        **key, id=hook_id, sealed_secrets=sealed, created_at=moment, secret_made_at=moment
+    )
     async with transaction(desk.sessions) as session:
         await session.execute(new.on_conflict_do_nothing())
         return (await session.scalars(select(Hook).filter_by(**key))).one()
 
 
 async def _keep(
-    desk: Desk, watched: Watched, hook: Hook, there: Sequence[RemoteHook], *, was_off: bool
+    desk: Desk,
+    watched: Watched,
+    hook: Hook,
+    there: Sequence[RemoteHook],
+    *,
+    told: str,
+    was_off: bool,
 ) -> None:
     async with transaction(desk.sessions) as session:
-        row = await session.get(Hook, hook.id)
+        row = await session.get(Hook, hook.id, with_for_update=True)
         if row is not None:
+            if told:
+                hook_secrets.note_told(desk.platform.keyring, row, told)
             row.remote = [{"id": each.id, "event": each.event, "url": each.url} for each in there]
             row.checked_at = now()
         watch = await watching.row_of(session, watched)

@@ -123,6 +123,13 @@ async def look_now(session: AsyncSession, connection_id: str, repository_id: str
         row.next_look_at = await database_now(session)
 
 
+async def see_to_now(session: AsyncSession, connection_id: str, repository_id: str) -> None:
+    """Have the repository's hook seen to as soon as somebody can, in the caller's transaction."""
+    row = await session.get(RepositoryWatch, (connection_id, repository_id), with_for_update=True)
+    if row is not None:
+        row.next_upkeep_at = await database_now(session)
+
+
 async def forget(desk: Desk, watched: Watched) -> None:
     """Stop watching, and forget what was seen, so that a later workspace begins anew."""
     async with transaction(desk.sessions) as session:

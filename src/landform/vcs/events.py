@@ -110,3 +110,11 @@ class GroupDismissed(Event):
     connection_id: str
     name: str
     team_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookSecretReplaced(Event):
+    """A hook has a new secret, of which its provider is told next; its subject is the hook."""
+
+    connection_id: str
+    repository: str

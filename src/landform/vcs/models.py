@@ -144,6 +144,8 @@ class Hook(Base):
         repository_id: the provider's id.
         sealed_secrets: the secrets that prove a delivery, newest first, as a JSON list, for the
             place `vcs-hooks/{id}`; two while one replaces the other.
+        secret_made_at: when the newest of them was.
+        secret_told_at: when the provider was given it; None: not yet.
         remote: what there is at the provider, as `RemoteHook`s.
         problem: why the provider calls it no more, or cannot be made to; empty: all is well.
     """
@@ -156,6 +158,8 @@ class Hook(Base):
     repository_id: Mapped[str]
     repository_name: Mapped[str] = mapped_column(default="")
     sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-hooks/{id}"))
+    secret_made_at: Mapped[datetime] = mapped_column(default=now)
+    secret_told_at: Mapped[datetime | None]
     remote: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     problem: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)

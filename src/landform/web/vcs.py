@@ -20,6 +20,7 @@ from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError, NotFoundError
 from landform.kit.pagination import Page
+from landform.triggers import hook_secrets
 from landform.vcs import callback, connections, deliveries, expiry, queries
 from landform.vcs.connections import callback_url
 from landform.vcs.host_keys import proof_of, read_host_keys
@@ -237,6 +238,18 @@ async def connect(request: Request, visit: InOrganization, vcs_id: str, form: Ow
             visit.session, visit.process.reach, visit.actor, row, base=base_url(request)
         )
     return RedirectResponse(way.url, status_code=303, headers=SECURITY_HEADERS)
+
+
+@router.post(f"{_ONE}/hook-secrets")
+async def replace_hook_secrets(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
+    """Have the hooks' secrets replaced."""
+    row = await _find(visit, vcs_id)
+    here = f"{visit.path}/vcs/{row.id}"
+    keyring = visit.process.platform.keyring
+    with refusals_to(here):
+        count = await hook_secrets.replace_all(visit.session, keyring, visit.actor, row)
+    said = f"New secrets of {count} service hooks are on their way to the provider."
+    return redirect(f"{here}#hooks", say=said)
 
 
 @router.post(f"{_ONE}/disconnect")

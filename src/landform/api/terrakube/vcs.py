@@ -37,6 +37,7 @@ from landform.api.terrakube.dialect import (
 )
 from landform.edge.brief import BriefActor
 from landform.kit.errors import InvalidError
+from landform.triggers import hook_secrets
 from landform.vcs import callback, connections, expiry, queries
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
@@ -290,6 +291,17 @@ async def ask_host_keys(
         {"type": each.kind, "fingerprint": each.fingerprint, "line": each.line} for each in keys
     ]
     return JSONResponse({"hostKeys": said}, headers={"Cache-Control": "no-store"})
+
+
+@router.post(_ONE + "/hook-secrets")
+async def replace_hook_secrets(
+    organization: CurrentOrganization, vcs_id: str, context: CurrentContext
+) -> Response:
+    """Have the hooks' secrets replaced; answer of how many."""
+    row = await _find(context, organization.id, vcs_id)
+    keyring = context.process.platform.keyring
+    count = await hook_secrets.replace_all(context.session, keyring, context.actor, row)
+    return JSONResponse({"hooks": count})
 
 
 async def _find_below(context: Context, organization_id: str, vcs_id: str) -> Connection:
