@@ -11,6 +11,7 @@ from tests.faults.client import StubbornClient, insist, new_state, put
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
 from tests.faults.platform import RECOVERY_S, Platform
+from tests.faults.test_deliveries import DELIVERED
 
 # Where in a run's life a point is armed; what comes first to it then, dies.
 _ASKED = {
@@ -113,7 +114,7 @@ class Life:
 
 
 def test_every_point_is_in_one_of_the_tests_below() -> None:
-    tested = {*_ASKED, *_ENDED_BY_HAND, *_STATES, *_SWEPT, *_PLANNING, *_APPLYING}
+    tested = {*DELIVERED, *_ASKED, *_ENDED_BY_HAND, *_STATES, *_SWEPT, *_PLANNING, *_APPLYING}
     assert tested == set(FailPoint)
 
 

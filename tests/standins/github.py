@@ -49,6 +49,7 @@ class GitHub:
         self.apps = Apps(self)
         self.teams: dict[str, set[int]] = {}
         self.deliveries: list[dict[str, Any]] = []
+        self._sent: urllib.request.Request | None = None
         self._numbers = count(1001)
         self._rest_api = Rest(self)
         self._threads: list[threading.Thread] = []
@@ -253,13 +254,23 @@ class GitHub:
             hook["config"]["url"], data=body, headers=headers, method="POST"
         )
 
+        self._deliver(request, event, hook["id"])
+
+    def redeliver(self) -> None:
+        """Send once more what was sent last, with the same id, as somebody can press."""
+        assert self._sent is not None
+        self._deliver(self._sent, "again", 0)
+
+    def _deliver(self, request: urllib.request.Request, event: str, hook_id: int) -> None:
+        self._sent = request
+
         def deliver() -> None:
             try:
                 with _OPENER.open(request, timeout=10) as answer:
                     status = int(answer.status)
             except OSError as failure:
                 status = int(getattr(failure, "code", 0))
-            self.deliveries.append({"event": event, "status": status, "hook": hook["id"]})
+            self.deliveries.append({"event": event, "status": status, "hook": hook_id})
 
         thread = threading.Thread(target=deliver, daemon=True)
         self._threads.append(thread)

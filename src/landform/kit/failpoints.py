@@ -37,6 +37,12 @@ class FailPoint(StrEnum):
     STATE_TAKING = "state.taking"
     STATE_TAKEN = "state.taken"
 
+    # What a provider delivers: stored by a server, dealt with by a worker.
+    DELIVERY_STORED = "delivery.stored"
+    DELIVERY_TAKEN = "delivery.taken"
+    DELIVERY_SETTLING = "delivery.settling"
+    DELIVERY_SETTLED = "delivery.settled"
+
     # In servers and workers: whose attempts died.
     SWEEP_FOUND = "sweep.found"
     SWEEP_LOOKED = "sweep.looked"

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.kit.errors import LandformError
+from landform.kit.failpoints import FailPoint, reach
 from landform.triggers import watching
 from landform.triggers.acting import act
 from landform.triggers.desk import Desk
@@ -27,12 +28,14 @@ async def process_delivery(desk: Desk, *, delivery_id: str) -> None:
     taken = await deliveries.take(desk.reach, delivery_id)
     if taken is None:
         return
+    reach(FailPoint.DELIVERY_TAKEN)
 
     async def record(session: AsyncSession, outcomes: Outcomes) -> bool:
         return await _settle(session, taken, outcomes)
 
     try:
         await act(desk, taken.connection_id, taken.changes, record)
+        reach(FailPoint.DELIVERY_SETTLED)
     except LandformError as failure:
         log.info("a delivery is looked at again later", delivery=delivery_id, reason=str(failure))
         pause_s = failure.retry_after_s if isinstance(failure, ProviderAwayError) else 0.0
@@ -45,4 +48,6 @@ async def _settle(session: AsyncSession, taken: Taken, outcomes: Outcomes) -> bo
         outcomes.add(taken.event, _LOOKED_AT)
     elif not taken.changes:
         outcomes.add(taken.event, taken.reason)
-    return await deliveries.settle(session, taken.delivery_id, outcomes.rows)
+    is_first = await deliveries.settle(session, taken.delivery_id, outcomes.rows)
+    reach(FailPoint.DELIVERY_SETTLING)
+    return is_first

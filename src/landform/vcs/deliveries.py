@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.access.permissions import Permission
 from landform.access.service import require
 from landform.identity.actor import SYSTEM, Actor
-from landform.kit import clock, events
+from landform.kit import clock, events, failpoints
 from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
 from landform.kit.events import CHANNEL as CHANGES
+from landform.kit.failpoints import FailPoint
 from landform.kit.ids import is_id, new_id
 from landform.kit.tasks import ALIVE, defer, defer_all
 from landform.vcs import queries
@@ -80,8 +81,10 @@ async def receive(reach: Reach, hook_id: str, headers: Mapping[str, str], body: 
         (result,) = await _receive_all(reach, [arrival])
         if isinstance(result, Exception):
             raise result
-        return result
-    return await reach.arrivals.do(arrival, partial(_receive_all, reach))
+    else:
+        result = await reach.arrivals.do(arrival, partial(_receive_all, reach))
+    failpoints.reach(FailPoint.DELIVERY_STORED)
+    return result
 
 
 async def take(reach: Reach, delivery_id: str) -> Taken | None:
