@@ -1,14 +1,14 @@
 """Since when hooks have their secrets, and their providers know them.
 
 Revision ID: hook_secrets
-Revises: vcs_groups
+Revises: invitations
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "hook_secrets"
-down_revision = "vcs_groups"
+down_revision = "invitations"
 branch_labels = None
 depends_on = None
 

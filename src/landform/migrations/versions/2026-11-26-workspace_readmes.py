@@ -1,14 +1,14 @@
 """The README of the configuration that a workspace took last.
 
 Revision ID: workspace_readmes
-Revises: variable_sets
+Revises: hook_secrets
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "workspace_readmes"
-down_revision = "variable_sets"
+down_revision = "hook_secrets"
 branch_labels = None
 depends_on = None
 
