@@ -3,8 +3,8 @@ import cytoscape from "cytoscape";
 import { grow, openAtFirst, standIn, visible } from "./fold.js";
 import { place, SIZE } from "./placing.js";
 
-const LONGEST = 26; // characters of a line
-const READABLE = 0.5; // smallest zoom that boxes are first shown at
+const LONGEST = 21; // characters of a line
+const READABLE = 0.4; // smallest zoom that boxes are first shown at
 
 // A canvas knows no oklch(): the browser paints one pixel, and says which colour that is.
 function colours() {
@@ -25,10 +25,10 @@ function look() {
   const { back, frame, line, text, strong, folded } = colours();
   const boxed = { shape: "round-rectangle", "font-family": "ui-sans-serif, system-ui, sans-serif", color: text };
   return [
-    { selector: "node", style: { ...boxed, width: SIZE.w, height: SIZE.h, label: "data(label)", "font-size": 12, "text-wrap": "wrap", "text-valign": "center", "text-halign": "center", "line-height": 1.25, "background-color": back, "border-width": 1.5, "border-color": text, "border-opacity": 0.45 } },
+    { selector: "node", style: { ...boxed, width: SIZE.w, height: SIZE.h, label: "data(label)", "font-size": 13, "text-wrap": "wrap", "text-valign": "center", "text-halign": "center", "line-height": 1.25, "background-color": back, "border-width": 1.5, "border-color": text, "border-opacity": 0.45 } },
     { selector: "node.data", style: { "border-style": "dashed" } },
     { selector: "node.folded", style: { "border-width": 2, "border-color": folded, "border-opacity": 1, "font-weight": "bold" } },
-    { selector: "node:parent", style: { "text-valign": "top", "text-margin-y": -4, "font-size": 12, "font-weight": "bold", padding: 16, "background-color": frame, "background-opacity": 0.6, "border-width": 1, "border-color": text, "border-opacity": 0.3 } },
+    { selector: "node:parent", style: { "text-valign": "top", "text-margin-y": -4, "font-size": 14, "font-weight": "bold", padding: 16, "background-color": frame, "background-opacity": 0.6, "border-width": 1, "border-color": text, "border-opacity": 0.3 } },
     { selector: "edge", style: { width: 1.4, "line-color": text, "line-opacity": 0.3, "curve-style": "bezier", "target-arrow-shape": "triangle", "target-arrow-color": text, "arrow-scale": 0.9 } },
     { selector: ".far", style: { opacity: 0.18 } },
     { selector: "node:parent.far", style: { opacity: 0.6 } },
@@ -67,7 +67,12 @@ function draw(section, { nodes, left_out: leftOut }) {
     cy.fit(undefined, 24);
     const whole = cy.zoom();
     cy.zoom({ level: Math.min(1.1, Math.max(READABLE, whole)), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
-    if (whole < READABLE) cy.center(cy.nodes(":childless").max((each) => each.degree(false)).ele);
+    if (whole >= READABLE) return;
+    cy.center(cy.nodes(":childless").max((each) => each.degree(false)).ele);
+    const { x1, y1, x2, y2 } = cy.elements().renderedBoundingBox();
+    // No side of the canvas stays empty while there is more on the other.
+    const shift = (from, to, room) => (from > 24 ? 24 - from : to < room - 24 && to - from > room ? room - 24 - to : 0);
+    cy.panBy({ x: shift(x1, x2, cy.width()), y: shift(y1, y2, cy.height()) });
   }
 
   function lay() {

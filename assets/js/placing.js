@@ -1,8 +1,8 @@
 // Where the boxes of a graph go: each open box is laid out by itself, as one box of its parent's.
 import * as dagre from "@dagrejs/dagre";
 
-export const SIZE = { w: 190, h: 44 };
-const GAP = 16;
+export const SIZE = { w: 160, h: 46 };
+const GAP = 14;
 const FRAME = { side: 20, top: 38 }; // around what an open box holds; its name is above
 const SHAPE = 1.5; // wanted width to height
 const QUICK = 120; // boxes up to which both directions are tried
@@ -73,7 +73,7 @@ function ranked(tied, pairs, sizes) {
 
 function byRank(tied, pairs, sizes, rankdir) {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir, nodesep: GAP, ranksep: 56, edgesep: 6, ranker: tied.length > 200 ? "longest-path" : "network-simplex" });
+  graph.setGraph({ rankdir, nodesep: GAP, ranksep: 44, edgesep: 6, ranker: tied.length > 200 ? "longest-path" : "network-simplex" });
   for (const each of tied) graph.setNode(each.id, { width: sizes.get(each).w, height: sizes.get(each).h });
   for (const [from, to] of pairs) graph.setEdge(from.id, to.id, {});
   dagre.layout(graph);

@@ -1,11 +1,13 @@
 """Pictures of the pages for the documents; `make screenshots` writes them into docs/images."""
 
+import io
 import json
 import os
 from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from landform.contract import Artefact, Counts, Phase
@@ -22,8 +24,8 @@ from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.sealing import seal_secrets
 from landform.workspaces.models import Workspace
 from tests import factories
+from tests.browser import furniture
 from tests.browser.conftest import Desk
-from tests.files import make_state, output, resource
 from tests.web.test_runs import PLAN
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
@@ -81,11 +83,10 @@ async def furnish(desk: Desk) -> str:
         await factories.make_team(session, organization, "platform", members=[user])
         session.add(azure(world.platform.keyring, organization.id, user.id))
     world.organization = "acme"
+    world.configuration_id = await world.configure(furniture.configuration())
     await world.confirm(first := await plan(desk, "Build the network"))
     job = await world.must_begin(first, Phase.APPLY)
-    outputs = {"vpc_id": output("vpc-0a1b2c"), "password": output("x", sensitive=True)}
-    state = make_state(1, outputs=outputs, resources=[resource(instances=3)])
-    await attempts.put_state(world.platform, job, state, final=True)
+    await attempts.put_state(world.platform, job, furniture.state(1), final=True)
     await world.finish(job, counts=Counts(additions=3))
     return await plan(desk, "Widen the subnets of production")
 
@@ -115,17 +116,21 @@ async def plan(desk: Desk, message: str) -> str:
     run_id = await world.create(message=message)
     job = await world.must_begin(run_id)
     changes = [*PLAN["resource_changes"], SERVER, *ROUTES]
-    document = msgspec.json.encode({**PLAN, "resource_changes": changes})
+    document = msgspec.json.encode(
+        {**PLAN, "resource_changes": changes, "checks": furniture.CHECKS}
+    )
     await attempts.put(world.platform, job, Artefact.PLAN_JSON_REDACTED, document)
     await world.append(job, 0, LOG)
     await world.finish(job, counts=Counts(additions=5, changes=1, destructions=2))
     return run_id
 
 
+@pytest.mark.timeout(900)
 async def test_pictures_of_every_page(desk: Desk) -> None:
     run_id = await furnish(desk)
     async with transaction(desk.world.platform.sessions) as session:
         vcs_id = (await session.scalars(select(Connection.id))).one()
+    state = f"{await desk.place()}/states/{(await desk.world.current_state()).id}"
     place, home = await desk.place(), "/organizations/acme"
     pages = {
         "workspaces": "/app/acme",
@@ -136,6 +141,8 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
         "runs": f"{place}/runs",
         "variables": f"{place}/variables",
         "states": f"{place}/states",
+        "state": state,
+        "graph": f"{state}/graph",
         "settings": f"{place}/settings",
         "access": f"{place}/access",
         "projects": f"{home}/projects",
@@ -157,4 +164,12 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
         window = await desk.sit(color_scheme=scheme, viewport=size)
         for name, path in pages.items():
             await window.goto(path)
-            await window.screenshot(path=IMAGES / f"{name}{suffix}.png", animations="disabled")
+            if name == "graph":
+                await window.locator("#graph canvas").first.wait_for()
+            write(await window.screenshot(animations="disabled"), IMAGES / f"{name}{suffix}.png")
+
+
+def write(picture: bytes, path: Path) -> None:
+    """Write a picture in few enough colours to be small."""
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -25,7 +25,7 @@ from landform.workspaces.models import Project
 router = APIRouter(include_in_schema=False)
 
 _LATEST: Final = 5
-_RESOURCES: Final = 100  # on the front page; the page of the state has all
+_RESOURCES: Final = 12  # on the front page; the page of the state has all
 
 
 @router.get("/app/{organization}/{workspace}")
@@ -54,6 +54,7 @@ async def overview(visit: InWorkspace) -> Response:
         resources=resources[:_RESOURCES],
         resource_count=len(resources),
         kinds=present_states.by_kind(resources),
+        modules=present_states.by_module(resources),
         outputs=await _outputs(visit, state),
         readme=await _readme(visit),
         tags=[f"{each.key}={each.value}" if each.value else each.key for each in bound],

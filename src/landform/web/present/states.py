@@ -134,6 +134,15 @@ class Output:
     sensitive: bool
 
 
+def by_module(resources: Sequence[Resource]) -> list[tuple[str, int]]:
+    """Return how many instances there are in each module, most first."""
+    counted: Counter[str] = Counter()
+    for each in resources:
+        if not each.is_data:
+            counted[each.module] += each.count
+    return counted.most_common(12)
+
+
 def outputs_of(keyring: Keyring, rows: Sequence[StateOutput], as_text: Any) -> list[Output]:
     """Return the outputs of a state the caller may read."""
     found = []
