@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import deliveries, lists, logs, runs, standing, states
+from bench import deliveries, lists, logs, pages, runs, standing, states
 from bench.figures import Figure, keep, show
 from bench.platform import Platform, started
 
@@ -18,6 +18,7 @@ _ON_ONE: Final[dict[int, Callable[..., list[Figure]]]] = {
     5: logs.logs,
     6: states.states,
     8: lists.lists,
+    10: pages.pages,
 }
 _ON_THEIR_OWN: Final[dict[int, Callable[..., list[Figure]]]] = {
     4: runs.throughput,

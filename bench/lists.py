@@ -61,7 +61,7 @@ async def _lists(platform: Platform, *, requests: int) -> list[Figure]:
     figures = []
     async with (
         httpx2.AsyncClient(base_url=platform.started.url, timeout=60) as client,
-        _in_process(engine, database_url) as inner,
+        in_process(engine, database_url) as inner,
     ):
         for who in ("admin", "member"):
             readers = [
@@ -76,7 +76,7 @@ async def _lists(platform: Platform, *, requests: int) -> list[Figure]:
 
 
 @asynccontextmanager
-async def _in_process(engine: AsyncEngine, url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def in_process(engine: AsyncEngine, url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Yield a client of a server in this process, whose statements can be counted."""
     keyring = Keyring(os.urandom(KEY_BYTES))
     store = open_store("memory://", keyring)

@@ -43,22 +43,23 @@ async def seed(session: AsyncSession, name: str, *, workspaces: int) -> Seeded:
     ids = [f"ws-{name}-{number:06}" for number in range(workspaces)]
     teams = [f"team-{name}-{number:03}" for number in range(TEAMS)]
     users = [f"user-{name}-{number:03}" for number in range(TEAMS)]
-    await _write(session, Workspace, list(_workspaces(organization, project, ids)))
-    await _write(session, TagBinding, list(_tags(ids)))
-    await _write(session, User, [_user(one) for one in users])
+    await write(session, Workspace, list(_workspaces(organization, project, ids)))
+    await write(session, TagBinding, list(_tags(ids)))
+    await write(session, User, [_user(one) for one in users])
     of_it = {"organization_id": organization.id}
-    await _write(session, Team, [{"id": one, "name": one, **of_it} for one in teams])
-    await _write(session, Membership, [{"user_id": one, **of_it} for one in users])
+    await write(session, Team, [{"id": one, "name": one, **of_it} for one in teams])
+    await write(session, Membership, [{"user_id": one, **of_it} for one in users])
     pairs = zip(teams, users, strict=True)
-    await _write(session, TeamMember, [{"team_id": t, "user_id": u} for t, u in pairs])
-    await _write(session, WorkspaceGrant, list(_grants(ids, teams)))
+    await write(session, TeamMember, [{"team_id": t, "user_id": u} for t, u in pairs])
+    await write(session, WorkspaceGrant, list(_grants(ids, teams)))
     _, secret = await tokens.issue(
         session, SYSTEM, owner_kind=ActorKind.USER, owner_id=users[0], description="bench"
     )
     return Seeded(name, secret)
 
 
-async def _write(session: AsyncSession, table: type[Any], rows: Rows) -> None:
+async def write(session: AsyncSession, table: type[Any], rows: Rows) -> None:
+    """Insert the rows, many at once."""
     for at in range(0, len(rows), _ROWS_AT_ONCE):
         await session.execute(insert(table), rows[at : at + _ROWS_AT_ONCE])
 
