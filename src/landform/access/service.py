@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy import ColumnElement, false, or_, select, true, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.errors import DeniedError, HiddenError
 from landform.access.grants import grants_of, teams_of
 from landform.access.models import ProjectGrant, Team, WorkspaceGrant
-from landform.access.permissions import Permission, Permissions, Place, knowledge
+from landform.access.permissions import (
+    ORGANIZATION_ACCESS,
+    Permission,
+    Permissions,
+    Place,
+    knowledge,
+)
 from landform.access.run_access import run_permissions
 from landform.identity.actor import Actor, ActorKind
 from landform.kit.db import Base
@@ -88,6 +95,32 @@ async def visible_projects(
     if Permission.READ_PROJECT in grants.in_default_project:
         condition = or_(condition, _column("projects", "id") == grants.default_project_id)
     return condition
+
+
+async def visible_anywhere(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition on table `workspaces` that holds for those `actor`, a user, may read.
+
+    In whatever organization, and in one question however many there are.
+    """
+    if actor.kind is ActorKind.SYSTEM or (actor.kind is ActorKind.USER and actor.is_site_admin):
+        return true()
+    if actor.kind is not ActorKind.USER:
+        return false()
+    mine = teams_of(actor)
+    switches = [
+        name
+        for name, allowed in ORGANIZATION_ACCESS.items()
+        if Permission.READ_WORKSPACE in allowed
+    ]
+    has_one = type_coerce(Team.organization_access, JSONB).has_any(array(switches))
+    wide = select(Team.organization_id).where(Team.id.in_(mine), or_(Team.is_owners, has_one))
+    own = select(WorkspaceGrant.workspace_id).where(WorkspaceGrant.team_id.in_(mine))
+    shelf = select(ProjectGrant.project_id).where(ProjectGrant.team_id.in_(mine))
+    return or_(
+        _column("workspaces", "organization_id").in_(wide),
+        _column("workspaces", "id").in_(own),
+        _column("workspaces", "project_id").in_(shelf),
+    )
 
 
 async def visible_organizations(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:

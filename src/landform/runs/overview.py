@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
-from landform.access.service import require, visible_workspaces
+from landform.access.service import require, visible_anywhere, visible_workspaces
 from landform.identity.actor import Actor
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page, Paged
@@ -129,6 +129,36 @@ async def count_by_standing(
     counts = [func.count().filter(_stands(standing)) for standing in Standing]
     row = (await session.execute(base.with_only_columns(*counts))).one()
     return dict(zip(Standing, row, strict=True))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many workspaces of an organization there are for somebody, and how many need them."""
+
+    workspaces: int = 0
+    attention: int = 0
+    errored: int = 0
+
+
+async def tallies(
+    session: AsyncSession, actor: Actor, organizations: Sequence[Organization]
+) -> dict[str, Tally]:
+    """Count by id of the organization the workspaces that `actor` may read; in one statement."""
+    query = (
+        select(
+            Workspace.organization_id,
+            func.count(),
+            func.count().filter(_stands(Standing.ATTENTION)),
+            func.count().filter(_stands(Standing.ERRORED)),
+        )
+        .outerjoin(Run, Run.id == Workspace.current_run_id)
+        .where(
+            Workspace.organization_id.in_([each.id for each in organizations]),
+            await visible_anywhere(session, actor),
+        )
+        .group_by(Workspace.organization_id)
+    )
+    return {row[0]: Tally(*row[1:]) for row in await session.execute(query)}
 
 
 async def _visible(session: AsyncSession, actor: Actor, organization: Organization) -> _Rows:

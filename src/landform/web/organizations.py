@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query, Response
 from landform.access.permissions import Permission
 from landform.kit.pagination import Page
 from landform.organizations.service import OrganizationSettings
+from landform.runs import overview
+from landform.runs.overview import Tally
 from landform.web.forms import OwnForm, attempt, refusals_to
 from landform.web.pages import SendBackError, redirect
 from landform.web.present.pages import Pages
@@ -43,6 +45,8 @@ async def show_all(visit: AnyVisit, q: Text = "", page: Number = 1) -> Response:
         section="organizations",
         crumbs=[Crumb("Organizations")],
         organizations=found.items,
+        tallies=await overview.tallies(visit.session, visit.actor, found.items),
+        nothing=Tally(),
         q=q,
         pages=Pages("/organizations", {"q": q}, wanted, found.total),
     )

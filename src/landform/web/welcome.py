@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter, Response
 
+from landform.access.permissions import NOTHING, Permission, Place
+from landform.access.service import permissions
 from landform.edge.deps import base_url
 from landform.kit.pagination import Page
 from landform.runs import overview
@@ -17,8 +19,10 @@ async def show(visit: AnyVisit) -> Response:
     first = Page(number=1, size=1)
     found = await organizations.list_organizations(visit.session, visit.actor, page=first)
     organization = found.items[0] if found.items else None
-    workspace = None
+    workspace, held = None, NOTHING
     if organization is not None:
+        place = Place(organization_id=organization.id)
+        held = await permissions(visit.session, visit.actor, place)
         listed = await overview.list_with_runs(
             visit.session, visit.actor, organization, sort="-changed", page=first
         )
@@ -30,6 +34,7 @@ async def show(visit: AnyVisit) -> Response:
         crumbs=[Crumb("First steps")],
         organization=organization,
         workspace=workspace,
-        url=url,
+        may_start=Permission.CREATE_WORKSPACE in held,
+        may_connect=Permission.MANAGE_VCS in held,
         host=url.split("://", 1)[-1],
     )

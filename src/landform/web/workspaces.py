@@ -17,6 +17,7 @@ from landform.organizations.models import Organization
 from landform.runs import overview
 from landform.runs.overview import Standing
 from landform.toolchain.versions import Tool
+from landform.vcs import queries as connections
 from landform.web import lists
 from landform.web.forms import OwnForm, attempt
 from landform.web.pages import CurrentSession, redirect
@@ -216,8 +217,18 @@ async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") 
         projects=[(each.id, each.name) for each in found.items],
         default_project=visit.organization.default_project_id,
         tools=[(tool.value, present.TOOLS[tool]) for tool in Tool],
+        has_connections=await _has_connections(visit),
+        may_connect=visit.may(Permission.MANAGE_VCS),
+        url=base_url(visit.request),
         host=_host(base_url(visit.request)),
     )
+
+
+async def _has_connections(visit: InOrganization) -> bool:
+    """Tell whether a repository can be chosen; who may not know is told of no lack."""
+    if not visit.may(Permission.USE_VCS):
+        return True
+    return bool(await connections.list_usable(visit.session, visit.actor, visit.organization.id))
 
 
 def _host(url: str) -> str:
