@@ -181,6 +181,8 @@ async def furnish(world: World) -> dict[str, Made]:
         "workspace": workspace.name,
         "workspace.workspace_id": world.workspace_id,
         "template": "tpl-plan",
+        "tag": "plain",
+        "workspaceTag": "plain",
         "relationship": "organization",
         "variable": variable,
         "job": run_id,

@@ -104,3 +104,17 @@ class ProjectDeleted(Event):
     """An empty project was deleted."""
 
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagSetAside(Event):
+    """A tag is there before anything is tagged with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagForgotten(Event):
+    """A tag that nothing was tagged with is not there any more."""
+
+    name: str

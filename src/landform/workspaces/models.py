@@ -158,6 +158,17 @@ class TagBinding(Base):
     value: Mapped[str] = mapped_column(default="")
 
 
+class OrganizationTag(Base):
+    """A tag that an organization sets aside, before anything is tagged with it."""
+
+    __tablename__ = "organization_tags"
+
+    organization_id: Mapped[str] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
 class WorkspaceRepository(Base):
     """The repository a workspace is planned from, and what of it starts runs.
 

@@ -133,7 +133,7 @@ async def remove_tags(
 def check(given: Sequence[Tag]) -> None:
     """Raise InvalidError when a key or value is malformed."""
     for tag in given:
-        _checked(tag)
+        checked(tag)
 
 
 def read(text: str) -> list[Tag]:
@@ -148,7 +148,7 @@ async def attach(session: AsyncSession, owner: Workspace | Project, tags: Sequen
     Raises:
         InvalidError: a key or value is malformed, or there are too many.
     """
-    rows = {tag.key: tag for tag in map(_checked, tags)}
+    rows = {tag.key: tag for tag in map(checked, tags)}
     _check_count(len(rows))
     session.add_all(_new(owner, tag) for tag in rows.values())
     await session.flush()
@@ -164,7 +164,7 @@ async def _write(
 ) -> Sequence[TagBinding]:
     """Add or change `add`, and drop what is not in `keep` unless that is None."""
     await _require_writer(session, actor, owner)
-    wanted = {tag.key: tag for tag in map(_checked, add)}
+    wanted = {tag.key: tag for tag in map(checked, add)}
     await _hold(session, owner)
     present = {row.key: row for row in await _bindings(session, owner)}
     for key, row in list(present.items()):
@@ -215,16 +215,21 @@ def _new(owner: Workspace | Project, tag: Tag) -> TagBinding:
     return TagBinding(project_id=owner.id, key=tag.key, value=tag.value)
 
 
-def _checked(tag: Tag) -> Tag:
+def checked(tag: Tag, *, pointer: str = "tag_bindings") -> Tag:
+    """Return the tag if there can be such a one.
+
+    Raises:
+        InvalidError: its key or value is malformed, or the key reserved.
+    """
     if _KEY.fullmatch(tag.key) is None or _VALUE.fullmatch(tag.value) is None:
         raise InvalidError(
             f"The tag {tag.key[:300]!r} cannot be: a key has 1 to 255 and a value at most 256"
             " letters, digits or any of _ . = + - @ :",
-            pointer="tag_bindings",
+            pointer=pointer,
         )
     if tag.key.lower().startswith(_RESERVED):
         raise InvalidError(
-            f"Keys that start with {' or '.join(_RESERVED)} are reserved.", pointer="tag_bindings"
+            f"Keys that start with {' or '.join(_RESERVED)} are reserved.", pointer=pointer
         )
     return tag
 
