@@ -1,14 +1,14 @@
 """Tags that an organization sets aside.
 
 Revision ID: organization_tags
-Revises: variable_sets
+Revises: workspace_readmes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "organization_tags"
-down_revision = "variable_sets"
+down_revision = "workspace_readmes"
 branch_labels = None
 depends_on = None
 
