@@ -18,7 +18,7 @@ from landform.kit.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
-from landform.kit.events import EventRow
+from landform.kit.events import ORIGIN, EventRow, Origin
 from landform.kit.pagination import Page
 from tests.factories import make_organization, make_team, make_user
 
@@ -174,6 +174,18 @@ async def test_a_team_or_organization_cannot_pass_for_a_user_of_the_same_id(
             await tokens.issue(
                 session, Actor(kind=kind, id=user.id), owner_kind=USER, owner_id=user.id
             )
+
+
+async def test_a_token_tells_from_where_it_was_last_used(session: AsyncSession) -> None:
+    user = await make_user(session)
+    token, secret = await tokens.issue(session, actor_of(user), owner_kind=USER, owner_id=user.id)
+    here = ORIGIN.set(Origin(address="192.0.2.7"))
+    try:
+        await tokens.authenticate(session, secret)
+    finally:
+        ORIGIN.reset(here)
+    await session.refresh(token)
+    assert token.last_used_from == "192.0.2.7"
 
 
 async def test_the_last_use_is_noted_once_a_minute(session: AsyncSession) -> None:

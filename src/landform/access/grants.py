@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ScalarSelect, Select, and_, func, select
+from sqlalchemy import Interval, ScalarSelect, Select, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,7 @@ from landform.access.permissions import (
     of_workspace_level,
 )
 from landform.identity.actor import Actor, ActorKind
+from landform.kit import clock
 from landform.organizations.models import Organization
 
 _CACHE: Final = "landform.access.grants"
@@ -76,8 +77,8 @@ async def grants_of(session: AsyncSession, actor: Actor, organization_id: str) -
         return Grants(everywhere=ORGANIZATION_TOKEN) if its_own else NO_GRANTS
     if actor.kind not in (ActorKind.USER, ActorKind.TEAM):
         return NO_GRANTS
-    cache: dict[tuple[str, str], Grants] = session.info.setdefault(_CACHE, {})
-    key = (actor.id, organization_id)
+    cache: dict[tuple[str, str | None, str], Grants] = session.info.setdefault(_CACHE, {})
+    key = (actor.id, actor.token_id, organization_id)
     if key not in cache:
         rows = (await session.execute(_query(actor, organization_id))).all()
         cache[key] = _combined([(row[0], row[1], row[2], row[3]) for row in rows])
@@ -92,11 +93,12 @@ def forget(session: AsyncSession) -> None:
 def teams_of(actor: Actor) -> Select[str]:
     """Return the query of the ids of the teams that `actor` is in, or is.
 
-    A team counts only while its member belongs to the organization.
+    A team counts only while its member belongs to the organization, and by an API token only as
+    long as the organization takes one of that age.
     """
     if actor.kind is ActorKind.TEAM:
         return select(Team.id).where(Team.id == actor.id)
-    return (
+    query = (
         select(Team.id)
         .join(TeamMember, TeamMember.team_id == Team.id)
         .join(
@@ -107,6 +109,13 @@ def teams_of(actor: Actor) -> Select[str]:
             ),
         )
         .where(TeamMember.user_id == actor.id)
+    )
+    if actor.token_made_at is None:
+        return query
+    age = cast(clock.now() - actor.token_made_at, Interval)
+    life = func.make_interval(0, 0, 0, Organization.max_token_days)
+    return query.join(Organization, Organization.id == Team.organization_id).where(
+        or_(Organization.max_token_days.is_(None), life > age)
     )
 
 

@@ -1,6 +1,7 @@
 """Who is calling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -25,6 +26,7 @@ class Actor:
         organization_id: the only organization the actor can reach; None for users.
         workspace_id: of a run, the workspace it is in.
         token_id: the API token that was shown; None for a browser session, and for a run.
+        token_made_at: of a user's token: organizations may not take old ones.
     """
 
     kind: ActorKind
@@ -34,6 +36,7 @@ class Actor:
     organization_id: str | None = None
     workspace_id: str | None = None
     token_id: str | None = None
+    token_made_at: datetime | None = field(default=None, compare=False)
 
 
 SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id="landform", name="Landform")

@@ -41,6 +41,7 @@ class ApiToken(Base):
 
     Attributes:
         last_used_at: within a minute, so that a busy token does not write on each request.
+        last_used_from: the address it was shown from then.
     """
 
     __tablename__ = "api_tokens"
@@ -69,6 +70,7 @@ class ApiToken(Base):
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    last_used_from: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str]
 

@@ -181,6 +181,7 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
             name=user.username,
             is_site_admin=user.is_site_admin,
             token_id=token.id,
+            token_made_at=token.created_at,
         )
     return Actor(
         kind=token.kind,
@@ -248,7 +249,7 @@ async def list_(session: AsyncSession, actor: Actor, user_id: str, page: Page) -
 
 
 async def _note_use(session: AsyncSession, token: ApiToken) -> None:
-    """Write `last_used_at` when it is old.
+    """Write when the token was used, and from where, unless that is newly known.
 
     A row that another request is writing is skipped: it notes the same minute, and to wait for
     it would make all requests of a busy token stand in line behind the slowest.
@@ -266,7 +267,9 @@ async def _note_use(session: AsyncSession, token: ApiToken) -> None:
     )
     async with if_writable(session):
         await session.execute(
-            update(ApiToken).where(ApiToken.id.in_(stale)).values(last_used_at=now()),
+            update(ApiToken)
+            .where(ApiToken.id.in_(stale))
+            .values(last_used_at=now(), last_used_from=events.ORIGIN.get().address),
             execution_options={"synchronize_session": False},
         )
 

@@ -248,3 +248,25 @@ async def test_tokens_of_an_organization_live_no_longer_than_it_says(site: Site)
         await ann.patch("organizations/acme", "organizations", max_token_days=30)
     for days in (-1, 100_000):
         await ann.patch("organizations/acme", "organizations", 422, max_token_days=days)
+
+
+async def test_an_old_token_of_a_user_opens_no_organization_that_takes_newer_ones_only(
+    site: Site,
+) -> None:
+    ann = await site.user("ann")
+    for name in ("acme", "globex"):
+        await site.organization(name, ann)
+    made = await ann.post(f"users/{ann.id}/{KIND}", KIND)
+    old = site.with_token(secret_of(made))
+    async with transaction(site.sessions) as session:
+        token = await session.get_one(ApiToken, made["data"]["id"])
+        token.created_at = now() - timedelta(days=20)
+    await ann.patch("organizations/acme", "organizations", max_token_days=21)
+    await old.get("organizations/acme")
+    await ann.patch("organizations/acme", "organizations", max_token_days=20)
+    await old.get("organizations/acme", 404)
+    await old.get("organizations/acme/workspaces", 404)
+    listed = await old.get("organizations")
+    assert [each["id"] for each in listed["data"]] == ["globex"]
+    await old.get("organizations/globex")
+    await ann.get("organizations/acme")
