@@ -1,14 +1,14 @@
 """From where a token was last used.
 
 Revision ID: tokens_used_from
-Revises: invitations
+Revises: hook_secrets
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "tokens_used_from"
-down_revision = "invitations"
+down_revision = "hook_secrets"
 branch_labels = None
 depends_on = None
 
