@@ -1,14 +1,14 @@
 """From where a token was last used.
 
 Revision ID: tokens_used_from
-Revises: hook_secrets
+Revises: workspace_readmes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "tokens_used_from"
-down_revision = "hook_secrets"
+down_revision = "workspace_readmes"
 branch_labels = None
 depends_on = None
 
