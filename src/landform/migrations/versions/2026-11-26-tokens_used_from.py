@@ -1,14 +1,14 @@
 """From where a token was last used.
 
 Revision ID: tokens_used_from
-Revises: workspace_readmes
+Revises: organization_tags
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "tokens_used_from"
-down_revision = "workspace_readmes"
+down_revision = "organization_tags"
 branch_labels = None
 depends_on = None
 
