@@ -272,7 +272,7 @@ async def test_a_state_lasts_ten_minutes(
     monkeypatch.setattr("landform.kit.clock.now", lambda: later)
     answer = await founding.browser.get(back)
     assert answer.status_code == 422
-    assert "older than ten minutes" in answer.text
+    assert "is too old" in answer.text
 
 
 async def test_only_the_one_who_set_out_may_come_back(founding: Founding) -> None:

@@ -168,7 +168,9 @@ async def test_a_level_on_a_project_shows_the_settings_it_amounts_to(
     own = made["data"]["attributes"]["project-access"]
     inside = made["data"]["attributes"]["workspace-access"]
     switches = dict.fromkeys(("create", "move", "locking", "delete"), True)
-    most_own = of_settings(PROJECT_CUSTOM, {"settings": "delete", "teams": "manage"})
+    most_own = of_settings(
+        PROJECT_CUSTOM, {"settings": "delete", "teams": "manage", "variable-sets": "write"}
+    )
     most_inside = of_settings(PROJECT_WORKSPACES_CUSTOM, {**HIGHEST, **switches})
     held = PROJECT_LEVELS[level]
     assert of_settings(PROJECT_CUSTOM, own) == held & most_own
