@@ -15,6 +15,7 @@ NO_SECRET = {
     "events.digest",
     "login_codes.code_hash",
     "log_blocks.inline",  # the platform's own few words
+    "organization_invitations.secret_hash",
     "password_attempts.key",
     "run_tokens.token_hash",
     "spent_states.state_hash",

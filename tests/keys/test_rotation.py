@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from landform.audit import chain
+from landform.configurations.models import ConfigurationVersion
+from landform.configurations.readme import Readme
+from landform.configurations.service import keep_readme
 from landform.contract import Category
 from landform.federation.kinds import Kind as ProviderKind
 from landform.federation.providers import create_provider
@@ -80,6 +83,9 @@ async def full(vault: Vault) -> World:
             issuer="https://them.example", client_id="us", client_secret="secret"
         )
         await create_provider(session, vault.keyring, SYSTEM, ProviderKind.OIDC, registration)
+        configuration = await session.get_one(ConfigurationVersion, world.configuration_id)
+        readme = Readme(directory="", name="README.md", html="<p>secret</p>", is_cut=False)
+        await keep_readme(session, vault.keyring, configuration, readme)
     run_id = await world.create(variables=[RunVariable(key="own", value='"x"')])
     await world.plan(run_id)
     await world.confirm(run_id)
