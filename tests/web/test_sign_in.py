@@ -94,6 +94,7 @@ async def test_nothing_is_shown_before_a_password_of_ones_own_is_set(server: Ser
         *("/healthz", "/readyz", "/metrics"),
         # Doors for providers, each with a proof of its own.
         *("/callback/v1/vcs/{vcs_id}", "/hooks/vcs/{hook_id}", "/webhook/v2/{hook_id}"),
+        "/invitation/{secret}",  # for who has no account yet
     }
     page = await server.http.get("/password")
     token = page.text.partition('name="form_token" value="')[2].partition('"')[0]
