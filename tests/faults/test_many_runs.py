@@ -142,24 +142,38 @@ def _check_zombie(
     platform: Platform, zombie: Part, held: Sequence[dict[str, Any]], lost: set[str]
 ) -> None:
     """What the frozen worker wanted to write when it went on changed nothing."""
-    assert held
     by_id = {
         row["id"]: row for row in platform.rows("SELECT id, attempts, artefacts FROM run_phases")
     }
+    taken_over = _taken_over(platform)
+    fenced = [lease for lease in held if (lease["phase_id"], lease["epoch"]) in taken_over]
+    assert fenced
     for lease in held:
         phase = by_id[lease["phase_id"]]
-        if lease["phase"] == "plan":
+        if lease not in fenced:  # its last word was on the way when the worker froze
+            assert phase["attempts"] == 1
+            assert lease["run_id"] not in lost
+        elif lease["phase"] == "plan":
             assert phase["attempts"] > 1
             assert lease["epoch"] not in phase["artefacts"].values()
         else:
             assert phase["attempts"] == 1
             assert lease["run_id"] in lost
-    phases = {lease["phase_id"] for lease in held}
+    phases = {lease["phase_id"] for lease in fenced}
     eventually(
         lambda: phases <= _unfinished(zombie),
         within_s=RECOVERY_S,
         say=lambda: [line for line in zombie.said() if line.get("phase") in phases],
     )
+
+
+def _taken_over(platform: Platform) -> set[tuple[str, int]]:
+    """Return phase and epoch of each attempt that was taken from its worker."""
+    rows = platform.rows(
+        "SELECT payload->>'phase_id' AS phase_id, (payload->>'epoch')::int AS epoch"
+        " FROM events WHERE name = 'PhaseInterrupted'"
+    )
+    return {(row["phase_id"], row["epoch"]) for row in rows}
 
 
 def _unfinished(worker: Part) -> set[str]:
@@ -173,13 +187,19 @@ def _unfinished(worker: Part) -> set[str]:
 
 
 def _check_order(gate: Gate, name: str, queued: dict[str, list[str]], lost: set[str]) -> None:
-    """Each run that was applied made its object once, after those of the runs before it."""
+    """Each run that was applied made its object once, after those of the runs before it.
+
+    One that was lost may make its own at any time after its worker went on: terraform was frozen
+    with it, and the workspace was unlocked for the others as if somebody had looked.
+    """
     passed = defaultdict(list)
     for visit in gate.visits:
         workspace, _, number = visit.place.removeprefix(f"many/{name}-").partition("/")
         passed[int(workspace)].append((int(number), visit.passed))
     for at, runs in enumerate(queued.values()):
         numbers = [number for number, _ in passed[at]]
-        assert numbers == sorted(set(numbers))
-        applied = {number for number, run in enumerate(runs) if run not in lost}
-        assert applied <= {number for number, was_passed in passed[at] if was_passed}
+        assert len(numbers) == len(set(numbers))
+        applied = [number for number in numbers if runs[number] not in lost]
+        assert applied == sorted(applied)
+        was_passed = {number for number, was_passed in passed[at] if was_passed}
+        assert {number for number, run in enumerate(runs) if run not in lost} <= was_passed
