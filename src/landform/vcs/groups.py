@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.models import Team
 from landform.access.permissions import Permission
-from landform.access.service import may, require
+from landform.access.service import require
 from landform.identity.actor import Actor, ActorKind
 from landform.kit import events
-from landform.kit.errors import ConflictError, InvalidError, NotFoundError
+from landform.kit.errors import ConflictError, InvalidError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.text import check_text
 from landform.kit.unique import unique
+from landform.vcs import queries
 from landform.vcs.credentials import make_provider, setup_of
 from landform.vcs.events import GroupAdmitted, GroupDismissed
 from landform.vcs.models import Connection, KnownGroup
@@ -99,14 +100,7 @@ async def dismiss(session: AsyncSession, actor: Actor, group_id: str) -> None:
         NotFoundError: there is no such group, or `actor` may not know of it.
         ForbiddenError: `actor` is no owner.
     """
-    row = await session.get(KnownGroup, group_id)
-    connection = await session.get(Connection, row.connection_id) if row else None
-    if (
-        row is None
-        or connection is None
-        or not await may(session, actor, Permission.MANAGE_VCS, connection.place)
-    ):
-        raise NotFoundError(f"There is no group {group_id}.")
+    row, connection = await queries.get_known(session, actor, KnownGroup, group_id, what="group")
     await require(session, actor, Permission.MANAGE_OWNERS, connection.place)
     await session.delete(row)
     events.publish(

@@ -11,15 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.models import Membership
 from landform.access.permissions import Permission
-from landform.access.service import may, require
+from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.identity.models import User
 from landform.identity.users import actor_of
 from landform.kit import events
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.text import check_text
 from landform.kit.unique import unique
+from landform.vcs import queries
 from landform.vcs.events import PersonForgotten, PersonIntroduced
 from landform.vcs.models import Connection, KnownPerson
 
@@ -102,14 +103,7 @@ async def forget(session: AsyncSession, actor: Actor, known_id: str) -> None:
         NotFoundError: nobody is known by this id, or `actor` may not know of it.
         ForbiddenError: `actor` is no owner.
     """
-    row = await session.get(KnownPerson, known_id)
-    connection = await session.get(Connection, row.connection_id) if row else None
-    if (
-        row is None
-        or connection is None
-        or not await may(session, actor, Permission.MANAGE_VCS, connection.place)
-    ):
-        raise NotFoundError(f"There is no person {known_id}.")
+    row, connection = await queries.get_known(session, actor, KnownPerson, known_id, what="person")
     await require(session, actor, Permission.MANAGE_OWNERS, connection.place)
     await session.delete(row)
     events.publish(

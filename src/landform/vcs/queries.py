@@ -1,7 +1,7 @@
 """Reads of connections, hooks and deliveries."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +13,16 @@ from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
 from landform.vcs.kinds import INTERACTIVE, SignIn
-from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
+from landform.vcs.models import (
+    Connection,
+    ConnectionStatus,
+    DeliveryRow,
+    Hook,
+    KnownGroup,
+    KnownPerson,
+)
+
+Known = TypeVar("Known", KnownPerson, KnownGroup)
 
 # What a selection of connections can ask for.
 _FIELDS: Final[Columns] = {
@@ -35,6 +44,28 @@ async def get_connection(session: AsyncSession, actor: Actor, connection_id: str
     if row is None or not await may(session, actor, Permission.USE_VCS, row.place):
         raise NotFoundError(f"There is no VCS connection {connection_id}.")
     return row
+
+
+async def get_known(
+    session: AsyncSession, actor: Actor, kind: type[Known], known_id: str, *, what: str
+) -> tuple[Known, Connection]:
+    """Return what an owner has said of a provider's people, and of which connection.
+
+    Args:
+        what: it is, for whoever asks for one that is not there.
+
+    Raises:
+        NotFoundError: there is none, or `actor` may not manage the connection.
+    """
+    row = await session.get(kind, known_id)
+    connection = await session.get(Connection, row.connection_id) if row else None
+    if (
+        row is None
+        or connection is None
+        or not await may(session, actor, Permission.MANAGE_VCS, connection.place)
+    ):
+        raise NotFoundError(f"There is no {what} {known_id}.")
+    return row, connection
 
 
 async def get_connection_of(
