@@ -5,14 +5,14 @@ are all false. What a flag would allow that cannot be given apart here is refuse
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Response
 from msgspec import UNSET, UnsetType
 
 from landform.access import directory, team_access, teams
-from landform.access.models import Team, WorkspaceGrant
-from landform.access.permissions import CUSTOM, WORKSPACE_LEVELS
+from landform.access.models import ProjectGrant, Team, WorkspaceGrant
+from landform.access.permissions import CUSTOM, WORKSPACE_LEVELS, Place
 from landform.access.team_access import Access
 from landform.access.teams import TeamSettings
 from landform.api.jsonapi import (
@@ -43,6 +43,7 @@ from landform.kit.pagination import Page
 from landform.kit.selection import matches
 from landform.workspaces.models import Workspace
 
+Grant = TypeVar("Grant", WorkspaceGrant, ProjectGrant)
 router = new_router()
 
 # ── teams ───────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +254,8 @@ class AccessAttributes(Attributes[WorkspaceGrant]):
     approve_job: bool = reads(_approves)
 
 
-async def _prepare(rows: Sequence[WorkspaceGrant], context: Context) -> None:
+async def name_teams(rows: Sequence[WorkspaceGrant | ProjectGrant], context: Context) -> None:
+    """Have the context know what the teams of these grants are called."""
     for team_id in {row.team_id for row in rows} - context.team_names.keys():
         team = await context.session.get_one(Team, team_id)
         context.team_names[team_id] = team.name
@@ -264,7 +266,7 @@ ACCESS = Resource[WorkspaceGrant, Context](
     "access",
     AccessAttributes,
     relationships=[ToOne("workspace", "workspace")],
-    prepare=_prepare,
+    prepare=name_teams,
     filters=("filter", "filter[access]"),
 )
 
@@ -296,7 +298,7 @@ async def list_access(
     query: Annotated[ListQuery, Depends(ACCESS.list_query)],
     context: CurrentContext,
 ) -> Response:
-    rows = await _grants(workspace, context)
+    rows = await grants_at(workspace.place, WorkspaceGrant, context)
     condition = selection_of(query, "access", _ACCESS_FIELDS).condition
 
     def holds(row: WorkspaceGrant) -> bool:
@@ -361,19 +363,34 @@ async def team_called(context: Context, organization_id: str, name: str) -> Team
     return found.items[0]
 
 
-async def _grants(workspace: Workspace, context: Context) -> list[WorkspaceGrant]:
-    rows = await team_access.list_at(context.session, context.actor, workspace.place)
-    found = [row for row in rows if isinstance(row, WorkspaceGrant)]
-    await _prepare(found, context)
+async def grants_at(place: Place, kind: type[Grant], context: Context) -> list[Grant]:
+    """Return what teams were given at a place, with their names at hand."""
+    rows = await team_access.list_at(context.session, context.actor, place)
+    found = [row for row in rows if isinstance(row, kind)]
+    await name_teams(found, context)
     return found
 
 
-async def _grant(workspace: Workspace, access_id: str, context: Context) -> WorkspaceGrant:
-    rows = await _grants(workspace, context)
+async def grant_at(
+    place: Place, kind: type[Grant], access_id: str, context: Context, *, name: str
+) -> Grant:
+    """Return one of them.
+
+    Args:
+        name: of the place.
+
+    Raises:
+        NotFoundError: nothing was given there by this id.
+    """
+    rows = await grants_at(place, kind, context)
     row = next((each for each in rows if each.id == access_id), None)
     if row is None:
-        raise NotFoundError(f"There is no access {access_id} on {workspace.name}.")
+        raise NotFoundError(f"There is no access {access_id} on {name}.")
     return row
+
+
+async def _grant(workspace: Workspace, access_id: str, context: Context) -> WorkspaceGrant:
+    return await grant_at(workspace.place, WorkspaceGrant, access_id, context, name=workspace.name)
 
 
 def _access(sent: AccessInput, present: Mapping[str, Any]) -> Access:

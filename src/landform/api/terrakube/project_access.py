@@ -4,18 +4,25 @@ A role that is named goes before the flags. The role `plan`, which is no level o
 kept as the settings that allow the same; `maintain` is a level that Terrakube does not know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Response
 
 from landform.access import team_access
-from landform.access.models import ProjectGrant, Team
+from landform.access.models import ProjectGrant
 from landform.access.permissions import CUSTOM, PROJECT_LEVELS
 from landform.access.team_access import Access
 from landform.api.jsonapi import Attributes, Body, Input, ListQuery, Query, Resource, ToOne, reads
 from landform.api.jsonapi.rsql import Field
-from landform.api.terrakube.access import AccessInput, custom_of, team_called
+from landform.api.terrakube.access import (
+    AccessInput,
+    custom_of,
+    grant_at,
+    grants_at,
+    name_teams,
+    team_called,
+)
 from landform.api.terrakube.dialect import (
     TERRAKUBE,
     Context,
@@ -24,7 +31,7 @@ from landform.api.terrakube.dialect import (
     selection_of,
 )
 from landform.api.terrakube.projects import CurrentProject
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import InvalidError
 from landform.kit.selection import matches
 from landform.workspaces.models import Project
 
@@ -59,18 +66,12 @@ class ProjectAccessAttributes(Attributes[ProjectGrant]):
     approve_job: bool = reads(lambda row: _custom(row).get("runs") == "apply")
 
 
-async def _prepare(rows: Sequence[ProjectGrant], context: Context) -> None:
-    for team_id in {row.team_id for row in rows} - context.team_names.keys():
-        team = await context.session.get_one(Team, team_id)
-        context.team_names[team_id] = team.name
-
-
 PROJECT_ACCESS = Resource[ProjectGrant, Context](
     TERRAKUBE,
     "project_access",
     ProjectAccessAttributes,
     relationships=[ToOne("project", "project")],
-    prepare=_prepare,
+    prepare=name_teams,
     filters=("filter", "filter[project_access]"),
 )
 
@@ -94,7 +95,7 @@ async def list_of_project(
     query: Annotated[ListQuery, Depends(PROJECT_ACCESS.list_query)],
     context: CurrentContext,
 ) -> Response:
-    rows = await _grants(project, context)
+    rows = await grants_at(project.place, ProjectGrant, context)
     condition = selection_of(query, "project_access", _FIELDS).condition
 
     def holds(row: ProjectGrant) -> bool:
@@ -143,19 +144,8 @@ async def withdraw(project: CurrentProject, access_id: str, context: CurrentCont
     return Response(status_code=204)
 
 
-async def _grants(project: Project, context: Context) -> list[ProjectGrant]:
-    rows = await team_access.list_at(context.session, context.actor, project.place)
-    found = [row for row in rows if isinstance(row, ProjectGrant)]
-    await _prepare(found, context)
-    return found
-
-
 async def _grant(project: Project, access_id: str, context: Context) -> ProjectGrant:
-    rows = await _grants(project, context)
-    row = next((each for each in rows if each.id == access_id), None)
-    if row is None:
-        raise NotFoundError(f"There is no access {access_id} on {project.name}.")
-    return row
+    return await grant_at(project.place, ProjectGrant, access_id, context, name=project.name)
 
 
 def _access(sent: ProjectAccessInput, present: Mapping[str, Any]) -> Access:
