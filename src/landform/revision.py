@@ -5,7 +5,8 @@ does without it.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,20 @@ def wanted() -> str:
     return head
 
 
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Yield a connection to the database.
+
+    Raises:
+        UnavailableError: it does not answer.
+    """
+    try:
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            yield connection
+    except psycopg.OperationalError as failure:
+        raise UnavailableError(f"The database does not answer: {failure}") from None
+
+
 async def found(connection: psycopg.AsyncConnection) -> str | None:
     """Return the revision of the database; None when it has no schema."""
     cursor = await connection.execute("SELECT to_regclass('alembic_version')")
@@ -43,11 +58,8 @@ async def require_current(url: str) -> None:
     Raises:
         UnavailableError: it does not answer.
     """
-    try:
-        async with await psycopg.AsyncConnection.connect(url) as connection:
-            present = await found(connection)
-    except psycopg.OperationalError as failure:
-        raise UnavailableError(f"The database does not answer: {failure}") from None
+    async with connected(url) as connection:
+        present = await found(connection)
     if present != wanted():
         raise ConflictError(
             f"The database is at schema {present or 'none'}, this version of Landform needs"

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-import psycopg
-
 from landform import revision
 from landform.bootstrap import configure_logs, load_keyring
 from landform.kit import key_canary
@@ -61,18 +59,14 @@ async def prepare(settings: Settings, redactor: Redactor, env: Mapping[str, str]
 
 async def _is_prepared(settings: Settings, redactor: Redactor) -> bool:
     keyring = await asyncio.to_thread(load_keyring, settings, redactor)
-    url = settings.database_url.get_secret_value()
-    try:
-        async with await psycopg.AsyncConnection.connect(url) as connection:
-            if await revision.found(connection) != revision.wanted():
-                return False
-            # Written out: the models of these two rows take longer to load than all of this.
-            cursor = await connection.execute(
-                "SELECT sealed FROM key_checks WHERE EXISTS (SELECT FROM users)"
-            )
-            row = await cursor.fetchone()
-    except psycopg.OperationalError as failure:
-        raise UnavailableError(f"The database does not answer: {failure}") from None
+    async with revision.connected(settings.database_url.get_secret_value()) as connection:
+        if await revision.found(connection) != revision.wanted():
+            return False
+        # Written out: the models of these two rows take longer to load than all of this.
+        cursor = await connection.execute(
+            "SELECT sealed FROM key_checks WHERE EXISTS (SELECT FROM users)"
+        )
+        row = await cursor.fetchone()
     if row is None:
         return False
     key_canary.open_with(keyring, row[0])

@@ -51,11 +51,13 @@ async def migrate(settings: Settings) -> None:
 
 async def prepare_here(settings: Settings, redactor: Redactor) -> str | None:
     """Migrate and make the first admin in this process; see `prepare.prepare`."""
-    url = url_of(settings)
     with database_errors():
-        await schema.migrate(url)
-    async with open_platform(settings, redactor):  # which checks the key
-        return await _first_admin(url)
+        await schema.migrate(url_of(settings))
+    async with (
+        open_platform(settings, redactor) as platform,  # which checks the key
+        transaction(platform.sessions) as session,
+    ):
+        return await ensure_first_admin(session)
 
 
 async def check(settings: Settings) -> bool:
