@@ -125,6 +125,8 @@ system-packages:
 	command -v git >/dev/null || missing="git"; \
 	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || missing="$$missing openssh-server"; \
 	if [ "$$(uname)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \
+	if [ "$$(uname)" = Linux ]; then PATH="$$PATH:/usr/sbin" command -v slirp4netns >/dev/null || missing="$$missing slirp4netns"; fi; \
+	if [ "$$(uname)" = Linux ]; then PATH="$$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || missing="$$missing iproute2"; fi; \
 	if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then missing="$$missing chromium"; \
 	else echo "There is no chromium: the tests in a browser will be SKIPPED." >&2; fi; \

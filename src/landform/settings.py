@@ -19,6 +19,9 @@ class Settings(BaseSettings):
             prints; else what is in the file; else in `home`/encryption.key.
         lease_s: seconds after which a silent worker's phase is taken from it.
         sandbox: `require` refuses to run without bubblewrap; `off` never uses it.
+        sandbox_network: `own` gives each run a network of its own, without this machine's loopback
+            address and the clouds' metadata; or it refuses to run.
+        sandbox_network_closed: what such a run cannot reach besides: IPv4 networks between commas.
         worker_slots: phases one worker runs at a time.
         worker_nice: how much a worker and its runs give way to other processes, as `nice` counts;
             `landform up` has 5, so that who waits for an answer is served before what runs.
@@ -59,6 +62,8 @@ class Settings(BaseSettings):
     worker_nice: int = Field(default=0, ge=0, le=19)
     worker_port: int = Field(default=0, ge=0, le=65535)
     sandbox: Literal["auto", "require", "off"] = "auto"
+    sandbox_network: Literal["shared", "own"] = "shared"
+    sandbox_network_closed: str = ""
     phase_timeout_s: float = Field(default=7200.0, ge=1.0)
     cancel_grace_s: float = Field(default=30.0, ge=0.0)
     memory_limit_mb: int = Field(default=4096, ge=128)

@@ -14,7 +14,8 @@ from uvicorn.loops.auto import auto_loop_factory
 from landform.bootstrap import configure_logs
 from landform.cli.database import require_current_schema
 from landform.execution.guardian import guarding
-from landform.execution.host import Host
+from landform.execution.host import Host, inherited_environment
+from landform.execution.network import NetworkMode, detect_networks, doors_in
 from landform.execution.sandbox import SandboxMode, detect
 from landform.kit.archive import Bounds
 from landform.kit.egress_allow import Allow
@@ -32,10 +33,10 @@ def work(settings: Settings) -> None:
 
     Raises:
         ConflictError: the database is not at this version's schema.
-        InvalidError: no database is set.
+        InvalidError: no database is set, or networks of runs are set that cannot be.
         MissingKeyError: no key, or not the one the database was made with.
-        UnavailableError: the database does not answer, or there is no sandbox where one is
-            required.
+        UnavailableError: the database does not answer, or there is no sandbox, or no network
+            of a run's own, where one is required.
     """
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(_work(settings))
@@ -47,6 +48,13 @@ async def _work(settings: Settings) -> None:
     await require_current_schema(settings)
     toolchain = make_toolchain(settings)
     sandbox = await detect(SandboxMode(settings.sandbox))
+    inherited = inherited_environment()
+    networks = await detect_networks(
+        NetworkMode(settings.sandbox_network),
+        sandbox,
+        closed=settings.sandbox_network_closed,
+        doors=doors_in([settings.public_url, *inherited.values()]),
+    )
     with (
         claimed_room(settings.home / "work") as room,
         contextlib.nullcontext() if sandbox.confines else guarding() as guardian,
@@ -60,6 +68,8 @@ async def _work(settings: Settings) -> None:
                     root=room,
                     ensure_tool=toolchain.ensure,
                     sandbox=sandbox,
+                    networks=networks,
+                    inherited=inherited,
                     guardian=guardian,
                     memory_bytes=settings.memory_limit_mb * _MB,
                     disk_bytes=settings.disk_limit_mb * _MB,

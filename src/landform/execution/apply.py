@@ -78,7 +78,7 @@ class _Apply:
                 unkept, patience_s=desk.host.clock.farewell_s
             ),
         )
-        await server.start()
+        await server.start(desk.listener)
         reporter = asyncio.create_task(self._report())
         code = -1
         try:

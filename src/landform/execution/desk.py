@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ class Desk:
     Attributes:
         env: the child's whole environment.
         alone: no provider is known to run beside the tool.
+        listener: listens on the loopback address of the run's own network, if it has one.
     """
 
     job: PhaseJob
@@ -58,6 +60,7 @@ class Desk:
     findings: Findings = field(default_factory=Findings)
     env: dict[str, str] = field(default_factory=dict)
     alone: bool = False
+    listener: socket.socket | None = None
 
     @property
     def version(self) -> tuple[int, int]:

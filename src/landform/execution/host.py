@@ -11,6 +11,7 @@ from typing import Final
 
 from landform.contract import Phase, PhaseJob
 from landform.execution.guardian import Guardian
+from landform.execution.network import Networks
 from landform.execution.sandbox import Mount, Sandbox
 from landform.kit.archive import Bounds
 from landform.kit.egress_allow import Allow
@@ -80,6 +81,7 @@ class Host:
         memory_bytes: of all processes of a phase together; None for no limit.
         disk_bytes: of all files of a phase together.
         state_bytes: the largest state that is taken from terraform.
+        networks: how each run gets a network of its own; None: it has the worker's.
         guardian: ends what runs when this process is killed; None where the sandbox does.
         platform_url: how runs reach the platform, without a trailing slash; empty: they do not.
         egress: what beside the public network the worker itself calls for a run.
@@ -88,6 +90,7 @@ class Host:
     root: Path
     ensure_tool: Callable[[Tool, str], Awaitable[Path]]
     sandbox: Sandbox
+    networks: Networks | None = None
     inherited: Mapping[str, str] = field(default_factory=inherited_environment)
     mirrors: Sequence[Path] = ()
     visible: Sequence[Path] = ()

@@ -1,6 +1,7 @@
 """One attempt at one phase, from its lease to its result."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from landform.execution.host import Host, make_room
 from landform.execution.lease import Lease
 from landform.execution.limits import watch
 from landform.execution.log import PhaseLog
+from landform.execution.network import Network
 from landform.execution.patience import insist
 from landform.execution.plan import plan
 from landform.execution.redaction import Redactor
@@ -90,6 +92,7 @@ class _Attempt:
         )
         self._watch: asyncio.Task[None] | None = None
         self._desk: Desk | None = None
+        self._network: Network | None = None
 
     async def run(self) -> PhaseResult:
         if self._job.phase is Phase.APPLY:
@@ -114,6 +117,8 @@ class _Attempt:
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._log.close(patience_s=0)
         await self._purse.close()
+        if self._network is not None:
+            await self._network.close()
         await self._lease.close()
         await self._halt.close()
         reach(FailPoint.ROOM_LEAVING)
@@ -166,8 +171,13 @@ class _Attempt:
         async def ensure() -> None:
             tools.append(await host.ensure_tool(job.tool, job.version))
 
-        await together(ensure(), *(fetch(artefact) for artefact in _INPUTS[job.phase]))
+        await together(
+            ensure(), self._connect(), *(fetch(artefact) for artefact in _INPUTS[job.phase])
+        )
         room = await asyncio.to_thread(make_room, host, job, self._path, tools[0])
+        if self._network is not None:
+            host = replace(host, sandbox=self._network.confine(host.sandbox))
+            room = replace(room, mounts=(*room.mounts, self._network.names(room.given)))
         reach(FailPoint.ROOM_MADE)
         await self._purse.open(room)
         self._redactor.learn(_secrets(job, self._purse))
@@ -175,10 +185,16 @@ class _Attempt:
         if job.notice:
             await self._log.plain([job.notice.encode(), b""])
         desk = Desk(job, self._plane, host, self._halt, self._log, room, self._purse)
+        desk.listener = self._network.state if self._network is not None else None
         if job.phase is Phase.PLAN:
             return await plan(desk, inputs, self._redactor)
         self._desk = desk
         return await apply(desk, inputs)
+
+    async def _connect(self) -> None:
+        if self._host.networks is not None:
+            self._network = await self._host.networks.open()
+            await self._network.start()
 
     async def _finish(self, result: PhaseResult) -> None:
         try:

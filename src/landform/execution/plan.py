@@ -33,7 +33,7 @@ async def plan(
     """
     await desk.unpack(inputs[Artefact.CONFIGURATION])
     server = StateServer(inputs[Artefact.STATE], None, limit_bytes=desk.host.state_bytes)
-    await server.start()
+    await server.start(desk.listener)
     try:
         desk.env = environment(
             desk.host, desk.room, desk.job, {**desk.purse.environment, **server.environment}

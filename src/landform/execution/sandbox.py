@@ -1,7 +1,8 @@
 """What a run can see and reach of this machine: bubblewrap, or the little that is there without.
 
 Inside, a run has its own processes, its own /tmp and home, a system that it can only read, and
-nothing else of the machine's files. It shares the network. This keeps runs from each other and
+nothing else of the machine's files. It shares the network, unless `network.py` gives it one of its
+own. This keeps runs from each other and
 from the server's files; it is no wall against a fault of the kernel.
 """
 
@@ -136,18 +137,18 @@ async def _probe(program: str) -> tuple[tuple[str, ...], str]:
         return (), f"there is no program {program!r}"
     reason = ""
     for words in ((found,), (found, "--unshare-user")):
-        reason = await _try(words)
+        reason = await works(Sandbox(bubblewrap=words))
         if not reason:
             return words, ""
     return (), reason
 
 
-async def _try(words: tuple[str, ...]) -> str:
+async def works(sandbox: Sandbox) -> str:
     """Start something small as runs are started; return what went wrong, empty if nothing."""
     true = shutil.which("true") or "/bin/true"
     with tempfile.TemporaryDirectory(prefix="landform-probe-") as directory:
         mounts = [Mount(Path(directory), Path("/landform"), writable=True)]
-        argv = Sandbox(bubblewrap=words).wrap([true], cwd="/landform", mounts=mounts, status_fd=1)
+        argv = sandbox.wrap([true], cwd="/landform", mounts=mounts, status_fd=1)
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -62,9 +63,11 @@ class StateServer:
         self._expected = b"Basic " + base64.b64encode(f"{_USER}:{self.password}".encode())
         self._taking = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_CHUNK)
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Listen on a free port of 127.0.0.1, or with what listens on the run's own."""
+        if listener is None:
+            listener = socket.create_server(("127.0.0.1", 0))
+        self._server = await asyncio.start_server(self._accept, sock=listener, limit=_CHUNK)
 
     async def close(self) -> None:
         """Stop listening and drop who is connected."""

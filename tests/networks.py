@@ -1,0 +1,41 @@
+"""Addresses that this machine has for a test, so that something can be elsewhere."""
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+def _can_have_networks() -> bool:
+    if os.geteuid() or not shutil.which("slirp4netns"):
+        return False
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
+needs_networks = pytest.mark.skipif(
+    not _can_have_networks(), reason="needs root, slirp4netns and /dev/net/tun"
+)
+"""Runs get networks of their own without root too; these tests give this machine addresses."""
+
+
+@contextmanager
+def having(address: str) -> Iterator[str]:
+    """Give this machine an address that is neither its loopback nor anybody else's."""
+    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    try:
+        yield address
+    finally:
+        subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
+
+
+def elsewhere() -> str:
+    """Return an address that no one has (RFC 5737)."""
+    return f"198.51.100.{random.randrange(1, 255)}"
