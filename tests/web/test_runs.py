@@ -1,14 +1,17 @@
 """The page of a run: what it says, what it offers to whom, and what forms on it do."""
 
 import re
+from html import unescape
 
 import msgspec
+import pytest
 
 from landform.contract import Artefact, LogStream, Outcome, Phase
 from landform.identity.users import actor_of
 from landform.kit.db import transaction
 from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.web import log_reading
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.files import make_state
@@ -159,9 +162,34 @@ async def test_a_large_log_is_shown_in_part_searched_and_downloaded_whole(site: 
     offset = 50_000 * len(lines[0])
     assert f"?at={offset}&amp;" in found
     assert f'id="plan-L{offset}"' in await site.owner.get(f"{here}/log/plan?at={offset}")
+    common = text_of(await site.owner.get(f"{here}/log/plan?q=LINE%20000"))
+    assert "300 matches, and more" in common
     answer = await site.owner.http.get(f"{here}/log/plan/download")
     assert answer.content == content
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_a_match_is_followed_without_searching_the_log_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await site.world.create()
+    job = await site.world.must_begin(run_id)
+    await site.world.append(job, 0, b"one\n\x1b[1mne\x1b[0medle\nthree\n")
+    log = f"{await site.place()}/runs/{run_id}/log/plan"
+    found = await site.owner.get(f"{log}?q=NEEDLE")
+    link = re.search(r'href="(\?at=4&amp;q=NEEDLE)#plan-L4"', found)
+    assert link is not None, "what has a colour in its middle is found, too"
+    looked = log_reading.chunks
+    monkeypatch.delattr(log_reading, "chunks")
+    followed = await site.owner.get(log + unescape(link[1]))
+    assert "1 match" in followed
+    assert 'aria-current="true">needle</a>' in followed
+    assert 'id="plan-L4"' in followed
+    log_reading.SEARCHES.forget()
+    assert "Show the matches of “NEEDLE”" in await site.owner.get(log + unescape(link[1]))
+    monkeypatch.setattr(log_reading, "chunks", looked, raising=False)
+    await site.world.append(job, 25, b"a needle more\n")
+    assert "2 matches" in await site.owner.get(f"{log}?q=NEEDLE")
 
 
 async def test_an_apply_is_told_resource_by_resource(site: Site) -> None:

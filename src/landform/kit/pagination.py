@@ -22,13 +22,24 @@ class Page:
         """Rows before this page."""
         return (self.number - 1) * self.size
 
+    def total_after(self, found: Sequence[object]) -> int | None:
+        """Return how many rows all pages have, if this one's tell: nothing need be counted then."""
+        if len(found) == self.size or (not found and self.number > 1):
+            return None
+        return self.offset + len(found)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paged(Generic[T]):
-    """The rows of one page, and how many rows all pages have."""
+    """The rows of one page, and how many rows all pages have.
+
+    Attributes:
+        is_counted: `total` is how many there are; else there are more, and nobody counted them.
+    """
 
     items: Sequence[T]
     total: int
+    is_counted: bool = True
 
 
 async def fetch_page(session: AsyncSession, wanted: Select[T], page: Page, *order: Any) -> Paged[T]:

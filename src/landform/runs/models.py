@@ -1,9 +1,10 @@
 """Tables of runs."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index
+from sqlalchemy import DDL, BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy import event as on
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.contract import Phase
@@ -30,10 +31,21 @@ class Run(Base):
             workspace's is another.
         error: why it ended errored or canceled, or was discarded by the platform, for a person.
         cancel_asked_at: someone asked it to stop; it has not ended yet.
+        is_current: its workspace is at it. The database keeps this true by itself, for queries:
+            what a session has read of it may be old.
     """
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_workspace_number", "workspace_id", "number"),)
+    __table_args__ = (
+        Index("ix_runs_workspace_number", "workspace_id", "number"),
+        Index(
+            "ix_runs_current",
+            "organization_id",
+            "id",
+            postgresql_include=["status", "changed_at"],
+            postgresql_where=text("is_current"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("run"))
     number: Mapped[int] = mapped_column(BigInteger, Identity(), unique=True)
@@ -67,6 +79,7 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)
     cancel_asked_at: Mapped[datetime | None]
+    is_current: Mapped[bool] = mapped_column(default=False)
 
     @property
     def is_queued(self) -> bool:
@@ -81,6 +94,37 @@ class Run(Base):
         self.changed_at = now()
         key = f"{self.status.value.replace('_', '-')}-at"
         self.status_timestamps = {**self.status_timestamps, key: rfc3339(self.changed_at)}
+
+
+# Keeps `is_current` true, whoever writes. The row of the workspace is held by then: locks are taken
+# in that order everywhere. A session may write a workspace before the run it is at.
+MARK_CURRENT: Final = (
+    """
+CREATE FUNCTION landform_mark_current_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE runs SET is_current = (id IS NOT DISTINCT FROM NEW.current_run_id)
+  WHERE id IN (OLD.current_run_id, NEW.current_run_id);
+  RETURN NULL;
+END
+$$""",
+    """
+CREATE TRIGGER mark_current_run AFTER UPDATE OF current_run_id ON workspaces FOR EACH ROW
+WHEN (NEW.current_run_id IS DISTINCT FROM OLD.current_run_id)
+EXECUTE FUNCTION landform_mark_current_run()""",
+    """
+CREATE FUNCTION landform_is_current_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.is_current := EXISTS (
+    SELECT FROM workspaces WHERE id = NEW.workspace_id AND current_run_id = NEW.id);
+  RETURN NEW;
+END
+$$""",
+    """
+CREATE TRIGGER is_current_run BEFORE INSERT ON runs FOR EACH ROW
+EXECUTE FUNCTION landform_is_current_run()""",
+)
+for statement in MARK_CURRENT:
+    on.listen(Run.__table__, "after_create", DDL(statement))  # type: ignore[no-untyped-call] # it has no types
 
 
 class RunInputs(Base):

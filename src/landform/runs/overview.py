@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
@@ -50,6 +50,8 @@ STATUSES: Final[Mapping[Standing, frozenset[RunStatus]]] = {
     Standing.STOPPED: frozenset({RunStatus.DISCARDED, RunStatus.CANCELED}),
 }
 
+# The second part lets an index of current runs alone be read, not all there ever were.
+_IS_AT: Final = and_(Run.id == Workspace.current_run_id, Run.is_current)
 _CHANGED: Final = func.coalesce(Run.changed_at, Workspace.updated_at)
 _REPOSITORY: Final = (
     select(func.lower(WorkspaceRepository.identifier))
@@ -151,7 +153,7 @@ async def tallies(
             func.count().filter(_stands(Standing.ATTENTION)),
             func.count().filter(_stands(Standing.ERRORED)),
         )
-        .outerjoin(Run, Run.id == Workspace.current_run_id)
+        .outerjoin(Run, _IS_AT)
         .where(
             Workspace.organization_id.in_([each.id for each in organizations]),
             await visible_anywhere(session, actor),
@@ -166,7 +168,7 @@ async def _visible(session: AsyncSession, actor: Actor, organization: Organizati
     await require(session, actor, Permission.READ_ORGANIZATION, place)
     return (
         select(Workspace, Run, Project.name)
-        .outerjoin(Run, Run.id == Workspace.current_run_id)
+        .outerjoin(Run, and_(_IS_AT, Run.organization_id == organization.id))
         .join(Project, Project.id == Workspace.project_id)
         .where(
             Workspace.organization_id == organization.id,

@@ -170,19 +170,34 @@ async def list_of(
 
 
 async def list_in_organization(
-    session: AsyncSession, actor: Actor, organization: Organization, page: Page, wanted: RunFilter
+    session: AsyncSession,
+    actor: Actor,
+    organization: Organization,
+    page: Page,
+    wanted: RunFilter,
+    *,
+    most_ahead: int | None = None,
 ) -> Paged[Run]:
-    """Return the runs of every workspace of the organization that `actor` may see."""
+    """Return the runs of every workspace of the organization that `actor` may see, newest first.
+
+    Args:
+        most_ahead: how many runs after the page are counted, so that nobody waits for a count of
+            hundreds of thousands; None: all of them.
+    """
     visible = await visible_workspaces(session, actor, organization.id)
-    of_it = Run.organization_id == organization.id
-    return await _paged(session, page, of_it, *_within(visible), *wanted.conditions())
+    conditions = (*_within(organization, visible), *wanted.conditions())
+    return await _paged(session, page, *conditions, most_ahead=most_ahead)
 
 
-def _within(visible: ColumnElement[bool]) -> list[ColumnElement[bool]]:
-    """Return the condition on runs of visible workspaces; to look for all of them is dear."""
+def _within(organization: Organization, visible: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+    """Return the condition on runs of the organization's visible workspaces.
+
+    Of workspaces alone where not all are visible: an index has the runs of each.
+    """
     if isinstance(visible, True_):
-        return []
-    return [Run.workspace_id.in_(select(Workspace.id).where(visible))]
+        return [Run.organization_id == organization.id]
+    of_it = Workspace.organization_id == organization.id
+    return [Run.workspace_id.in_(select(Workspace.id).where(of_it, visible))]
 
 
 async def waiting_in_organization(
@@ -190,8 +205,7 @@ async def waiting_in_organization(
 ) -> Paged[Run]:
     """Return what runs or waits to, oldest first: the queue that the CLI shows its place in."""
     visible = await visible_workspaces(session, actor, organization.id)
-    of_it = Run.organization_id == organization.id
-    conditions = (of_it, *_within(visible), Run.status.in_(_QUEUE))
+    conditions = (*_within(organization, visible), Run.status.in_(_QUEUE))
     total = await session.scalar(select(func.count()).select_from(Run).where(*conditions))
     query = select(Run).where(*conditions).order_by(Run.number)
     rows = await session.scalars(query.limit(page.size).offset(page.offset))
@@ -365,8 +379,27 @@ _QUEUE = frozenset(
 )
 
 
-async def _paged(session: AsyncSession, page: Page, *conditions: ColumnElement[bool]) -> Paged[Run]:
-    total = await session.scalar(select(func.count()).select_from(Run).where(*conditions))
+async def _paged(
+    session: AsyncSession,
+    page: Page,
+    *conditions: ColumnElement[bool],
+    most_ahead: int | None = None,
+) -> Paged[Run]:
+    """Return one page, newest first.
+
+    Args:
+        most_ahead: how many rows after the page are counted; None: all of them.
+    """
     query = select(Run).where(*conditions).order_by(Run.number.desc())
-    rows = await session.scalars(query.limit(page.size).offset(page.offset))
-    return Paged(items=list(rows), total=total or 0)
+    rows = list(await session.scalars(query.limit(page.size).offset(page.offset)))
+    total = page.total_after(rows)
+    if total is not None:
+        return Paged(items=rows, total=total)
+    counted = select(Run.id).where(*conditions)
+    if most_ahead is None:
+        total = await session.scalar(select(func.count()).select_from(counted.subquery()))
+        return Paged(items=rows, total=total or 0)
+    most = page.offset + page.size + most_ahead
+    some = counted.limit(most + 1).subquery()
+    total = await session.scalar(select(func.count()).select_from(some)) or 0
+    return Paged(items=rows, total=min(total, most), is_counted=total <= most)

@@ -1,6 +1,7 @@
 """Stretches of logs, cut at line ends, and finding things in a whole log."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ _CHUNK_BYTES: Final = 4 * 2**20
 _LONGEST_LINE: Final = 64 * 1024  # bytes a window looks ahead for the end of a line
 _MATCHES: Final = 300
 _MATCH_LENGTH: Final = 300  # characters shown of a matching line
+_SEARCHES: Final = 64  # whose matches are remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +68,54 @@ async def since(
     return content, offset + len(content)
 
 
-async def find(process: Process, phase_id: str, text: str) -> tuple[list[tuple[int, str]], bool]:
-    """Return offset and text of the lines that hold `text`, in any case; and whether more do."""
+@dataclass(frozen=True)
+class Matches:
+    """Offset and text of the first lines that hold what was searched for; whether `more` do."""
+
+    lines: Sequence[tuple[int, str]]
+    more: bool
+
+
+class Searches:
+    """What was found lately, so that to follow one match is not to look for all of them again."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, int, str], Matches] = OrderedDict()
+
+    def known(self, phase_id: str, size: int, text: str) -> Matches | None:
+        """Return what was found in the log while it was so long; None: not known any more."""
+        return self._found.get((phase_id, size, text))
+
+    async def find(self, process: Process, phase_id: str, size: int, text: str) -> Matches:
+        """Look for `text`, in any case, in the first `size` bytes of the log."""
+        key = (phase_id, size, text)
+        found = self._found.get(key)
+        if found is None:
+            lines, more = await _find(process, phase_id, text)
+            found = self._found[key] = Matches(lines, more)
+            while len(self._found) > _SEARCHES:
+                self._found.popitem(last=False)
+        self._found.move_to_end(key)
+        return found
+
+    def forget(self) -> None:
+        """Forget all, as another server knows nothing of it."""
+        self._found.clear()
+
+
+SEARCHES: Final = Searches()
+
+
+async def _find(process: Process, phase_id: str, text: str) -> tuple[list[tuple[int, str]], bool]:
     found: list[tuple[int, str]] = []
     rest, at = b"", 0
     async for chunk in chunks(process, phase_id):
-        *lines, rest = (rest + chunk).split(b"\n")
-        found += await asyncio.to_thread(_matching, lines, at, text.lower())
-        at += sum(len(line) + 1 for line in lines)
+        whole, end, rest = (rest + chunk).rpartition(b"\n")
+        found += await asyncio.to_thread(_matching, whole, at, text.lower())
+        at += len(whole) + len(end)
         if len(found) > _MATCHES:
             return found[:_MATCHES], True
-    found += _matching([rest], at, text.lower())
+    found += _matching(rest, at, text.lower())
     return found[:_MATCHES], len(found) > _MATCHES
 
 
@@ -96,13 +135,16 @@ def grows(phase: RunPhase) -> bool:
     return phase.status in (PhaseStatus.PENDING, PhaseStatus.QUEUED, PhaseStatus.RUNNING)
 
 
-def _matching(lines: Sequence[bytes], at: int, wanted: str) -> list[tuple[int, str]]:
+def _matching(content: bytes, at: int, wanted: str) -> list[tuple[int, str]]:
+    """Return offset and text of the lines that hold `wanted`; `content` begins at `at`."""
+    text = plain(content)
+    if wanted not in text.lower():
+        return []
     found = []
-    for line in lines:
-        text = plain(line)
-        if wanted in text.lower():
-            found.append((at, text[:_MATCH_LENGTH]))
-        at += len(line) + 1
+    for line, raw in zip(text.split("\n"), content.split(b"\n"), strict=True):
+        if wanted in line.lower():
+            found.append((at, line[:_MATCH_LENGTH]))
+        at += len(raw) + 1
     return found
 
 

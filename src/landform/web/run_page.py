@@ -220,7 +220,11 @@ async def show_log(
     # Some of what is before a line that is linked to, so that it can be understood.
     begin = 0 if at is None else at
     shown = await log_reading.window(process, phase.id, begin=begin, size=size)
-    matches, more = await log_reading.find(process, phase.id, q) if q.strip() else ([], False)
+    # Who follows a match does not wait for all of them to be found again.
+    searches = log_reading.SEARCHES
+    matches = searches.known(phase.id, size, q)
+    if q.strip() and at is None:
+        matches = await searches.find(process, phase.id, size, q)
     return page(
         request,
         "runs/log.html",
@@ -230,7 +234,7 @@ async def show_log(
         name=name,
         q=q,
         matches=matches,
-        more=more,
+        at=at,
         lines=shown.lines,
         begin=shown.begin,
         before=max(0, shown.begin - log_reading.WINDOW_BYTES),

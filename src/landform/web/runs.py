@@ -43,6 +43,7 @@ from landform.workspaces.models import Workspace
 router = APIRouter(include_in_schema=False)
 
 _SIZE: Final = 30
+_MOST_AHEAD: Final = 1000  # rows after a page that are counted
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 _STEPS: Final = {
@@ -175,7 +176,9 @@ async def _of_organization(
 ) -> dict[str, Any]:
     owner = await organizations.by_id_or_name(session, actor, organization_id)
     page = Page(number=asked.page, size=_SIZE)
-    found = await queries.list_in_organization(session, actor, owner, page, asked.wanted)
+    found = await queries.list_in_organization(
+        session, actor, owner, page, asked.wanted, most_ahead=_MOST_AHEAD
+    )
     path = f"/organizations/{owner.name}/runs"
     return {"is_of_one": False, **await _list(session, owner.name, found, page, path, asked)}
 
@@ -191,7 +194,9 @@ async def _list(
         "rows": [
             present.row_of(run, owner, places[run.workspace_id], names) for run in found.items
         ],
-        "pages": Pages(path, {"q": asked.q, "status": asked.status}, page, found.total),
+        "pages": Pages(
+            path, {"q": asked.q, "status": asked.status}, page, found.total, found.is_counted
+        ),
         "q": asked.q,
         "chosen": asked.status,
         "statuses": [each.value for each in RunStatus],

@@ -15,9 +15,14 @@ _LONGEST_LINE: Final = 20_000  # characters shown of one line
 _SEQUENCE: Final = re.compile(
     r"\x1b\[(?P<sgr>[0-9;]*)m"  # colours and weights
     r"|\x1b\[[0-?]*[ -/]*[@-~]"  # any other control sequence
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
+    r"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # titles, links
     r"|\x1b."
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+# The same in a form that is looked for ten times as fast: it begins with a set of characters.
+_OBEYED: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"(?:(?<=\x1b)(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|.))?"
 )
 # Text that shows otherwise than it reads: direction marks and what has no width.
 _DECEPTIVE: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -71,9 +76,12 @@ def lines_of(content: bytes, offset: int) -> list[Line]:
     return list(_lines(content, offset))
 
 
-def plain(line: bytes) -> str:
-    """Return a line as text without anything that a terminal would obey."""
-    return _shown(_SEQUENCE.sub("", line.decode(errors="replace")))
+def plain(content: bytes) -> str:
+    """Return whole lines as text without anything that a terminal would obey.
+
+    As many lines come out as go in, and each is what it would be alone.
+    """
+    return _shown(_OBEYED.sub("", content.decode(errors="replace")))
 
 
 def _lines(content: bytes, offset: int) -> Iterator[Line]:
@@ -110,4 +118,4 @@ def _span(text: str, style: _Style) -> Markup:
 
 
 def _shown(text: str) -> str:
-    return _DECEPTIVE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if text.isascii() else _DECEPTIVE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -13,12 +13,14 @@ class Pages:
 
     Attributes:
         query: what the address says besides the page's number.
+        is_counted: there are no more rows than `total`.
     """
 
     path: str
     query: Mapping[str, str]
     page: Page
     total: int
+    is_counted: bool = True
 
     @property
     def number(self) -> int:
