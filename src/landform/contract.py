@@ -156,6 +156,16 @@ class Credentials(Message):
     secrets: Sequence[str] = Field(default=(), repr=False)
     vault: VaultLogin | None = None
 
+    def with_more(self, more: "Credentials") -> "Credentials":
+        """Return both together; of what has the same name, that of `more`."""
+        return Credentials(
+            files=self.files | more.files,
+            environment=self.environment | more.environment,
+            terraform=self.terraform | more.terraform,
+            secrets=(*self.secrets, *more.secrets),
+            vault=more.vault or self.vault,
+        )
+
 
 class PhaseJob(Message):
     """One attempt at one phase, with everything that is not a file.
@@ -170,7 +180,7 @@ class PhaseJob(Message):
         grace_s: seconds between an interrupt and the next, harder one.
         context: names for the run's environment and messages (organization, project, workspace).
         token: what the tool shows to the platform while the attempt lasts; empty for none.
-        credentials: for the clouds that the run works on.
+        credentials: for the clouds that the run works on, and the servers its modules are on.
         notice: what the log says first; empty: nothing.
     """
 

@@ -31,6 +31,7 @@ from landform.kit.sealed import sealed_columns
 from landform.kit.storage import open_store
 from landform.runs.attempts import Limits, Platform
 from landform.runs.creation import RunVariable
+from landform.ssh_keys.service import SshKeySettings, create_key
 from landform.tables import METADATA
 from landform.variables import queries as variables
 from landform.variables.models import Variable
@@ -86,6 +87,8 @@ async def full(vault: Vault) -> World:
         configuration = await session.get_one(ConfigurationVersion, world.configuration_id)
         readme = Readme(directory="", name="README.md", html="<p>secret</p>", is_cut=False)
         await keep_readme(session, vault.keyring, configuration, readme)
+        key = SshKeySettings(name="modules")
+        await create_key(session, vault.keyring, world.owner, world.organization_id, key)
     run_id = await world.create(variables=[RunVariable(key="own", value='"x"')])
     await world.plan(run_id)
     await world.confirm(run_id)

@@ -40,28 +40,16 @@ from landform.states.service import Announcement
 from landform.variables import service as variables
 from landform.variables import sets
 from landform.variables.service import VariableSettings
-from landform.vcs import connections
-from landform.vcs.kinds import Kind, SignIn
-from landform.vcs.models import (
-    Connection,
-    DeliveryRow,
-    DeliveryStatus,
-    Hook,
-    KnownGroup,
-    KnownPerson,
-)
-from landform.vcs.sealing import seal_body, seal_hook_secrets, seal_secrets
-from landform.vcs.settings import ConnectionSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
 from landform.workspaces.models import LockHolder, Workspace
 from landform.workspaces.tags import Tag, attach
 from tests import factories
 from tests.files import make_state, output, resource
+from tests.matrix.connected import SECRET, connect, keep_key
 from tests.world import World
 
 PASSWORD: Final = "correct horse battery staple"
-SECRET: Final = "hunter2-of-the-matrix"  # in variables and outputs that are sensitive
 STATE: Final = make_state(7)  # what is uploaded
 VERIFIER: Final = "v" * 64
 REDIRECT: Final = "http://localhost:10000/login"
@@ -102,8 +90,9 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await furnish(world)
     place.objects |= await _runs(place)
     place.objects |= await _people(place)
-    place.objects |= await _connections(place)
+    place.objects |= await connect(world, str(place.objects["teams"]))
     place.objects |= await _variable_sets(place)
+    place.objects |= await keep_key(world)
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
     return place
@@ -340,90 +329,6 @@ async def _own_identity(place: Place, actor: Actor) -> str:
 
 async def _username(place: Place, actor: Actor) -> str:
     return actor.name if actor.kind is ActorKind.USER else place.world.owner.name
-
-
-async def _connections(place: Place) -> dict[str, Made]:
-    """Make a connection that a person signs in for, and one that needs nobody."""
-    world, made = place.world, {}
-    ways = {"vcs_id": SignIn.OAUTH, "token-vcs": SignIn.TOKEN}
-    async with transaction(world.platform.sessions) as session:
-        for name, sign_in in ways.items():
-            settings = ConnectionSettings(
-                name=name,
-                client_id="app",
-                client_secret=SECRET,
-                account="acme",
-                api_url="https://127.0.0.1:1",
-            )
-            row = await connections.create_connection(
-                session,
-                world.platform.keyring,
-                world.owner,
-                world.organization_id,
-                settings,
-                kind=Kind.AZURE_DEVOPS,
-                sign_in=sign_in,
-                base="https://landform.test",
-            )
-            made[name] = row.id
-        app = Connection(
-            id=new_id("oc"),
-            organization_id=world.organization_id,
-            name="app",
-            kind=Kind.GITHUB,
-            sign_in=SignIn.GITHUB_APP,
-            client_id="app",
-            sealed_secrets=seal_secrets(world.platform.keyring, "none", {}),
-            installation={"id": 1, "account": "widgets", "type": "Organization"},
-            created_by=world.owner.id,
-        )
-        session.add(app)
-        hook_id, delivery_id = new_id("hook"), new_id("whd")
-        keyring = world.platform.keyring
-        hook = Hook(
-            id=hook_id,
-            connection_id=made["token-vcs"],
-            repository_id="r",
-            sealed_secrets=seal_hook_secrets(keyring, hook_id, [SECRET]),
-            secret_told_at=now(),
-        )
-        session.add(hook)
-        await session.flush()
-        delivery = DeliveryRow(
-            id=delivery_id,
-            hook_id=hook_id,
-            provider_id="1",
-            headers={},
-            body=seal_body(keyring, delivery_id, b"{}"),
-            status=DeliveryStatus.DONE,
-        )
-        session.add(delivery)
-        person = KnownPerson(
-            connection_id=made["token-vcs"],
-            person_id="ann",
-            user_id=world.owner.id,
-            created_by=world.owner.id,
-        )
-        session.add(person)
-        group = KnownGroup(
-            connection_id=made["token-vcs"],
-            name="team:mine/theirs",
-            team_id=str(place.objects["teams"]),
-            created_by=world.owner.id,
-        )
-        session.add(group)
-        await session.flush()
-    return {
-        **made,
-        "organization_id": world.organization_id,
-        "oauth_client_id": made["vcs_id"],
-        "oauth_token_id": made["token-vcs"].replace("oc-", "ot-"),
-        "github_app_installation_id": app.id.replace("oc-", "ghain-"),
-        "hook_id": hook_id,
-        "delivery_id": delivery_id,
-        "vcs_person_id": person.id,
-        "vcs_group_id": group.id,
-    }
 
 
 async def _variable_sets(place: Place) -> dict[str, Made]:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from landform.api.jsonapi.errors import MEDIA_TYPE
-from tests.matrix.places import SECRET
+from tests.matrix.connected import SECRET
 from tests.matrix.realm import Disguise, Realm, Walker, outcome
 from tests.matrix.table import ACTORS, FILE, Line, read, routes_of, written
 

@@ -38,7 +38,7 @@ from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.organizations.models import Organization
-from landform.runs import endings, inputs, rows, service, workload_identity
+from landform.runs import endings, inputs, module_access, rows, service, workload_identity
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
@@ -54,7 +54,7 @@ Resolve = Callable[[Tool, str], Awaitable[str]]
 
 _FROM_STRANGER: Final = (
     "This is the code of a fork: it is planned without the workspace's sensitive variables, without"
-    " dynamic credentials and without a token for the platform."
+    " dynamic credentials, without its SSH key and without a token for the platform."
 )
 _INPUTS_OF_APPLY: Final = frozenset({Artefact.PLAN, Artefact.LOCK_FILE})
 
@@ -122,6 +122,7 @@ async def begin(
             notice = f"Before it is applied, this needs {lacking}." if lacking else ""
             job = job.model_copy(update={"notice": notice})
         if not is_strangers:
+            key = await module_access.key_of(session, platform.keyring, workspace)
             token = await run_tokens.mint(
                 session,
                 phase_id=phase_id,
@@ -129,7 +130,7 @@ async def begin(
                 workspace_id=workspace.id,
                 organization_id=workspace.organization_id,
             )
-            job = job.model_copy(update={"token": token})
+            job = job.model_copy(update={"token": token, "credentials": key})
         reach(FailPoint.ATTEMPT_LEASING)
     reach(FailPoint.ATTEMPT_LEASED)
     if failure is None and not is_strangers:
@@ -340,7 +341,7 @@ async def _with_credentials(
         )
     except InvalidError as failure:
         return job, failure
-    return job.model_copy(update={"credentials": made}), None
+    return job.model_copy(update={"credentials": job.credentials.with_more(made)}), None
 
 
 async def _asked_version(platform: Platform, phase_id: str) -> tuple[Tool, str] | None:

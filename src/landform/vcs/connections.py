@@ -23,10 +23,10 @@ from landform.vcs.facts import Capabilities, Installation
 from landform.vcs.host_keys import HostKey, scan
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, Hook
+from landform.vcs.private_keys import facts_of, new_private_key, read_private_key
 from landform.vcs.reach import Reach
 from landform.vcs.sealing import open_secrets, seal_secrets
 from landform.vcs.settings import ConnectionSettings
-from landform.vcs.ssh_keys import new_private_key, public_half, read_private_key
 
 PER_ORGANIZATION: Final = 200
 CALLBACK: Final = "/callback/v1/vcs"
@@ -305,7 +305,7 @@ def _ssh_key(sign_in: SignIn, secrets: Mapping[str, str]) -> dict[str, str]:
 
 
 def _public_half(sign_in: SignIn, secrets: Mapping[str, str]) -> str:
-    return public_half(secrets["private_key"]) if sign_in is SignIn.SSH_KEY else ""
+    return facts_of(secrets["private_key"]).public_key if sign_in is SignIn.SSH_KEY else ""
 
 
 def _base_of(row: Connection) -> str:

@@ -64,6 +64,7 @@ class Workspace(Base):
         current_state_version_id: the newest finalized state; None before the first.
         global_remote_state: the runs of every workspace of the organization may read its state.
         lock_holder_kind: None when the workspace is not locked.
+        ssh_key_id: what its runs fetch modules by, over SSH; None: by nothing.
     """
 
     __tablename__ = "workspaces"
@@ -99,6 +100,9 @@ class Workspace(Base):
     lock_holder_id: Mapped[str | None]
     lock_reason: Mapped[str] = mapped_column(default="")
     locked_at: Mapped[datetime | None]
+    ssh_key_id: Mapped[str | None] = mapped_column(
+        ForeignKey("ssh_keys.id", ondelete="SET NULL"), index=True
+    )
 
     @property
     def is_locked(self) -> bool:

@@ -38,6 +38,8 @@ PREFIX: Final = "/api/v1"
 _ATTRIBUTES: Final = {
     "auto_apply": "defaultTemplate",
     "default_execution_mode": "executionMode",
+    "kind": "sshType",
+    "ssh_key_id": "moduleSshKey",
     "tool": "iacType",
     "tool_version": "terraformVersion",
     "working_directory": "folder",

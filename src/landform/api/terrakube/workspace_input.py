@@ -31,10 +31,6 @@ _NOT_OFFERED: Final = {
     "allow_remote_apply": (
         "Whoever may apply here may do so from the command line too; leave allowRemoteApply false."
     ),
-    "module_ssh_key": (
-        "Keys for module sources are not offered; give the credentials for git as environment"
-        " variables of the workspace."
-    ),
     "ssh": "A repository is reached through a `vcs`; one of type GIT signs in by an SSH key.",
     "agent": "Agents are not offered yet; leave it out.",
 }

@@ -46,7 +46,7 @@ from landform.runs import queries as runs
 from landform.toolchain.versions import Tool
 from landform.variables import queries as variables
 from landform.variables.queries import ShownVariable
-from landform.workspaces import projects, queries, repositories, service, sharing
+from landform.workspaces import module_keys, projects, queries, repositories, service, sharing
 from landform.workspaces.models import ExecutionMode, LockHolder, Project, Workspace
 
 router = new_router()
@@ -119,6 +119,7 @@ class WorkspaceAttributes(Attributes[Workspace]):
     deleted: bool = reads(lambda _: False)
     allow_remote_apply: bool = reads(lambda _: False)
     global_remote_state: bool
+    module_ssh_key: str | None = reads("ssh_key_id")
     shared_ids: str = reads(lambda w, context: ",".join(context.consumers.get(w.id, ())))
     last_job_status: str = reads(_last_status)
     last_job_date: datetime | None = reads(_last_date)
@@ -268,8 +269,10 @@ async def _project(
 
 
 async def _keep_rest(context: Context, workspace: Workspace, body: Body[WorkspaceInput]) -> None:
-    """Set what is no column of the workspace: with whom it is shared, and who locks it."""
+    """Set what is no plain setting: with whom it is shared, its key for modules, who locks it."""
     session, actor, sent = context.session, context.actor, given(body.attributes)
+    if (key_id := sent.get("module_ssh_key", "")) != "":
+        await module_keys.assign_key(session, actor, workspace, key_id)
     if (ids := shared_ids(body)) is not None:
         await sharing.replace_consumers(session, actor, workspace, ids)
     wanted = sent.get("locked")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from landform.kit.egress_allow import is_public
 from landform.kit.errors import InvalidError
 from landform.vcs.facts import CloneCredentials
 from landform.vcs.git.program import Access
+from landform.vcs.git.ssh import ssh_command
 
 # The value is a shell command; it names the variables that hold the secrets, not the secrets.
 _HELPER: Final = (
@@ -128,24 +128,16 @@ def _by_ssh(
         raise InvalidError("The connection pins no SSH host keys; add the host's known_hosts line.")
     key, known = _secret_file(home / "key", credentials.ssh_key), home / "known_hosts"
     known.write_text(credentials.known_hosts.strip() + "\n")
-    options = {
-        "BatchMode": "yes",
-        "IdentitiesOnly": "yes",
-        "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": str(known),
-        "GlobalKnownHostsFile": os.devnull,
-        "HostName": address,
-        "HostKeyAlias": target.known_as,
-        "CheckHostIP": "no",
-        "ConnectTimeout": "20",
-        "ForwardAgent": "no",
-        "PermitLocalCommand": "no",
-    }
-    command = ["ssh", "-F", os.devnull, "-i", str(key)]
-    command += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    command = ssh_command(
+        str(key),
+        str(known),
+        HostName=address,
+        HostKeyAlias=target.known_as,
+        CheckHostIP="no",
+    )
     return Access(
         settings=settings,
-        variables={"GIT_SSH_COMMAND": shlex.join(command), "GIT_SSH_VARIANT": "ssh"},
+        variables={"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"},
         protocols=("ssh",),
         secrets=(credentials.ssh_key,),
     )

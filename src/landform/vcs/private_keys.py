@@ -1,5 +1,9 @@
-"""SSH keys that a connection shows to a server: made here, or read from what was pasted. Pure."""
+"""SSH keys that are shown to a server: made here, or read from what was pasted. Pure."""
 
+import base64
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +23,28 @@ from landform.kit.errors import InvalidError
 _SMALLEST_RSA: Final = 2048  # bits
 _COMMENT: Final = "landform"
 _POINTER: Final = "private_key"
+_LONGEST: Final = 16_384  # characters; an RSA key of 16,384 bits has 12,700
+
+
+class KeyKind(StrEnum):
+    """What a key is made of."""
+
+    ED25519 = "ed25519"
+    RSA = "rsa"
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What may be shown of a private key.
+
+    Attributes:
+        public_key: the line that goes to a server.
+        fingerprint: `SHA256:…`, as `ssh-keygen -l` shows it.
+    """
+
+    kind: KeyKind
+    public_key: str
+    fingerprint: str
 
 
 def new_private_key() -> str:
@@ -35,11 +61,16 @@ def read_private_key(text: str) -> str:
     return _text(_loaded(text))
 
 
-def public_half(text: str) -> str:
-    """Return the line that goes to the server of a key that was made or read here."""
-    public = _loaded(text).public_key()
-    line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return f"{line} {_COMMENT}"
+def facts_of(text: str) -> KeyFacts:
+    """Return what may be shown of a key that was made or read here."""
+    key = _loaded(text)
+    line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
+    return KeyFacts(
+        kind=KeyKind.RSA if isinstance(key, RSAPrivateKey) else KeyKind.ED25519,
+        public_key=f"{line} {_COMMENT}",
+        fingerprint=f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}",
+    )
 
 
 def _text(key: Ed25519PrivateKey | RSAPrivateKey) -> str:
@@ -47,7 +78,9 @@ def _text(key: Ed25519PrivateKey | RSAPrivateKey) -> str:
 
 
 def _loaded(text: str) -> Ed25519PrivateKey | RSAPrivateKey:
-    data = text.strip().encode() + b"\n"
+    if len(text) > _LONGEST:
+        raise InvalidError(f"A private key has {_LONGEST} characters at most.", pointer=_POINTER)
+    data = text.strip().encode(errors="replace") + b"\n"
     load = load_ssh_private_key if b"BEGIN OPENSSH" in data else load_pem_private_key
     try:
         key = load(data, password=None)
