@@ -1,14 +1,14 @@
 """SSH keys of an organization, and which one a workspace's runs use.
 
 Revision ID: ssh_keys
-Revises: tokens_used_from
+Revises: current_runs
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "ssh_keys"
-down_revision = "tokens_used_from"
+down_revision = "current_runs"
 branch_labels = None
 depends_on = None
 
