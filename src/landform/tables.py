@@ -13,6 +13,7 @@ from landform.kit.db import Base
 from landform.logs import models as logs
 from landform.organizations import models as organizations
 from landform.runs import models as runs
+from landform.schedules import models as schedules
 from landform.ssh_keys import models as ssh_keys
 from landform.states import models as states
 from landform.triggers import models as triggers
@@ -37,6 +38,7 @@ __all__ = [
     "logs",
     "organizations",
     "runs",
+    "schedules",
     "ssh_keys",
     "states",
     "triggers",

@@ -24,6 +24,7 @@ from landform.logs import service as logs
 from landform.runs import attempts
 from landform.runs.attempts import Platform
 from landform.runs.sweep import sweep_forever
+from landform.schedules.ticking import tick_forever
 from landform.toolchain.toolchain import Toolchain
 from landform.triggers.background import Background
 from landform.triggers.starting import QUEUE as VCS
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 _AGAIN_S: Final = 1.0
 _VCS_SLOTS: Final = 4
+_TICK_S: Final = 5.0
 
 
 class LocalControlPlane:
@@ -138,13 +140,17 @@ class Worker:
             keep_present(self._platform.sessions, self._platform.keyring, self._beat)
         )
         repositories = asyncio.create_task(self._background.run())
+        scheduler = asyncio.create_task(
+            tick_forever(self._platform.sessions, self._platform.keyring, every_s=_TICK_S)
+        )
+        beside = (sweeper, present, repositories, scheduler)
         try:
             await self._take_jobs()
         finally:
             await self._say_farewell()
-            for task in (sweeper, present, repositories):
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(sweeper, present, repositories, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._listener.stop()
 
     async def _take_jobs(self) -> None:

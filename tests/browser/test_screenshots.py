@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import Artefact, Counts, Phase
 from landform.identity.models import User
@@ -18,15 +19,19 @@ from landform.kit.db import transaction
 from landform.kit.ids import new_id
 from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.schedules import service as schedules
+from landform.schedules.service import ScheduleSettings
 from landform.vcs.connections import callback_url
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.sealing import seal_secrets
 from landform.workspaces.models import Workspace
+from landform.workspaces.run_kinds import RunKind
 from tests import factories
 from tests.browser import furniture
 from tests.browser.conftest import Desk
 from tests.web.test_runs import PLAN
+from tests.world import World
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
@@ -82,6 +87,7 @@ async def furnish(desk: Desk) -> str:
             await factories.make_workspace(session, organization, name, tags=tags)
         await factories.make_team(session, organization, "platform", members=[user])
         session.add(azure(world.platform.keyring, organization.id, user.id))
+        await schedule(session, world, workspace)
     world.organization = "acme"
     world.configuration_id = await world.configure(furniture.configuration())
     await world.confirm(first := await plan(desk, "Build the network"))
@@ -89,6 +95,21 @@ async def furnish(desk: Desk) -> str:
     await attempts.put_state(world.platform, job, furniture.state(1), final=True)
     await world.finish(job, counts=Counts(additions=3))
     return await plan(desk, "Widen the subnets of production")
+
+
+async def schedule(session: AsyncSession, world: World, workspace: Workspace) -> None:
+    """Have two kinds of runs start by themselves, one of which stopped."""
+    drift = ScheduleSettings(
+        cron="30 3 * * MON-FRI",
+        time_zone="Europe/Berlin",
+        run_kind=RunKind.PLAN,
+        description="Looks for drift",
+    )
+    await schedules.create_schedule(session, world.owner, workspace, drift)
+    images = ScheduleSettings(cron="0 6 1 * *", run_kind=RunKind.APPLY, description="New images")
+    row = await schedules.create_schedule(session, world.owner, workspace, images)
+    row.enabled, row.next_at = False, None
+    row.stopped_reason = "ada, who set the schedule, lacks the permission to queue applies now."
 
 
 def azure(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
@@ -144,6 +165,7 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
         "state": state,
         "graph": f"{state}/graph",
         "settings": f"{place}/settings",
+        "schedules": f"{place}/settings/schedules",
         "access": f"{place}/access",
         "projects": f"{home}/projects",
         "teams": f"{home}/teams",

@@ -33,6 +33,8 @@ from landform.organizations.models import Organization
 from landform.runs import attempts, service
 from landform.runs.attempts import Platform
 from landform.runs.models import Run
+from landform.schedules import service as schedules
+from landform.schedules.service import ScheduleSettings
 from landform.states import service as states
 from landform.states.document import md5_of
 from landform.states.models import StateOutput
@@ -43,6 +45,7 @@ from landform.variables.service import VariableSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
 from landform.workspaces.models import LockHolder, Workspace
+from landform.workspaces.run_kinds import RunKind
 from landform.workspaces.tags import Tag, attach
 from tests import factories
 from tests.files import make_state, output, resource
@@ -132,6 +135,8 @@ async def furnish(world: World) -> dict[str, Made]:
             session, platform.keyring, world.owner, workspace, settings
         )
         variable = shown.row.id
+        nightly = ScheduleSettings(cron="30 3 * * *", run_kind=RunKind.PLAN)
+        schedule = await schedules.create_schedule(session, world.owner, workspace, nightly)
     run_id = await world.create(message="first")
     job = await world.must_begin(run_id)
     await world.append(job, 0, b"Plan: 1 to add.\n")
@@ -181,6 +186,7 @@ async def furnish(world: World) -> dict[str, Made]:
         "configuration-versions": world.configuration_id,
         "vars": variable,
         "runs": run_id,
+        "schedule_id": schedule.id,
         "plans": world.phase_id(run_id, Phase.PLAN),
         "applies": world.phase_id(run_id, Phase.APPLY),
         "comments": comment,

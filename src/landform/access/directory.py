@@ -1,7 +1,7 @@
 """Reads of teams and members, each within what the actor may see."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, false, func, or_, select
@@ -112,6 +112,16 @@ async def visible_teams(
     if Permission.READ_ORGANIZATION in held:
         own = or_(Team.visibility == "organization", own)
     return (Team.organization_id == organization_id) & own
+
+
+async def team_names(
+    session: AsyncSession, actor: Actor, organization_id: str, team_ids: Iterable[str]
+) -> dict[str, str]:
+    """Return the names of those of the organization's teams that `actor` may know of, by id."""
+    query = select(Team.id, Team.name).where(
+        Team.id.in_(set(team_ids)), await visible_teams(session, actor, organization_id)
+    )
+    return {row.id: row.name for row in await session.execute(query)}
 
 
 async def members_of(session: AsyncSession, team: Team) -> Sequence[User]:

@@ -110,7 +110,17 @@ async def test_each_operation_asks_for_its_own_permission(server: Server, path: 
     [
         ({"op": "move", "href": "/organization"}, "is one of add, update, remove"),
         ({"op": "add", "href": "/operations", "data": {}}, "by href"),
-        ({"op": "remove", "href": "/organization/o/vcs/v"}, "by href"),
+        ({"op": "remove", "href": "/organization/o/vcs/v"}, "of its own"),
+        ({"op": "add", "href": "/organization/o/vcs/v/connect"}, "by href"),
+        ({"op": "update", "href": "/organization/o/relationships/x/relationships/y"}, "by href"),
+        (
+            {
+                "op": "update",
+                "href": "/organization/o/workspace/w/relationships/vcs",
+                "data": {"type": "vcs", "id": "oc-1"},
+            },
+            "of its own",
+        ),
         ({"op": "remove", "href": "/organization/o/workspace/../vcs/v"}, "by href"),
         ({"op": "remove", "href": "/organization?x"}, "by href"),
         ({"op": "remove", "ref": {"type": "workspace", "id": "x"}}, "by href"),

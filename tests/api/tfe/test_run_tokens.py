@@ -176,6 +176,7 @@ async def test_a_token_whose_phase_is_over_is_told_so(server: Server) -> None:
 
 OPEN = {
     "/api/v1/organization",  # and there is none in it
+    "/api/v1/workspace/{workspace_id}",
     "/api/v2/account/details",
     "/api/v2/organization-memberships",  # none
     "/api/v2/github-app/installations",  # none

@@ -11,6 +11,7 @@ from landform.api.terrakube import (
     organizations,
     project_access,
     projects,
+    schedules,
     ssh,
     tags,
     templates,
@@ -21,7 +22,7 @@ from landform.api.terrakube import (
 )
 
 router = APIRouter()
-_RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories)
+_RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories, schedules)
 for each in (*_RESOURCES, global_variables, project_access, ssh, tags, templates, vcs, operations):
     router.include_router(each.router)
 router.include_router(histories.files)

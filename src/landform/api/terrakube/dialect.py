@@ -40,6 +40,7 @@ _ATTRIBUTES: Final = {
     "default_execution_mode": "executionMode",
     "kind": "sshType",
     "ssh_key_id": "moduleSshKey",
+    "run_kind": "templateReference",
     "tool": "iacType",
     "tool_version": "terraformVersion",
     "working_directory": "folder",
@@ -112,6 +113,22 @@ async def _workspace(
 
 
 CurrentWorkspace = Annotated[Workspace, Depends(_workspace)]
+
+
+# Of a route whose address names the organization and is taken without it too.
+BELOW_ORGANIZATION: Final = Depends(_organization)
+
+
+async def _workspace_anywhere(
+    request: Request, workspace_id: str, context: CurrentContext
+) -> Workspace:
+    named = request.path_params.get("organization_id")
+    if named is None:
+        return await workspaces.get(context.session, context.actor, workspace_id)
+    return await find_workspace(context, await _organization(named, context), workspace_id)
+
+
+WorkspaceAnywhere = Annotated[Workspace, Depends(_workspace_anywhere)]
 
 
 def selection_of(query: ListQuery, kind: str, fields: Mapping[str, Field]) -> Selection:

@@ -65,7 +65,12 @@ _COMMANDS: Final = {
     "apply": templates.PLAN_AND_APPLY,
     "destroy": templates.DESTROY,
 }
-_VIA: Final = {"tfe-ui": "UI", "terraform": "CLI", "terraform+cloud": "CLI"}
+_VIA: Final = {
+    "tfe-ui": "UI",
+    "terraform": "CLI",
+    "terraform+cloud": "CLI",
+    "landform-schedule": "Schedule",
+}
 _STEP_NUMBER: Final = {Phase.PLAN: 100, Phase.APPLY: 200}
 _FIELDS: Final = {
     "id": Field("id"),
@@ -87,7 +92,7 @@ def _template(run: Run) -> Template:
     return next(
         each
         for each in templates.ALL
-        if (each.plan_only, each.is_destroy, each.auto_apply) == wanted
+        if (each.kind.plan_only, each.kind.is_destroy, each.kind.auto_apply) == wanted
     )
 
 
@@ -317,9 +322,9 @@ def _new(sent: JobInput) -> NewRun:
     template = _wanted(sent)
     return NewRun(
         message=sent.comments or "",
-        plan_only=None if template is None else template.plan_only,
-        is_destroy=template is not None and template.is_destroy,
-        auto_apply=None if template is None else template.auto_apply,
+        plan_only=None if template is None else template.kind.plan_only,
+        is_destroy=template is not None and template.kind.is_destroy,
+        auto_apply=None if template is None else template.kind.auto_apply,
         refresh=sent.refresh is not False,
         refresh_only=sent.refresh_only is True,
         target_addrs=sent.target_addrs or (),
@@ -329,19 +334,8 @@ def _new(sent: JobInput) -> NewRun:
 
 def _wanted(sent: JobInput) -> Template | None:
     """Return what is to be run; None: as the workspace says."""
-    if sent.template_reference:
-        try:
-            return templates.by_id(sent.template_reference)
-        except NotFoundError as failure:
-            raise InvalidError(str(failure), pointer="template_reference") from None
-    if sent.tcl:
-        found = next((each for each in templates.ALL if each.tcl == sent.tcl), None)
-        if found is None:
-            raise InvalidError(
-                "Templates of one's own are not offered; name one with templateReference.",
-                pointer="tcl",
-            )
-        return found
+    if (template := templates.named(sent.template_reference or "", sent.tcl or "")) is not None:
+        return template
     if not sent.command:
         return None
     if sent.command not in _COMMANDS:

@@ -30,19 +30,32 @@ router = new_router()
 _MEDIA_TYPE: Final = 'application/vnd.api+json; ext="https://jsonapi.org/ext/atomic"'
 _LIMIT: Final = 50
 _METHODS: Final = {"add": "POST", "update": "PATCH", "remove": "DELETE"}
-_WITHIN: Final = re.compile(
-    r"/organization(/[^/\s?#]+(/(project|team|job)(/[^/\s?#]+)?"
-    r"|/workspace(/[^/\s?#]+(/(variable|access)(/[^/\s?#]+)?)?)?)?)?"
+_ID: Final = r"/[^/\s?#]+"
+_IN_WORKSPACE: Final = (
+    f"(/(variable|access|workspaceTag|schedule)({_ID})?|/webhook({_ID}(/events({_ID})?)?)?)?"
 )
+_WITHIN: Final = re.compile(
+    f"/organization({_ID}(/(team|job|globalvar|tag|ssh|vcs)({_ID})?"
+    f"|/project({_ID}(/projectAccess({_ID})?)?)?"
+    f"|/workspace({_ID}{_IN_WORKSPACE})?)?)?"
+    f"|/workspace{_ID}/schedule({_ID})?"
+    f"|/webhook{_ID}(/events({_ID})?)?|/webhook_event{_ID}"
+)
+_RELATIONSHIP: Final = re.compile(f"(?P<owner>.+{_ID})/relationships/[A-Za-z_]+")
+_CONNECTION: Final = re.compile(f"/organization{_ID}/vcs{_ID}")
 _REFUSED_FROM: Final = 400
 
 
 class Operation(Camel):
-    """One change; `ref` is of no use, as everything here lies below its organization."""
+    """One change; `ref` is of no use, as everything here lies below its organization.
+
+    Attributes:
+        data: a resource; of a relationship, what it is to link to, which may be several.
+    """
 
     op: str = ""
     href: str = ""
-    data: dict[str, Any] | None = None
+    data: dict[str, Any] | list[Any] | None = None
 
 
 class Operations(msgspec.Struct):
@@ -100,7 +113,7 @@ async def _do_all(
     for index, each in enumerate(asked):
         _check(each, f"/atomic:operations/{index}")
         scope = {**_scope(request, each, made), **shared}
-        answer = await _ask(request, scope, _renamed(each.data, made))
+        answer = await _ask(request, scope, _renamed(each, made))
         if answer.status >= _REFUSED_FROM:
             raise _RefusedError(answer)
         data = answer.document.get("data")
@@ -118,15 +131,24 @@ def _check(asked: Operation, pointer: str) -> None:
     """
     if asked.op not in _METHODS:
         raise wrong(f"{pointer}/op", f"The operation is one of {', '.join(_METHODS)}.")
-    if _WITHIN.fullmatch(asked.href.removeprefix(PREFIX)) is None:
+    href = asked.href.removeprefix(PREFIX)
+    linking = _RELATIONSHIP.fullmatch(href)
+    if _WITHIN.fullmatch(linking["owner"] if linking else href) is None:
         raise wrong(
             f"{pointer}/href",
-            "An operation names its resource by href: an organization, a project, team, job or"
-            " workspace of one, or a variable or access of a workspace.",
+            "An operation names its resource by href: an organization, what is below one, or a"
+            " relationship of that.",
+        )
+    if asked.op == "remove" and _CONNECTION.fullmatch(href):
+        raise wrong(
+            f"{pointer}/op",
+            "The hooks of a connection are removed at its provider, so it is deleted by a request"
+            " of its own and not with others.",
         )
     source = _members(asked.data, "attributes").get("source")
     linked = _members(asked.data, "relationships")
-    if linked.get("vcs") or source not in (None, "", NO_SOURCE):
+    connects = linking is not None and href.endswith("/vcs") and bool(asked.data)
+    if connects or linked.get("vcs") or source not in (None, "", NO_SOURCE):
         raise wrong(
             f"{pointer}/data",
             "A repository is looked for at its provider, so it is connected by a request of its"
@@ -149,23 +171,36 @@ def _scope(request: Request, asked: Operation, made: Mapping[str, str]) -> dict[
     }
 
 
-def _renamed(data: dict[str, Any] | None, made: Mapping[str, str]) -> bytes:
+def _renamed(asked: Operation, made: Mapping[str, str]) -> bytes:
     """Return the body of a request, with what the batch made under the ids it was given here."""
-    if data is None:
-        return b""
+    data = asked.data
+    if _RELATIONSHIP.fullmatch(asked.href):
+        return json.dumps({"data": _identified(data, made)}).encode()
+    if not isinstance(data, dict):
+        return b"" if data is None else json.dumps({"data": data}).encode()
     linked = _members(data, "relationships")
     known = {
-        relationship: {"data": {**_members(each, "data"), "id": made[name]}}
+        relationship: {"data": _identified(each["data"], made)}
         for relationship, each in linked.items()
-        if (name := _name(_members(each, "data"))) in made
+        if isinstance(each, dict) and each.get("data")
     }
     sent = {**data, "relationships": {**linked, **known}} if known else data
     return json.dumps({"data": sent}).encode()
 
 
-def _name(data: Mapping[str, Any] | None) -> str:
+def _identified(data: Any, made: Mapping[str, str]) -> Any:
+    """Return identifiers, with the ids of what the batch made."""
+    if isinstance(data, list):
+        return [_identified(each, made) for each in data]
+    name = _name(data)
+    return {**data, "id": made[name]} if name in made else data
+
+
+def _name(data: Any) -> str:
     """Return the id that a client gave, to speak of what is not there yet; empty for none."""
-    given = [(data or {}).get(name) for name in ("lid", "id")]
+    if not isinstance(data, dict):
+        return ""
+    given = [data.get(name) for name in ("lid", "id")]
     return next((each for each in given if isinstance(each, str)), "")
 
 

@@ -25,6 +25,7 @@ from landform.api.terrakube.dialect import (
 )
 from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.selection import matches
+from landform.workspaces.run_kinds import RunKind
 
 router = new_router()
 
@@ -33,20 +34,13 @@ _APPROVAL: Final = ("approval", 150, "Approve")
 
 @dataclass(frozen=True)
 class Template:
-    """What a run of it does.
-
-    Attributes:
-        plan_only: it applies nothing.
-        auto_apply: it applies without being asked again.
-    """
+    """What can be run, as Terrakube shows it."""
 
     id: str
     name: str
     description: str
     flow: tuple[tuple[str, int, str], ...]
-    plan_only: bool = False
-    is_destroy: bool = False
-    auto_apply: bool = False
+    kind: RunKind
 
     @property
     def tcl(self) -> str:
@@ -62,35 +56,35 @@ PLAN: Final = Template(
     "Plan",
     "A plan, and nothing is applied.",
     (("terraformPlan", 100, "Plan"),),
-    plan_only=True,
+    RunKind.PLAN,
 )
 PLAN_AND_APPLY: Final = Template(
     "tpl-plan-and-apply",
     "Plan and apply",
     "A plan that is applied by itself.",
     (("terraformPlan", 100, "Plan"), ("terraformApply", 200, "Apply")),
-    auto_apply=True,
+    RunKind.APPLY,
 )
 DESTROY: Final = Template(
     "tpl-destroy",
     "Destroy",
     "A plan to destroy everything that is applied by itself.",
     (("terraformPlanDestroy", 100, "Plan"), ("terraformApply", 200, "Destroy")),
-    is_destroy=True,
-    auto_apply=True,
+    RunKind.DESTROY,
 )
 CONFIRMED_APPLY: Final = Template(
     "tpl-plan-apply-cli",
     "Terraform-Plan/Apply-Cli",
     "A plan that is applied when somebody approves it.",
     (("terraformPlan", 100, "Plan"), _APPROVAL, ("terraformApply", 200, "Apply")),
+    RunKind.CONFIRMED_APPLY,
 )
 CONFIRMED_DESTROY: Final = Template(
     "tpl-plan-destroy-cli",
     "Terraform-Plan/Destroy-Cli",
     "A plan to destroy everything that is applied when somebody approves it.",
     (("terraformPlanDestroy", 100, "Plan"), _APPROVAL, ("terraformApply", 200, "Destroy")),
-    is_destroy=True,
+    RunKind.CONFIRMED_DESTROY,
 )
 ALL: Final = (PLAN, PLAN_AND_APPLY, DESTROY, CONFIRMED_APPLY, CONFIRMED_DESTROY)
 
@@ -149,6 +143,33 @@ def by_id(template_id: str) -> Template:
     return found
 
 
+def named(reference: str | None, tcl: str | None = None) -> Template | None:
+    """Return the template that a client names, or whose steps it gives; None: it does neither.
+
+    Raises:
+        InvalidError: there is no such template.
+    """
+    if reference:
+        try:
+            return by_id(reference)
+        except NotFoundError as failure:
+            raise InvalidError(str(failure), pointer="template_reference") from None
+    if not tcl:
+        return None
+    found = next((each for each in ALL if each.tcl == tcl), None)
+    if found is None:
+        raise InvalidError(
+            "Templates of one's own are not offered; name one with templateReference.",
+            pointer="tcl",
+        )
+    return found
+
+
+def of_kind(kind: RunKind) -> Template:
+    """Return the template whose runs are of that kind."""
+    return next(each for each in ALL if each.kind is kind)
+
+
 def default_of(*, auto_apply: bool) -> Template:
     """Return what the runs of a workspace with this setting do."""
     return PLAN_AND_APPLY if auto_apply else CONFIRMED_APPLY
@@ -162,7 +183,7 @@ def auto_apply_of(template_id: str) -> bool:
     """
     for each in (PLAN_AND_APPLY, CONFIRMED_APPLY):
         if each.id == template_id:
-            return each.auto_apply
+            return each.kind.auto_apply
     raise InvalidError(
         f"A workspace's default template is {PLAN_AND_APPLY.id}, whose runs apply by themselves, or"
         f" {CONFIRMED_APPLY.id}, whose plans wait for approval; others are named with a job.",

@@ -20,11 +20,13 @@ from landform.api.jsonapi import (
 )
 from landform.api.jsonapi.rsql import Field
 from landform.api.terrakube.dialect import (
+    BELOW_ORGANIZATION,
     TERRAKUBE,
     Context,
     CurrentContext,
     CurrentOrganization,
     CurrentWorkspace,
+    WorkspaceAnywhere,
     new_router,
     selection_of,
 )
@@ -43,6 +45,8 @@ from landform.api.terrakube.workspace_input import (
 from landform.organizations.models import Organization
 from landform.runs import deletion, locks
 from landform.runs import queries as runs
+from landform.schedules import queries as schedules
+from landform.schedules.models import Schedule
 from landform.toolchain.versions import Tool
 from landform.variables import queries as variables
 from landform.variables.queries import ShownVariable
@@ -154,6 +158,12 @@ async def _variables(
     return dict(await seen(read, by_id))
 
 
+async def _schedules(
+    workspaces: Sequence[Workspace], context: Context
+) -> dict[str, Sequence[Schedule]]:
+    return await schedules.of_workspaces(context.session, context.actor, workspaces)
+
+
 WORKSPACE = Resource[Workspace, Context](
     TERRAKUBE,
     "workspace",
@@ -163,6 +173,7 @@ WORKSPACE = Resource[Workspace, Context](
         ToOne("project", "project"),
         ToOne("vcs", "vcs", id=_connection),
         ToMany("variable", "variable", load=_variables, eager=False),
+        ToMany("schedule", "schedule", load=_schedules, eager=False),
     ],
     by_ids=_by_ids,
     prepare=_prepare,
@@ -214,8 +225,9 @@ async def create(
     return await WORKSPACE.one(workspace, query, context)
 
 
-@router.get(_ONE)
-async def read(workspace: CurrentWorkspace, query: One, context: CurrentContext) -> Response:
+@router.get("/workspace/{workspace_id}")
+@router.get(_ONE, dependencies=[BELOW_ORGANIZATION])
+async def read(workspace: WorkspaceAnywhere, query: One, context: CurrentContext) -> Response:
     return await WORKSPACE.one(workspace, query, context)
 
 

@@ -21,6 +21,7 @@ _SOURCES: Final = {
     "tfe-api": "by the API",
     "tfe-ui": "on this site",
     "tfe-configuration-version": "by an upload",
+    "landform-schedule": "by a schedule",
     "terraform": "from the command line",
     "terraform+cloud": "from the command line",
 }
