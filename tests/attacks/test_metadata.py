@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from landform.kit.supervise import SUPERVISOR_VARIABLE
+from landform.kit.early import SUPERVISOR_VARIABLE
 from tests.attacks.client import Client
 from tests.cli.command import environment, landform_command
 from tests.faults.configurations import pack

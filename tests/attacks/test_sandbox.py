@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from landform.kit.supervise import SUPERVISOR_VARIABLE
+from landform.kit.early import SUPERVISOR_VARIABLE
 from tests.attacks.client import Client
 from tests.attacks.pages import signed_in
 from tests.cli.command import environment, eventually, landform_command

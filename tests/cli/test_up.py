@@ -68,8 +68,16 @@ def test_the_first_admins_password_is_shown_once_and_is_in_no_log(platform: Runn
 def test_every_line_of_a_json_log_is_json_and_says_which_process_it_is_of(
     platform: Running,
 ) -> None:
-    lines = [json.loads(line) for line in platform.stderr.splitlines()]
-    assert {"up", "server", "worker"} <= {line["process"] for line in lines}
+    def processes() -> set[str]:
+        return {
+            json.loads(line)["process"]
+            for line in platform.stderr.splitlines(keepends=True)
+            if line.endswith("\n")
+        }
+
+    command.eventually(
+        lambda: {"up", "server", "worker"} <= processes(), within_s=30, say=processes
+    )
 
 
 def test_a_second_platform_on_the_same_home_is_refused(platform: Running, home: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from landform.kit.supervise import SUPERVISOR_VARIABLE
+from landform.kit.early import SUPERVISOR_VARIABLE
 from tests.cli import command
 from tests.cli.command import PASSWORD, READY
 from tests.e2e.api import Api, Workspace

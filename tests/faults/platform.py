@@ -31,9 +31,9 @@ from landform.identity.actor import SYSTEM, ActorKind
 from landform.identity.first_admin import FIRST_ADMIN
 from landform.kit import failpoints
 from landform.kit.db import make_engine, make_sessions, transaction
+from landform.kit.early import SUPERVISOR_VARIABLE
 from landform.kit.failpoints import FailPoint
 from landform.kit.postgres import EmbeddedPostgres
-from landform.kit.supervise import SUPERVISOR_VARIABLE
 from landform.wiring import METADATA
 from tests.cli.command import environment, eventually, landform_command
 from tests.faults.proxy import Proxy

@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from landform.kit.early import started_early
 from landform.kit.postgres_directory import PostgresDirectory
 from landform.kit.supervise import Backoff, Program, Supervisor
 from tests.kit.processes import PACKAGES, children_of, eventually, is_alive, line_of, running
@@ -309,3 +311,45 @@ def test_the_pid_of_the_supervisor_is_not_handed_on() -> None:
         check=True,
     )
     assert answer.stdout == "True False\n"
+
+
+EARLY_CHILD = """
+import os, signal, sys
+from landform.kit.early import wait_to_begin
+from landform.kit.supervise import die_with_parent
+has_supervisor = die_with_parent()
+wait_to_begin()
+print("begun", has_supervisor, sorted(os.environ), repr(sys.stdin.read()), flush=True)
+signal.pause()
+"""
+
+
+async def test_a_program_that_loads_early_begins_with_the_environment_it_is_given() -> None:
+    heard = Heard()
+    env = {"PYTHONPATH": PACKAGES, "GIVEN": "x" * 100_000}
+    argv = [sys.executable, "-c", EARLY_CHILD]
+    with started_early(argv, os.environ, is_heard=True) as early:
+        once = Program(name="a", argv=argv, env=env, early=early)
+        supervisor = Supervisor([once], on_line=heard, backoff=QUICK)
+        async with supervised(supervisor):
+            await eventually(lambda: len(heard.lines) == 1)
+            assert heard.lines == ["a: begun True ['GIVEN', 'PYTHONPATH'] ''"]
+            os.kill(supervisor.pids["a"], signal.SIGKILL)
+            await eventually(lambda: len(heard.lines) == 2)
+            assert "begun True" in heard.lines[1]
+
+
+async def test_a_program_that_loaded_early_and_died_is_started_again() -> None:
+    heard = Heard()
+    with started_early([sys.executable, "-c", ""], {}, is_heard=True) as early:
+        early._process.wait()
+        once = replace(program("a", OBEDIENT), early=early)
+        async with supervised(Supervisor([once], on_line=heard, backoff=QUICK)):
+            await eventually(lambda: heard.lines == ["a: ready"])
+
+
+def test_a_program_that_loads_early_and_is_not_let_begin_ends() -> None:
+    with started_early([sys.executable, "-c", EARLY_CHILD], os.environ, is_heard=True) as early:
+        pid = early._process.pid
+        assert is_alive(pid)
+    assert not is_alive(pid)

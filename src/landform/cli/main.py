@@ -16,6 +16,7 @@ import typer
 from landform import __version__
 from landform.cli.sign_in_commands import sign_in
 from landform.cli.vcs_commands import vcs
+from landform.kit.early import wait_to_begin
 from landform.kit.errors import LandformError
 from landform.kit.loading import loading
 from landform.kit.supervise import die_with_parent
@@ -120,6 +121,7 @@ def server(
         from landform.cli.arguments import read_settings
         from landform.cli.server import serve
 
+    wait_to_begin()
     serve(read_settings(home=home, port=port, host=host, log_format=log_format))
 
 

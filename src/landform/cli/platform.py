@@ -24,11 +24,14 @@ from landform.cli.database import embedded, with_database
 from landform.cli.halt import Halt
 from landform.cli.prepare import prepare
 from landform.keys.source import source_of
+from landform.kit.early import Early, started_early
 from landform.kit.errors import UnavailableError
 from landform.kit.supervise import OnLine, Program, Supervisor
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
 
+_SERVER: Final = (sys.executable, "-m", "landform", "server")
+_WORKER: Final = (sys.executable, "-m", "landform", "worker")
 _READY_S: Final = 90.0
 _LOOK_EVERY_S: Final = 0.05
 _START_ATTEMPTS: Final = 3
@@ -80,21 +83,23 @@ async def running(
         with bind(settings.host, settings.port) as probe:
             port = probe.getsockname()[1]
         settings = settings.model_copy(update={"port": port})
-        async with _database(settings) as settings:
-            env = {**os.environ, **_environment(settings)}
-            password = await prepare(settings, redactor, env)
-            if password:
-                on_password(password)
-            supervisor = Supervisor(_programs(settings, env), on_line=on_line)
-            async with _supervised(supervisor, halt):
-                local_url = reachable(settings)
-                await _until_ready(local_url, supervisor)
-                ready = Ready(own_url(settings), local_url, password)
-                home.announce(settings.home, ready.url)
-                try:
-                    yield ready
-                finally:
-                    home.forget(settings.home)
+        env = {**os.environ, **_environment(settings)}
+        with started_early(_SERVER, env, is_heard=on_line is not None) as server:
+            async with _database(settings) as settings:
+                env = {**os.environ, **_environment(settings)}
+                password = await prepare(settings, redactor, env)
+                if password:
+                    on_password(password)
+                supervisor = Supervisor(_programs(settings, env, server), on_line=on_line)
+                async with _supervised(supervisor, halt):
+                    local_url = reachable(settings)
+                    await _until_ready(local_url, supervisor)
+                    ready = Ready(own_url(settings), local_url, password)
+                    home.announce(settings.home, ready.url)
+                    try:
+                        yield ready
+                    finally:
+                        home.forget(settings.home)
 
 
 @asynccontextmanager
@@ -115,18 +120,25 @@ async def _database(settings: Settings) -> AsyncIterator[Settings]:
         await postgres.stop()
 
 
-def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
+def _programs(
+    settings: Settings, environment: Mapping[str, str], early_server: Early
+) -> list[Program]:
     # The server says to each client what that client called it; runs must be told a name.
     for_worker = {
         "LANDFORM_WORKER_NICE": _WORKER_NICE,
         **environment,
         "LANDFORM_PUBLIC_URL": own_url(settings),
     }
-    command = [sys.executable, "-m", "landform"]
     worker_grace_s = settings.cancel_grace_s + _WORKER_MARGIN_S
     return [
-        Program(name="server", argv=[*command, "server"], env=environment, grace_s=_SERVER_GRACE_S),
-        Program(name="worker", argv=[*command, "worker"], env=for_worker, grace_s=worker_grace_s),
+        Program(
+            name="server",
+            argv=_SERVER,
+            env=environment,
+            early=early_server,
+            grace_s=_SERVER_GRACE_S,
+        ),
+        Program(name="worker", argv=_WORKER, env=for_worker, grace_s=worker_grace_s),
     ]
 
 

@@ -15,8 +15,9 @@ from landform import revision
 from landform.bootstrap import configure_logs, load_keyring
 from landform.kit import key_canary
 from landform.kit.crypto import MissingKeyError
+from landform.kit.early import SUPERVISOR_VARIABLE
 from landform.kit.errors import ConflictError, LandformError, UnavailableError
-from landform.kit.supervise import SUPERVISOR_VARIABLE, die_with_parent
+from landform.kit.supervise import die_with_parent
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
 

@@ -19,9 +19,9 @@ from typing import IO, Final, TypeAlias
 
 import structlog
 
+from landform.kit.early import SUPERVISOR_VARIABLE, Early
 from landform.kit.minder import signal_on_parent_death
 
-SUPERVISOR_VARIABLE: Final = "SUPERVISOR_PID"
 OnLine: TypeAlias = Callable[[str, str], None]
 
 _LONGEST_LINE_BYTES: Final = 1024 * 1024
@@ -40,12 +40,14 @@ class Program:
 
     Attributes:
         env: the whole environment; None for ours. The supervisor's pid is added to either.
+        early: the same program, loading already, to be used for the first start.
         grace_s: seconds between SIGTERM and SIGKILL of the process group when it is to end.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] | None = field(default=None, repr=False)
+    early: Early | None = None
     grace_s: float = 30.0
 
 
@@ -154,6 +156,7 @@ class _Child:
         self._hurry = hurry
         self._process: subprocess.Popen[bytes] | None = None
         self._output: asyncio.Task[None] | None = None
+        self._early = program.early
         self._started_at = 0.0
 
     @property
@@ -162,14 +165,18 @@ class _Child:
 
     def start(self) -> None:
         environment = os.environ if self.program.env is None else self.program.env
-        self._process = subprocess.Popen(
-            self.program.argv,
-            env={**environment, SUPERVISOR_VARIABLE: str(os.getpid())},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if self._on_line else None,
-            stderr=subprocess.STDOUT if self._on_line else None,
-            start_new_session=True,
-        )
+        early, self._early = self._early, None
+        if early is not None:
+            self._process = early.begin(environment)
+        else:
+            self._process = subprocess.Popen(
+                self.program.argv,
+                env={**environment, SUPERVISOR_VARIABLE: str(os.getpid())},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if self._on_line else None,
+                stderr=subprocess.STDOUT if self._on_line else None,
+                start_new_session=True,
+            )
         self._started_at = time.monotonic()
         if self._on_line and self._process.stdout:
             self._output = asyncio.create_task(
