@@ -13,12 +13,15 @@ LOCK := uv pip compile --generate-hashes --no-emit-index-url --python-version 3.
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-faults test-faults-long test-attacks system-packages check secrets audit bench ui screenshots lock clean
+.PHONY: help install saml dev demo test test-faults test-faults-long test-attacks system-packages check secrets audit bench ui screenshots lock clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
 install: $(VENV)/.installed  ## .venv with .venv/bin/landform, from pinned and hashed requirements
+
+saml: $(VENV)/.installed  ## add what signing in by SAML needs (docs/sign-in.md)
+	@$(PIP) install --quiet --require-hashes -r requirements/saml.txt
 
 dev: $(VENV)/.installed-dev  ## the same, and what tests and checks need
 
@@ -73,6 +76,7 @@ screenshots: $(VENV)/.installed-dev system-packages  ## pictures of the pages, i
 
 lock:  ## pin what requirements/*.in ask for; needs uv
 	$(LOCK) requirements/runtime.in -o requirements/runtime.txt
+	$(LOCK) requirements/saml.in -o requirements/saml.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 clean:  ## remove what make made

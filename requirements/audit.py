@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-_LOCKS = ("runtime.txt", "dev.txt")
+_LOCKS = ("runtime.txt", "saml.txt", "dev.txt")
 _DEADLINE_S = 120
 
 

@@ -71,6 +71,7 @@ export function startForms() {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
   });
+  document.querySelector("form[data-submit-now]")?.requestSubmit();
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });

@@ -10,8 +10,8 @@ from sqlalchemy.orm import configure_mappers
 
 from landform import tables
 from landform.bootstrap import load_keyring, storage_url
+from landform.federation.departure import Reach as Federation
 from landform.federation.discovery import Directory
-from landform.federation.sign_in import Reach as Federation
 from landform.identity import issuer
 from landform.kit.crypto import Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions

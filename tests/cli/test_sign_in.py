@@ -17,6 +17,7 @@ from landform.kit.db import transaction
 from tests import factories
 from tests.api.tfe.server import Server, mint, open_server
 from tests.cli.command import environment
+from tests.matrix.places import METADATA
 from tests.world import World
 
 
@@ -95,3 +96,21 @@ async def test_a_provider_is_made_changed_and_removed_in_a_terminal(terminal: Te
 async def test_a_secret_is_never_an_argument(terminal: Terminal) -> None:
     create = ("create", "--kind", "okta", "--issuer", "https://a.okta.com", "--client-id", "a")
     assert "LANDFORM_SIGN_IN_SECRET" in await terminal.type(*create, status=1)
+
+
+async def test_a_provider_of_saml_is_made_off_told_of_and_switched_on_by_its_metadata(
+    terminal: Terminal,
+) -> None:
+    said = await terminal.type("create", "--kind", "saml", "--name", "Acme")
+    found = re.search(r"Made the identity provider (idp-\w+) \(Acme\)", said)
+    assert found
+    for own in ("callback", "saml"):
+        assert f"{terminal.url}/login/{own}/{found[1]}\n" in said
+    assert f"landform sign-in update {found[1]} --enabled" in said
+    said = await terminal.type("update", "Acme", "--enabled", status=1)
+    assert "Give the provider's metadata" in said
+    path = str(METADATA)
+    shown = await terminal.type("update", "Acme", "--enabled", "--metadata-file", path)
+    assert re.search(r"^issuer +https://idp.example/metadata$", shown, re.MULTILINE)
+    assert re.search(r"^enabled +yes$", shown, re.MULTILINE)
+    assert "MII" not in shown, "certificates are not for reading"

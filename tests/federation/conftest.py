@@ -10,7 +10,9 @@ from pydantic import SecretStr
 from landform.settings import Settings
 from landform.wiring import make_federation, make_reach
 from tests.federation.door import Door
+from tests.federation.saml_door import SamlDoor
 from tests.standins.identity_provider import IdentityProvider, identity_provider
+from tests.standins.saml_provider import SamlProvider, saml_provider
 from tests.web.pages import Site, open_site
 from tests.world import World
 
@@ -36,3 +38,14 @@ async def site(app: FastAPI, world: World, database_url: str) -> AsyncIterator[S
 @pytest.fixture
 async def door(site: Site, idp: IdentityProvider) -> Door:
     return await Door.make(site, idp)
+
+
+@pytest.fixture
+def saml() -> Iterator[SamlProvider]:
+    with saml_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+async def saml_door(site: Site, saml: SamlProvider) -> SamlDoor:
+    return await SamlDoor.open(site, saml)

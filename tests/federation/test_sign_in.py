@@ -16,12 +16,12 @@ from landform.kit.db import transaction
 from landform.kit.errors import InvalidError
 from landform.organizations.models import Organization
 from tests import factories
-from tests.federation.door import Door
+from tests.federation.door import Door, Doorway
 from tests.standins.identity_provider import Account, IdentityProvider
 from tests.web.pages import text_of
 
 
-async def make_team(door: Door, name: str, group: str | None) -> Team:
+async def make_team(door: Doorway, name: str, group: str | None) -> Team:
     world = door.site.world
     async with transaction(world.platform.sessions) as session:
         organization = await session.get_one(Organization, world.organization_id)
@@ -30,7 +30,7 @@ async def make_team(door: Door, name: str, group: str | None) -> Team:
         return team
 
 
-async def teams_of(door: Door, user: User) -> set[str]:
+async def teams_of(door: Doorway, user: User) -> set[str]:
     query = select(Team.name).join(TeamMember).where(TeamMember.user_id == user.id)
     async with transaction(door.site.world.platform.sessions) as session:
         return set(await session.scalars(query))

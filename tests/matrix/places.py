@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from sqlalchemy import select
@@ -53,6 +54,7 @@ from tests.matrix.connected import SECRET, connect, keep_key
 from tests.world import World
 
 PASSWORD: Final = "correct horse battery staple"
+METADATA: Final = Path(__file__).with_name("saml-metadata.xml")  # of a provider
 STATE: Final = make_state(7)  # what is uploaded
 VERIFIER: Final = "v" * 64
 REDIRECT: Final = "http://localhost:10000/login"
@@ -112,9 +114,17 @@ async def make_site(platform: Platform) -> "dict[str, Made]":
             IdentityProviderKind.GITHUB,  # the one kind that is not asked for its addresses
             ProviderSettings(client_id="app", client_secret=SECRET, required_groups=["acme"]),
         )
+        saml = await create_provider(
+            session,
+            platform.keyring,
+            SYSTEM,
+            IdentityProviderKind.SAML,
+            ProviderSettings(metadata=METADATA.read_text(), signs_requests=True),
+        )
         directory, directory_token = await create_directory(session, admin, name="people")
     return {
         "provider_id": provider.id,
+        "saml_provider": saml.id,
         "identity_id": _own_identity,
         "directory_id": directory.id,
         "directory-token": directory_token,

@@ -20,7 +20,10 @@ from tests.world import World
 
 FIRST = "printed at the start"
 OWN = "a password of my own"
-DOORS = ("/login/code", "/login/with/{provider_id}", "/login/callback/{provider_id}")
+DOORS = (
+    *("/login/code", "/login/with/{provider_id}", "/login/callback/{provider_id}"),
+    "/login/saml/{provider_id}",
+)
 FORM = {"username": "alice", "password": FIRST}
 
 

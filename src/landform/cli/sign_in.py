@@ -116,7 +116,7 @@ def read_secret(file: Path | None) -> str:
         InvalidError: there is none.
     """
     if file is not None:
-        return (sys.stdin.read() if str(file) == "-" else file.read_text()).strip()
+        return read_file(file).strip()
     if given := os.environ.get(_SECRET_VARIABLE, "").strip():
         return given
     if sys.stdin.isatty():
@@ -125,6 +125,11 @@ def read_secret(file: Path | None) -> str:
         f"Give the secret in {_SECRET_VARIABLE}, or name a file: --secret-file PATH (- is standard"
         " input)."
     )
+
+
+def read_file(file: Path) -> str:
+    """Return what is in a file (`-`: standard input)."""
+    return sys.stdin.read() if str(file) == "-" else file.read_text()
 
 
 def overview(rows: list[dict[str, Any]], policy: Mapping[str, Any]) -> str:
@@ -144,9 +149,11 @@ def overview(rows: list[dict[str, Any]], policy: Mapping[str, Any]) -> str:
 
 
 def describe(row: Mapping[str, Any]) -> str:
-    """Return one provider in full; of its secret there is nothing to show."""
+    """Return one provider, but for its certificates; of its secret there is nothing to show."""
     lines = [f"{'id':<18}{row['id']}"]
     for name, value in row["attributes"].items():
+        if name == "certificates":
+            continue
         shown = ", ".join(value) if isinstance(value, list) else _yes(value)
         if shown:
             lines.append(f"{name:<18}{shown}")
@@ -156,14 +163,34 @@ def describe(row: Mapping[str, Any]) -> str:
 def next_steps(row: Mapping[str, Any]) -> str:
     """Return what to do after a provider was made."""
     shown: dict[str, Any] = row["attributes"]
+    made = f"Made the identity provider {row['id']} ({shown['name']})."
+    if shown["kind"] == "saml":
+        return "\n".join(
+            [
+                made,
+                "",
+                "Register these with the application there:",
+                f"   ACS (reply) URL   {shown['callback-url']}",
+                f"   Entity id         {shown['entity-id']}",
+                f"   or metadata from  {shown['own-metadata-url']}",
+                *_then(row),
+            ]
+        )
     return "\n".join(
         [
-            f"Made the identity provider {row['id']} ({shown['name']}).",
+            made,
             "",
             "Register this redirect (callback) URL with the application there:",
             f"   {shown['callback-url']}",
         ]
     )
+
+
+def _then(row: Mapping[str, Any]) -> list[str]:
+    if row["attributes"]["enabled"]:
+        return []
+    how = f"landform sign-in update {row['id']} --enabled --metadata-file PATH"
+    return ["", "It is off until it has the provider's metadata:", f"   {how}"]
 
 
 def _body(attributes: Mapping[str, Any], kind: str = "identity-providers") -> dict[str, Any]:

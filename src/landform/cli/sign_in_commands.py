@@ -22,6 +22,10 @@ Home = Annotated[Path | None, typer.Option(help="The home of the platform that r
 Which = Annotated[str, typer.Argument(metavar="PROVIDER", help="Its id or its name.")]
 Text = Annotated[str | None, typer.Option()]
 Switch = Annotated[bool | None, typer.Option()]
+MetadataFile = Annotated[
+    Path | None, typer.Option(help="SAML: the provider's metadata; - is standard input.")
+]
+MetadataUrl = Annotated[str | None, typer.Option(help="SAML: where the metadata are, instead.")]
 SecretFile = Annotated[
     Path | None,
     typer.Option(
@@ -36,9 +40,12 @@ Several = Annotated[list[str] | None, typer.Option(help="May be given more than 
 def create(  # noqa: PLR0913, PLR0917 - the settings of a provider
     kind: Annotated[
         str,
-        typer.Option(help="entra-id, google, okta, keycloak, dex, gitlab, github or oidc."),
+        typer.Option(help="entra-id, google, okta, keycloak, dex, gitlab, github, oidc or saml."),
     ],
-    client_id: Annotated[str, typer.Option(help="Of the application registered there.")],
+    client_id: Annotated[
+        str | None,
+        typer.Option(help="Of the application registered there; of SAML, an entity id of ours."),
+    ] = None,
     issuer: Annotated[str | None, typer.Option(help="Exactly as the provider writes it.")] = None,
     secret_file: SecretFile = None,
     name: Text = None,
@@ -50,18 +57,22 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a provider
     creates_users: Switch = None,
     links_by_email: Switch = None,
     trusts_email: Switch = None,
+    metadata_file: MetadataFile = None,
+    metadata_url: MetadataUrl = None,
+    signs_requests: Switch = None,
     address: Address = None,
     home: Home = None,
 ) -> None:
     """Let people sign in through another provider; print what to register there."""
-    from landform.cli.sign_in import SignInApi, next_steps, read_secret
+    from landform.cli.sign_in import SignInApi, next_steps, read_file, read_secret
 
     made = SignInApi.of(address, home).create(
         {
             "kind": kind,
             "issuer": issuer,
             "client-id": client_id,
-            "client-secret": read_secret(secret_file),
+            "client-secret": None if kind == "saml" else read_secret(secret_file),
+            "enabled": None if kind != "saml" or metadata_file or metadata_url else False,
             **_settings(
                 name=name,
                 scopes=scopes,
@@ -72,6 +83,9 @@ def create(  # noqa: PLR0913, PLR0917 - the settings of a provider
                 creates_users=creates_users,
                 links_by_email=links_by_email,
                 trusts_email=trusts_email,
+                metadata=read_file(metadata_file) if metadata_file else None,
+                metadata_url=metadata_url,
+                signs_requests=signs_requests,
             ),
         }
     )
@@ -92,12 +106,15 @@ def update(  # noqa: PLR0913, PLR0917 - the settings of a provider
     creates_users: Switch = None,
     links_by_email: Switch = None,
     trusts_email: Switch = None,
+    metadata_file: MetadataFile = None,
+    metadata_url: MetadataUrl = None,
+    signs_requests: Switch = None,
     enabled: Switch = None,
     address: Address = None,
     home: Home = None,
 ) -> None:
     """Change what is given of a provider; its secret only with --secret-file."""
-    from landform.cli.sign_in import SignInApi, describe, read_secret
+    from landform.cli.sign_in import SignInApi, describe, read_file, read_secret
 
     api = SignInApi.of(address, home)
     change = _settings(
@@ -112,6 +129,9 @@ def update(  # noqa: PLR0913, PLR0917 - the settings of a provider
         creates_users=creates_users,
         links_by_email=links_by_email,
         trusts_email=trusts_email,
+        metadata=read_file(metadata_file) if metadata_file else None,
+        metadata_url=metadata_url,
+        signs_requests=signs_requests,
         enabled=enabled,
     )
     print(describe(api.update(api.find(provider)["id"], change)))

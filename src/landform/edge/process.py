@@ -6,7 +6,7 @@ from landform.audit.denials import Denials
 from landform.audit.service import Upkeep
 from landform.edge.allowances import Allowances
 from landform.edge.signed_urls import UrlSigner
-from landform.federation.sign_in import Reach as Federation
+from landform.federation.departure import Reach as Federation
 from landform.kit.notify import Listener
 from landform.logs.sharing import SharedReads
 from landform.runs.attempts import Platform

@@ -5,16 +5,16 @@ who asks to sign in again and again does not have us call a provider again and a
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from landform.federation.errors import ProviderAwayError
-from landform.kit.egress import Bounds, Outbound
+from landform.kit.egress import Answer, Bounds, Outbound
 from landform.kit.errors import LandformError
 
 KEPT_S: Final = 600.0
@@ -24,6 +24,7 @@ _OK: Final = 200
 _MOST_KEYS: Final = 50
 _BOUNDS: Final = Bounds(total_s=10.0, connect_s=5.0, body_bytes=2**20)
 
+T = TypeVar("T")
 PublicKey = RSAKey | ECKey | OKPKey
 
 
@@ -47,7 +48,7 @@ class Metadata:
 @dataclass
 class _Kept:
     at: float
-    document: Mapping[str, Any] | None = None
+    document: Any = None
     failure: str = ""
 
 
@@ -62,7 +63,7 @@ class Directory:
     """What this process knows of providers, and its way to them."""
 
     http: Outbound
-    _known: dict[str, _Kept] = field(default_factory=dict)
+    _known: dict[Hashable, _Kept] = field(default_factory=dict)
     _keys: dict[str, _Keys] = field(default_factory=dict)
 
     async def metadata(self, issuer: str) -> Metadata:
@@ -81,21 +82,44 @@ class Directory:
         """
         return await self.keys(_address(await self._document(issuer), "jwks_uri"), key_id)
 
+    async def published(
+        self, issuer: str, url: str, read: Callable[[bytes], T], *, accept: str
+    ) -> T:
+        """Return what `read` makes of the document at `url` that is the issuer's.
+
+        Raises:
+            ProviderAwayError: it is not to be had or not to be read, or the operator does not
+                allow calling it.
+        """
+
+        async def fetch() -> T:
+            return read((await self._fetch(url, {"accept": accept})).body)
+
+        found: T = await self._once((issuer, url), fetch)
+        return found
+
     async def _document(self, issuer: str) -> Mapping[str, Any]:
-        kept = self._known.get(issuer)
+        async def fetch() -> Mapping[str, Any]:
+            url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+            return _checked(issuer, await self.get(url))
+
+        found: Mapping[str, Any] = await self._once(issuer, fetch)
+        return found
+
+    async def _once(self, what: Hashable, fetch: Callable[[], Awaitable[Any]]) -> Any:
+        kept = self._known.get(what)
         if kept is not None and time.monotonic() - kept.at < (
-            KEPT_S if kept.document else FAILURE_KEPT_S
+            FAILURE_KEPT_S if kept.failure else KEPT_S
         ):
-            if kept.document is None:
+            if kept.failure:
                 raise ProviderAwayError(kept.failure)
             return kept.document
         try:
-            url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-            found = _checked(issuer, await self.get(url))
+            found = await fetch()
         except LandformError as failure:
-            self._known[issuer] = _Kept(time.monotonic(), failure=str(failure))
+            self._known[what] = _Kept(time.monotonic(), failure=str(failure))
             raise ProviderAwayError(str(failure)) from None
-        self._known[issuer] = _Kept(time.monotonic(), found)
+        self._known[what] = _Kept(time.monotonic(), found)
         return found
 
     async def keys(self, jwks_uri: str, key_id: str | None) -> Sequence[PublicKey]:
@@ -123,10 +147,13 @@ class Directory:
             BlockedAddressError: the operator does not allow calling it.
         """
         headers = {"accept": accept} | ({"authorization": f"Bearer {bearer}"} if bearer else {})
+        return (await self._fetch(url, headers)).json()
+
+    async def _fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
         answer = await self.http.request("GET", url, headers=headers, bounds=_BOUNDS)
         if answer.status != _OK:
             raise ProviderAwayError(f"{urlsplit(url).netloc} answers {answer.status}.")
-        return answer.json()
+        return answer
 
     async def post(
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str]

@@ -1,6 +1,7 @@
 """The identity providers we know of, and what is different about each. Pure.
 
-Facts: each provider's own documentation of its OpenID Connect; GitHub has OAuth only.
+Facts: each provider's own documentation of its OpenID Connect; GitHub has OAuth only. Whoever
+speaks SAML is of one kind.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     GITLAB = "gitlab"
     GITHUB = "github"
     OIDC = "oidc"
+    SAML = "saml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Preset:
     Attributes:
         issuer: where it is, if it is at one place.
         issuer_hint: what to type where it is not.
-        groups_claim: where an ID token, or the answer of the user info endpoint, has the groups.
+        groups_claim: where an ID token, or the answer of the user info endpoint, has the groups;
+            of SAML, the attribute's name.
         is_public: anybody in the world can have an account there.
     """
 
@@ -76,4 +79,5 @@ PRESETS: Final[Mapping[Kind, Preset]] = {
         is_public=True,
     ),
     Kind.OIDC: Preset(label="OpenID Connect", issuer_hint="https://HOST", groups_claim="groups"),
+    Kind.SAML: Preset(label="SAML 2.0", scopes="", groups_claim="groups"),
 }

@@ -18,8 +18,11 @@ class IdentityProvider(Base):
 
     Attributes:
         name: on the button of the sign-in page.
-        issuer: exactly what its tokens call it; of GitHub, where it is.
-        sealed_secret: of our registration there, encrypted for `identity-providers/{id}`.
+        issuer: exactly what its tokens call it; of GitHub, where it is; of SAML, its entity id,
+            which is not known before its metadata.
+        client_id: of SAML, our entity id; empty: where our metadata are.
+        sealed_secret: of our registration there, encrypted for `identity-providers/{id}`; of SAML,
+            our key and certificate, where we sign.
         groups_claim: where it tells of a person's groups; empty: they are not asked for.
         group_prefix: put before each group, so that two providers' groups cannot be confused.
         allowed_domains: of verified addresses; empty: any, and none.
@@ -27,6 +30,10 @@ class IdentityProvider(Base):
         creates_users: who has no account here gets one.
         links_by_email: who has a verified address that a user has, is that user.
         trusts_email: an address of which it does not say whether it is verified counts as such.
+        metadata_url: of SAML, where its metadata are; empty: they were given.
+        sso_url: of SAML, by the metadata that were given, where a browser is sent.
+        certificates: of SAML, by the same, of the keys that it signs with; base64 of DER.
+        signs_requests: of SAML, what we ask is signed.
     """
 
     __tablename__ = "identity_providers"
@@ -45,6 +52,10 @@ class IdentityProvider(Base):
     creates_users: Mapped[bool] = mapped_column(default=True)
     links_by_email: Mapped[bool] = mapped_column(default=True)
     trusts_email: Mapped[bool] = mapped_column(default=False)
+    metadata_url: Mapped[str] = mapped_column(default="")
+    sso_url: Mapped[str] = mapped_column(default="")
+    certificates: Mapped[list[str]] = mapped_column(default=list)
+    signs_requests: Mapped[bool] = mapped_column(default=False)
     is_enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str]

@@ -34,6 +34,7 @@ class Person:
         username: what a new user could be called.
         groups: without the provider's prefix.
         hosted_domain: of Google, whose company's account it is; empty: a person's own.
+        once: what the provider calls its saying so, where that must not be taken twice.
     """
 
     subject: str
@@ -42,15 +43,22 @@ class Person:
     username: str
     groups: tuple[str, ...] = ()
     hosted_domain: str = ""
+    once: str = ""
 
 
 def read_person(
-    claims: Mapping[str, Any], kind: Kind, *, groups_claim: str = "", trusts_email: bool = False
+    claims: Mapping[str, Any],
+    kind: Kind,
+    *,
+    groups_claim: str = "",
+    trusts_email: bool = False,
+    once: str = "",
 ) -> Person:
     """Read claims that were verified.
 
     Args:
         trusts_email: an address counts as verified unless it is said not to be.
+        once: what may not be said a second time.
 
     Raises:
         NotVouchedForError: there is no usable subject.
@@ -75,6 +83,7 @@ def read_person(
         username=_username(claims),
         groups=_groups(claims, groups_claim),
         hosted_domain=hosted,
+        once=once,
     )
 
 

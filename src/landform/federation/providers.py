@@ -1,11 +1,12 @@
 """Identity providers: made, changed and removed, by site admins."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from landform.federation import settings
+from landform.federation import saml_extra, settings
 from landform.federation.events import (
     IdentityProviderCreated,
     IdentityProviderDeleted,
@@ -13,6 +14,7 @@ from landform.federation.events import (
 )
 from landform.federation.kinds import Kind
 from landform.federation.models import IdentityProvider
+from landform.federation.own_secrets import seal_secret
 from landform.federation.queries import require_site_admin
 from landform.federation.settings import ProviderSettings
 from landform.identity import policy
@@ -43,13 +45,16 @@ async def create_provider(
     every = settings.defaults(kind) | settings.given(new)
     secret = new.client_secret or ""
     settings.check(kind, every, secret)
+    if kind is Kind.SAML:
+        every.setdefault("client_id", "")
+        secret = _key(every)
     if (await session.scalar(select(func.count()).select_from(IdentityProvider)) or 0) >= _MOST:
         raise ConflictError(f"There are at most {_MOST} identity providers.")
     provider_id = new_id("idp")
     row = IdentityProvider(
         id=provider_id,
         kind=kind,
-        sealed_secret=keyring.seal(secret.strip().encode(), place=_place(provider_id)),
+        sealed_secret=seal_secret(keyring, provider_id, secret.strip()),
         created_by=actor.id,
         **every,
     )
@@ -87,14 +92,18 @@ async def update_provider(
     await session.refresh(row, with_for_update=True)
     found = settings.given(change)
     secret = (change.client_secret or "").strip() or None
+    if row.kind is Kind.SAML:
+        secret = None
     changed = {name: value for name, value in found.items() if value != getattr(row, name)}
-    if "issuer" in changed:
+    if "issuer" in changed and row.issuer:
         raise InvalidError(
             "The accounts that are linked are those of the present issuer; make another provider.",
             pointer="issuer",
         )
     known = {name: getattr(row, name) for name in (*settings.defaults(row.kind), "client_id")}
     settings.check(row.kind, known | changed, secret)
+    if row.kind is Kind.SAML and "signs_requests" in changed:
+        secret = _key(changed)
     if changed.get("is_enabled") is False:
         await _require_another(session, row)
     changes = events.changes_of(row, changed)
@@ -102,7 +111,7 @@ async def update_provider(
         for name, value in changed.items():
             setattr(row, name, value)
         if secret is not None:
-            row.sealed_secret = keyring.seal(secret.encode(), place=_place(row.id))
+            row.sealed_secret = seal_secret(keyring, row.id, secret)
     if changed or secret is not None:
         names = (*changed, *(("client_secret",) if secret is not None else ()))
         events.publish(
@@ -153,11 +162,6 @@ async def set_local_sign_in(
     return await policy.set_policy(session, actor, is_on=is_on, break_glass=break_glass)
 
 
-def open_secret(keyring: Keyring, row: IdentityProvider) -> str:
-    """Decrypt the client secret."""
-    return keyring.open(row.sealed_secret, place=_place(row.id)).decode()
-
-
 async def _require_another(session: AsyncSession, row: IdentityProvider) -> None:
     found = await policy.get_policy(session)
     if not found.local_sign_in and await _enabled(session) <= {row.id}:
@@ -172,8 +176,9 @@ async def _enabled(session: AsyncSession) -> set[str]:
     return set(await session.scalars(query))
 
 
-def _place(provider_id: str) -> str:
-    return f"identity-providers/{provider_id}"
+def _key(settings: Mapping[str, Any]) -> str:
+    """Return what is sealed of a provider that speaks SAML: a new key of ours, if we sign."""
+    return saml_extra.new_key("Landform") if settings["signs_requests"] else ""
 
 
 def _taken(name: str) -> InvalidError:

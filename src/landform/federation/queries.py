@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.federation.kinds import Kind
 from landform.federation.models import Identity, IdentityProvider
 from landform.identity.actor import Actor, ActorKind
 from landform.kit.errors import ForbiddenError, NotFoundError
@@ -78,6 +79,18 @@ async def find_door(session: AsyncSession, provider_id: str) -> IdentityProvider
     row = await session.get(IdentityProvider, provider_id)
     if row is None or not row.is_enabled:
         raise NotFoundError("Nobody can sign in this way any more.")
+    return row
+
+
+async def find_saml(session: AsyncSession, provider_id: str) -> IdentityProvider:
+    """Return a provider that speaks SAML, on or off: it is told of us before it is on.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = await session.get(IdentityProvider, provider_id)
+    if row is None or row.kind is not Kind.SAML:
+        raise NotFoundError("There is no such provider of SAML.")
     return row
 
 

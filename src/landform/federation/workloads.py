@@ -21,6 +21,7 @@ from landform.access.permissions import Permission, Place
 from landform.access.service import require
 from landform.access.tokens import require_for_team
 from landform.federation import id_tokens
+from landform.federation.departure import Reach
 from landform.federation.errors import NotVouchedForError
 from landform.federation.events import (
     FederatedCredentialCreated,
@@ -29,7 +30,6 @@ from landform.federation.events import (
     WorkloadSignedIn,
 )
 from landform.federation.models import FederatedCredential
-from landform.federation.sign_in import Reach
 from landform.identity import throttle, tokens
 from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import ApiToken

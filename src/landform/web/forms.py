@@ -62,6 +62,18 @@ async def _own_form_alone(request: Request, visitor: CurrentSession) -> Form:
 
 
 async def _read(request: Request, visitor: Visitor) -> Form:
+    form = await read_form(request)
+    visitor.require_own_form(form.text("form_token"))
+    return form
+
+
+async def read_form(request: Request) -> Form:
+    """Read a form that anybody may have sent; who takes it says whose it must be.
+
+    Raises:
+        MalformedError: it is no form.
+        TooLargeError: it is past what a form may be.
+    """
     kind = request.headers.get("content-type", "")
     if not kind.startswith("application/x-www-form-urlencoded"):
         raise MalformedError("Forms are sent as application/x-www-form-urlencoded.")
@@ -70,9 +82,7 @@ async def _read(request: Request, visitor: Visitor) -> Form:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
         raise MalformedError("The form cannot be read.") from None
-    form = Form(fields)
-    visitor.require_own_form(form.text("form_token"))
-    return form
+    return Form(fields)
 
 
 OwnForm = Annotated[Form, Depends(_own_form)]

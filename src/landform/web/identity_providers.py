@@ -1,5 +1,6 @@
 """How people sign in, for site admins: identity providers, passwords, and who pushes people."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -7,10 +8,11 @@ from sqlalchemy import select
 
 from landform.directories import service as directories
 from landform.edge.deps import base_url
-from landform.federation import providers, queries
+from landform.federation import providers, queries, saml_extra
 from landform.federation.kinds import PRESETS, Kind
 from landform.federation.models import IdentityProvider
 from landform.federation.providers import CALLBACK
+from landform.federation.saml.facts import entity_id
 from landform.federation.settings import ProviderSettings, defaults
 from landform.identity import policy
 from landform.identity.models import User
@@ -27,7 +29,7 @@ _SHOWN: Final = Page(number=1, size=100)
 _TITLE: Final = "Sign-in"
 _FLAGS: Final = ("creates_users", "links_by_email", "trusts_email", "is_enabled")
 _LISTS: Final = ("allowed_domains", "required_groups")
-_LINES: Final = ("name", "client_id", "scopes", "groups_claim", "group_prefix")
+_LINES: Final = ("name", "client_id", "groups_claim", "group_prefix")
 Text = Annotated[str, Query(max_length=40)]
 
 
@@ -108,14 +110,21 @@ async def create(request: Request, visit: AnyVisit, form: OwnForm) -> Response:
     """Make the provider; its page says what to register there."""
     queries.require_site_admin(visit.actor)
     kind = _kind(form.line("kind"))
-    settings = _settings(form, issuer=form.line("issuer"))
+    settings = _settings(form, kind, issuer=form.line("issuer"))
+    if kind is Kind.SAML and not settings.metadata and not settings.metadata_url:
+        settings = replace(settings, is_enabled=False)
     keyring = visit.process.platform.keyring
     made, failure = await attempt(
         visit.session,
         providers.create_provider(visit.session, keyring, visit.actor, kind, settings),
     )
     if made is None:
-        given = {name: getattr(settings, name) for name in (*defaults(kind), "client_id")}
+        given = defaults(kind) | {
+            name: value
+            for name in (*defaults(kind), "client_id")
+            if (value := getattr(settings, name, None)) is not None
+        }
+        given["metadata"] = settings.metadata or ""
         return await _form(request, visit, kind, given, None, failure)
     return redirect(f"{_HERE}/{made.id}", say=f"{made.name} was saved.")
 
@@ -139,7 +148,11 @@ async def change(visit: AnyVisit, provider_id: str, form: OwnForm) -> Response:
             return redirect(_HERE, say=f"{row.name} was removed.")
         keyring = visit.process.platform.keyring
         await providers.update_provider(
-            visit.session, keyring, visit.actor, row, _settings(form, issuer=None)
+            visit.session,
+            keyring,
+            visit.actor,
+            row,
+            _settings(form, row.kind, issuer=None if row.issuer else form.line("issuer")),
         )
     return redirect(here, say="Saved.")
 
@@ -153,6 +166,7 @@ async def _form(
     failure: str = "",
 ) -> Response:
     last = Crumb(row.name if row else "New")
+    base = base_url(request)
     return await visit.page(
         "site/identity_provider.html",
         section="site-sign-in",
@@ -161,17 +175,43 @@ async def _form(
         provider=row,
         kind=kind,
         preset=PRESETS[kind],
-        shown=shown,
+        shown={"metadata": "", **shown},
         failure=failure,
-        callback=f"{base_url(request)}{CALLBACK}/{row.id}" if row else "",
+        callback=f"{base}{CALLBACK}/{row.id}" if row else "",
+        own=_own(row, base) if row and kind is Kind.SAML else [],
+        certificates=saml_extra.describe_certificates(row) if row else [],
+        lacks="" if kind is not Kind.SAML or saml_extra.is_installed() else saml_extra.LACKS,
     )
 
 
-def _settings(form: Form, *, issuer: str | None) -> ProviderSettings:
+def _own(row: IdentityProvider, base: str) -> list[tuple[str, str]]:
+    """Return what the provider has to know of us, in its own words."""
+    return [
+        ("Reply address (assertion consumer service, ACS URL)", f"{base}{CALLBACK}/{row.id}"),
+        ("Entity id (identifier, audience)", entity_id(row.id, row.client_id, base)),
+        ("Or all of it as metadata, from", f"{base}/login/saml/{row.id}"),
+        ("Sign-in address (sign-on URL)", f"{base}/login/with/{row.id}"),
+    ]
+
+
+def _settings(form: Form, kind: Kind, *, issuer: str | None) -> ProviderSettings:
     given: dict[str, Any] = {name: form.line(name) for name in _LINES}
     given |= {name: form.flag(name) for name in _FLAGS}
     given |= {name: form.lines(name) for name in _LISTS}
-    return ProviderSettings(issuer=issuer, client_secret=form.line("client_secret"), **given)
+    if kind is Kind.SAML:
+        return ProviderSettings(
+            issuer=issuer,
+            metadata=form.line("metadata"),
+            metadata_url=form.line("metadata_url"),
+            signs_requests=form.flag("signs_requests"),
+            **given,
+        )
+    return ProviderSettings(
+        issuer=issuer,
+        client_secret=form.line("client_secret"),
+        scopes=form.line("scopes"),
+        **given,
+    )
 
 
 def _kind(text: str) -> Kind:

@@ -11,12 +11,15 @@ from landform.edge.deps import CurrentProcess, Session, address_of, base_url, pr
 from landform.edge.process import Process
 from landform.edge.statuses import status_of
 from landform.federation import queries as federation
-from landform.federation.sign_in import LIFE, Return, begin, finish
+from landform.federation import saml_extra
+from landform.federation.departure import Return
+from landform.federation.sign_in import LIFE, begin, finish
 from landform.identity import policy, sessions, users
 from landform.identity import sign_in as door
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError, TooManyError, UnauthenticatedError
+from landform.web.forms import read_form
 from landform.web.pages import (
     COOKIE,
     SECURITY_HEADERS,
@@ -30,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 
 DEPARTURE: Final = "landform_departure"
 _AWAY: Final = "/login/callback"  # the only place that the cookie of a departure goes to
+_STATE: Final = 4096  # characters
 
 Text = Annotated[str, Form(max_length=4096)]
 Told = Annotated[str, Query(max_length=16384)]
@@ -90,6 +94,43 @@ async def come_back(
         error=error,
         description=error_description,
     )
+    return await _arrive(request, process, provider_id, back)
+
+
+@router.post(_AWAY + "/{provider_id}")
+async def come_back_by_form(
+    request: Request,
+    process: CurrentProcess,
+    provider_id: str,
+) -> Response:
+    """Let in whom a provider sends back by a form (SAML), or link their account.
+
+    The form comes from another site, so that browsers leave our cookies out: it is sent once more,
+    by a page of ours. Nothing is looked at before that.
+    """
+    form = await read_form(request)
+    cookie = request.cookies.get(DEPARTURE, "")
+    response, state = form.text("SAMLResponse"), form.text("RelayState")
+    if not cookie and not form.flag("again"):
+        return page(request, "sign_in/hand_over.html", response=response, state=state)
+    back = Return(cookie=cookie, state=state[:_STATE], response=response)
+    return await _arrive(request, process, provider_id, back)
+
+
+@router.get("/login/saml/{provider_id}")
+async def show_own_metadata(
+    request: Request, session: Session, process: CurrentProcess, provider_id: str
+) -> Response:
+    """Show what we are to a provider that speaks SAML; there is no secret in it."""
+    row = await federation.find_saml(session, provider_id)
+    base = base_url(request)
+    shown = saml_extra.own_metadata(
+        process.platform.keyring, row, base=base, callback=f"{base}{_AWAY}/{row.id}"
+    )
+    return Response(shown, media_type="application/samlmetadata+xml", headers=SECURITY_HEADERS)
+
+
+async def _arrive(request: Request, process: Process, provider_id: str, back: Return) -> Response:
     visitor = await _visitor(request, process)
     answer: Response
     try:

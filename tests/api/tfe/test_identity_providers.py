@@ -66,7 +66,9 @@ async def test_what_cannot_be_of_a_provider_is_refused_by_name(site: Site) -> No
     root = await site.user("root", is_site_admin=True)
     await ask(root, "POST", PATH, 201, **NEW)
     for change, pointer in (
-        ({"kind": "saml"}, "kind"),
+        ({"kind": "ldap"}, "kind"),
+        ({"kind": "saml"}, "metadata"),
+        ({"metadata_url": "https://acme.example/m"}, "metadata"),
         ({"name": "ACME"}, "name"),
         ({"name": ""}, "name"),
         ({"issuer": ""}, "issuer"),

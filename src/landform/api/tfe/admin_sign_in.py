@@ -21,6 +21,7 @@ from landform.federation import providers, queries
 from landform.federation.kinds import Kind
 from landform.federation.models import IdentityProvider
 from landform.federation.providers import CALLBACK
+from landform.federation.saml.facts import entity_id
 from landform.federation.settings import ProviderSettings
 from landform.identity import policy
 from landform.identity.models import SignInPolicy
@@ -33,26 +34,43 @@ def _callback(row: IdentityProvider, context: Context) -> str:
     return f"{context.base}{CALLBACK}/{row.id}"
 
 
+def _entity_id(row: IdentityProvider, context: Context) -> str | None:
+    if row.kind is not Kind.SAML:
+        return None
+    return entity_id(row.id, row.client_id, context.base)
+
+
+def _own_metadata(row: IdentityProvider, context: Context) -> str | None:
+    return f"{context.base}/login/saml/{row.id}" if row.kind is Kind.SAML else None
+
+
 class ProviderAttributes(Attributes[IdentityProvider]):
     """Somebody whose word is taken for who a person is; its client secret is never shown.
 
-    `callback-url` is what to register there.
+    `callback-url` is what to register there; of SAML it is the ACS URL, and `entity-id` and
+    `own-metadata-url` are ours. `certificates` and `sso-url` are what metadata that were given say.
     """
 
     allowed_domains: list[str]
     callback_url: str = reads(_callback)
+    certificates: list[str]
     client_id: str
     created_at: datetime
     creates_users: bool
     enabled: bool = reads("is_enabled")
+    entity_id: str | None = reads(_entity_id)
     group_prefix: str
     groups_claim: str
     issuer: str
     kind: Kind
     links_by_email: bool
+    metadata_url: str
     name: str
+    own_metadata_url: str | None = reads(_own_metadata)
     required_groups: list[str]
     scopes: str
+    signs_requests: bool
+    sso_url: str
     trusts_email: bool
     updated_at: datetime
 
@@ -76,6 +94,9 @@ class ProviderInput(Kebab):
     creates_users: bool | None = None
     links_by_email: bool | None = None
     trusts_email: bool | None = None
+    metadata: str | None = None
+    metadata_url: str | None = None
+    signs_requests: bool | None = None
     enabled: bool | None = None
 
 
