@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 
 from landform import __version__
 from landform.access.errors import DeniedError, HiddenError
+from landform.api.agent import PREFIX as AGENT_PREFIX
+from landform.api.agent import error_response as agent_error
+from landform.api.agent import router as agent
 from landform.api.hooks import router as hooks
 from landform.api.issuer import router as issuer
 from landform.api.jsonapi import error_response, install_openapi, kebab
@@ -25,6 +28,7 @@ from landform.api.tfe.dialect import TFE
 from landform.api.token_exchange import router as token_exchange
 from landform.audit.service import Upkeep, keep_forever
 from landform.audit.sinks import make_sinks
+from landform.dispatch.service import AGENTS_CHANNEL, ORDERS_CHANNEL
 from landform.edge.allowances import Allowances
 from landform.edge.brief import authenticated_briefly
 from landform.edge.deps import WITHIN_A_BATCH, authenticated, process_of
@@ -104,6 +108,7 @@ def build(process: Process) -> FastAPI:
     app.state.process = process
     install_failures(app)
     app.include_router(tfe)
+    app.include_router(agent)
     app.include_router(terrakube)
     app.include_router(scim)
     app.include_router(hooks)
@@ -111,7 +116,7 @@ def build(process: Process) -> FastAPI:
     app.include_router(token_exchange)
     app.include_router(web)
     app.mount("/static", static, name="static")
-    app.add_middleware(LimitRate, below=_LIMITED, refuse=_refuse)
+    app.add_middleware(LimitRate, below=_LIMITED, free=(f"{AGENT_PREFIX}/",), refuse=_refuse)
     app.add_middleware(Measure)
     app.add_middleware(RefuseControlCharacters)
     app.add_middleware(NoteOrigin)
@@ -145,6 +150,8 @@ def install_failures(app: FastAPI) -> None:
         path = request.url.path
         if path.startswith(f"{SCIM_PREFIX}/"):
             return await scim_error(request, failure)
+        if path.startswith(f"{AGENT_PREFIX}/"):
+            return await agent_error(request, failure)
         if path.startswith(_FOR_CLIENTS):
             wire = attribute if path.startswith(TERRAKUBE_PREFIX) else kebab
             return await error_response(request, failure, wire=wire)
@@ -155,7 +162,10 @@ def install_failures(app: FastAPI) -> None:
 
 
 async def _refuse(request: Request, failure: TooManyError) -> Response:
-    is_scim = request.url.path.startswith(f"{SCIM_PREFIX}/")
+    path = request.url.path
+    if path.startswith(f"{AGENT_PREFIX}/"):
+        return await agent_error(request, failure)
+    is_scim = path.startswith(f"{SCIM_PREFIX}/")
     return await (scim_error if is_scim else error_response)(request, failure)
 
 
@@ -186,7 +196,10 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         platform=platform,
         reach=reach,
         federation=make_federation(reach),
-        listener=Listener(settings.database_url.get_secret_value(), [LOGS, RUNS, CHANGES]),
+        listener=Listener(
+            settings.database_url.get_secret_value(),
+            [LOGS, RUNS, CHANGES, ORDERS_CHANNEL, AGENTS_CHANNEL],
+        ),
         signer=UrlSigner(lambda: platform.keyring.derive("signed-urls")),
         public_url=settings.public_url.rstrip("/"),
         max_configuration_bytes=settings.max_configuration_mb * 2**20,

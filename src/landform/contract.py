@@ -1,5 +1,7 @@
 """What the control plane and whoever runs a phase say to each other. No database, no HTTP.
 
+A worker speaks to the control plane in its own process, an agent by HTTP (`landform.api.agent`).
+
 A phase is a plan or an apply. Each attempt at one has an epoch; every write of the attempt
 carries it and is refused with LostLeaseError once a later attempt began or the phase ended.
 """
@@ -167,13 +169,27 @@ class Credentials(Message):
         )
 
 
-class PhaseJob(Message):
-    """One attempt at one phase, with everything that is not a file.
+class Attempt(Message):
+    """Which attempt at which phase: what each call of it is about.
 
     Attributes:
         phase_id: `plan-…` or `apply-…`.
         epoch: number of this attempt, from 1; never reused.
         lease_s: seconds the attempt may go unrenewed before another takes over.
+    """
+
+    phase_id: str
+    phase: Phase
+    run_id: str
+    workspace_id: str
+    epoch: int
+    lease_s: float
+
+
+class PhaseJob(Attempt):
+    """One attempt at one phase, with everything that is not a file.
+
+    Attributes:
         version: exact version of the tool, such as `1.11.4`.
         working_directory: relative to the root of the configuration; empty for the root itself.
         timeout_s: seconds the phase may take before it is interrupted.
@@ -184,12 +200,6 @@ class PhaseJob(Message):
         notice: what the log says first; empty: nothing.
     """
 
-    phase_id: str
-    phase: Phase
-    run_id: str
-    workspace_id: str
-    epoch: int
-    lease_s: float
     tool: Tool
     version: str
     working_directory: str = ""
@@ -260,6 +270,51 @@ class PhaseResult(Message):
     state_in_doubt: bool = False
 
 
+class Introduction(Message):
+    """What an agent says of itself, again and again as long as it lives.
+
+    Attributes:
+        sandbox: what keeps its runs apart: `bubblewrap` or `none`.
+        slots: phases it does at a time.
+    """
+
+    name: str = Field(max_length=100)
+    version: str = Field(default="", max_length=100)
+    sandbox: str = Field(default="", max_length=100)
+    slots: int = Field(default=1, ge=1, le=256)
+
+
+class Welcome(Message):
+    """The answer to an introduction.
+
+    Attributes:
+        every_s: seconds after which the agent is to say again that it lives.
+    """
+
+    agent_id: str
+    pool: str
+    every_s: float
+
+
+class Offer(Message):
+    """A phase that waits for an agent.
+
+    Attributes:
+        version: as it was asked for: exact, a constraint, or `latest`.
+    """
+
+    phase_id: str
+    tool: Tool
+    version: str
+
+
+class Choice(Message):
+    """What an agent takes an offer with: an exact version it can have, or why it can have none."""
+
+    version: str = Field(default="", max_length=100)
+    problem: str = Field(default="", max_length=2000)
+
+
 class ControlPlane(Protocol):
     """What a phase needs of the platform; every call may raise LostLeaseError or UnavailableError.
 
@@ -307,4 +362,8 @@ class ControlPlane(Protocol):
 
     async def finish(self, job: PhaseJob, result: PhaseResult) -> None:
         """End the attempt; a repeat with the same epoch is a no-op."""
+        ...
+
+    async def forfeit(self, job: PhaseJob) -> None:
+        """Say that the attempt's process ends before its phase does."""
         ...

@@ -22,7 +22,11 @@ class Settings(BaseSettings):
         sandbox_network: `own` gives each run a network of its own, without this machine's loopback
             address and the clouds' metadata; or it refuses to run.
         sandbox_network_closed: what such a run cannot reach besides: IPv4 networks between commas.
-        worker_slots: phases one worker runs at a time.
+        url: where `landform agent` reaches the platform.
+        agent_token: an agent pool's, with which `landform agent` joins the pool.
+        agent_token_file: the file that holds it; read again when the platform does not take it.
+        agent_name: what the agent is called in its pool; empty: the host's name.
+        worker_slots: phases one worker, or one agent, runs at a time.
         worker_nice: how much a worker and its runs give way to other processes, as `nice` counts;
             `landform up` has 5, so that who waits for an answer is served before what runs.
         api_requests_per_second: how many each token, and each address without one, may make of
@@ -58,6 +62,10 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     lease_s: float = Field(default=10.0, ge=1.0, le=600.0)
     sweep_s: float = Field(default=2.0, ge=0.1, le=60.0)
+    url: str = ""
+    agent_token: SecretStr = SecretStr("")
+    agent_token_file: Path | None = None
+    agent_name: str = Field(default="", max_length=100)
     worker_slots: int = Field(default=4, ge=1, le=256)
     worker_nice: int = Field(default=0, ge=0, le=19)
     worker_port: int = Field(default=0, ge=0, le=65535)

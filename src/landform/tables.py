@@ -1,6 +1,7 @@
 """Imports every models module, so that the mapper and Alembic know every table."""
 
 from landform.access import models as access
+from landform.agents import models as agents
 from landform.audit import models as audit
 from landform.configurations import models as configurations
 from landform.directories import models as directories
@@ -26,6 +27,7 @@ METADATA = Base.metadata
 __all__ = [
     "METADATA",
     "access",
+    "agents",
     "audit",
     "configurations",
     "directories",

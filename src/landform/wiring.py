@@ -23,8 +23,6 @@ from landform.kit.storage import open_store
 from landform.kit.telemetry import Redactor
 from landform.runs.attempts import Limits, Platform
 from landform.settings import Settings
-from landform.toolchain.toolchain import Toolchain
-from landform.toolchain.versions import Tool
 from landform.vcs.provider import Services
 from landform.vcs.reach import Reach
 
@@ -63,17 +61,6 @@ async def open_platform(settings: Settings, redactor: Redactor) -> AsyncIterator
         )
     finally:
         await engine.dispose()
-
-
-def make_toolchain(settings: Settings) -> Toolchain:
-    """Return the tools of this machine."""
-    mirrors = {Tool.TERRAFORM: settings.terraform_mirror, Tool.TOFU: settings.tofu_mirror}
-    return Toolchain(
-        settings.home / "tools",
-        settings.toolchain_dir,
-        mirrors={tool: url for tool, url in mirrors.items() if url},
-        offline=settings.toolchain_offline,
-    )
 
 
 def make_reach(settings: Settings, sessions: Sessions, keyring: Keyring) -> Reach:

@@ -1,7 +1,6 @@
 """Composition root of a worker: takes phases off the queue and runs them on this machine."""
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ import procrastinate
 import structlog
 
 from landform.contract import Artefact, Created, LogStream, Orders, PhaseJob, PhaseResult
+from landform.dispatch.models import WORKERS
 from landform.dispatch.service import ORDERS_CHANNEL, RUN_PHASE
 from landform.execution.host import Host
-from landform.execution.phase import run_phase
+from landform.execution.slots import Slots, carry_out
 from landform.execution.state import recover_spool
 from landform.fleet.models import Kind
 from landform.fleet.service import Beat, keep_present
-from landform.kit.errors import LandformError
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
 from landform.logs import service as logs
@@ -88,6 +87,10 @@ class LocalControlPlane:
         """See contract.ControlPlane."""
         await attempts.finish(self._platform, job, result)
 
+    async def forfeit(self, job: PhaseJob) -> None:
+        """See contract.ControlPlane."""
+        await attempts.forfeit(self._platform, job)
+
 
 class Worker:
     """One worker process: some slots, a listener for orders, and the sweep.
@@ -113,16 +116,13 @@ class Worker:
         self._toolchain = toolchain
         self._host = host
         self._database_url = database_url
-        self._slots = slots
+        # The job engine's own count starts anew when it has lost the database.
+        self._slots = Slots(slots, farewell_s=farewell_s)
         self._sweep_s = sweep_s
-        self._farewell_s = farewell_s
         self._listener = Listener(database_url, [ORDERS_CHANNEL])
         self._plane = LocalControlPlane(platform, self._listener)
         self._beat = Beat(Kind.WORKER, sweep_s, host.sandbox.name, host.sandbox.reason)
         self._id = f"{socket.gethostname()}-{os.getpid()}"
-        # The job engine's own count starts anew when it has lost the database.
-        self._free = asyncio.Semaphore(slots)
-        self._attempts: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -147,7 +147,7 @@ class Worker:
         try:
             await self._take_jobs()
         finally:
-            await self._say_farewell()
+            await self._slots.say_farewell()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
@@ -156,15 +156,15 @@ class Worker:
     async def _take_jobs(self) -> None:
         """Take jobs until cancelled; a database that is away ends no phase and not this."""
         tasks = {RUN_PHASE: self._run_phase, **self._background.tasks}
-        app = worker_app(self._database_url, tasks, slots=self._slots + _VCS_SLOTS)
+        app = worker_app(self._database_url, tasks, slots=self._slots.count + _VCS_SLOTS)
         async with app.open_async(), asyncio.TaskGroup() as group:
-            log.info("worker ready", worker=self._id, slots=self._slots)
-            group.create_task(self._serve(app, "default", self._slots))
+            log.info("worker ready", worker=self._id, slots=self._slots.count)
+            group.create_task(self._serve(app, WORKERS, self._slots.count))
             # Of their own, so that no plan keeps a push waiting.
             group.create_task(self._serve(app, VCS, _VCS_SLOTS))
 
     async def _serve(self, app: procrastinate.App, queue: str, slots: int) -> None:
-        name = self._id if queue == "default" else f"{self._id}-{queue}"
+        name = self._id if queue == WORKERS else f"{self._id}-{queue}"
         while True:
             try:
                 await run_worker(app, name=name, queues=[queue], slots=slots, farewell_s=0)
@@ -174,17 +174,8 @@ class Worker:
 
     async def _run_phase(self, phase_id: str) -> None:
         """Do what a job says; when the job engine gives up on the job, the phase still goes on."""
-        await self._free.acquire()
-        attempt = asyncio.create_task(self._attempt(phase_id))
-        self._attempts.add(attempt)
-        attempt.add_done_callback(self._leave)
-        await asyncio.shield(attempt)
-
-    def _leave(self, attempt: asyncio.Task[None]) -> None:
-        self._attempts.discard(attempt)
-        self._free.release()
-        if not attempt.cancelled() and (failure := attempt.exception()):
-            log.error("an attempt failed", exc_info=failure)
+        await self._slots.take()
+        await asyncio.shield(self._slots.start(self._attempt(phase_id)))
 
     async def _attempt(self, phase_id: str) -> None:
         job = await attempts.begin(
@@ -194,23 +185,5 @@ class Worker:
             worker_id=self._id,
             sandbox=self._host.sandbox.name,
         )
-        if job is None:
-            return
-        with structlog.contextvars.bound_contextvars(run=job.run_id, phase=job.phase_id):
-            log.info("phase began", epoch=job.epoch, version=job.version)
-            try:
-                result = await run_phase(job, self._plane, host=self._host)
-            except asyncio.CancelledError:
-                log.warning("phase cut short: the worker ends")
-                with contextlib.suppress(LandformError):
-                    await attempts.forfeit(self._platform, job)
-                raise
-            log.info("phase ended", outcome=result.outcome, error=result.error or None)
-
-    async def _say_farewell(self) -> None:
-        if self._attempts:
-            log.info("waiting for phases", count=len(self._attempts), at_most_s=self._farewell_s)
-            await asyncio.wait(self._attempts, timeout=self._farewell_s)
-        for attempt in self._attempts:
-            attempt.cancel()
-        await asyncio.gather(*self._attempts, return_exceptions=True)
+        if job is not None:
+            await carry_out(job, self._plane, host=self._host)

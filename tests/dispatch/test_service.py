@@ -50,7 +50,8 @@ async def seconds_left(session: AsyncSession) -> float:
 async def test_a_phase_is_offered_to_the_workers_of_its_pool(session: AsyncSession) -> None:
     await enqueue(session)
     await enqueue(session, "plan-2", pool="gpu")
-    assert await jobs(session) == [("default", PLAN), ("gpu", "plan-2")]
+    assert await jobs(session) == [("default", PLAN)]  # agents have no jobs: they look
+    assert await service.next_queued(session, "gpu") == "plan-2"
     found = await row(session)
     assert (found.state, found.epoch, found.worker_id) == (LeaseState.QUEUED, 0, None)
 

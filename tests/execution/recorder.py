@@ -141,6 +141,9 @@ class Recorder:
         self._enter("report_created", job)
         self.created = list(created)
 
+    async def forfeit(self, job: PhaseJob) -> None:
+        self._enter("forfeit", job)
+
     async def finish(self, job: PhaseJob, result: PhaseResult) -> None:
         self._enter("finish", job)
         self.results.append(result)

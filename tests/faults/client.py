@@ -43,6 +43,10 @@ class Client:
         """Return the whole answer."""
         return self._http.post(f"/api/v2{path}", json=document)
 
+    def delete(self, path: str) -> None:
+        """Delete what is there."""
+        self._http.delete(f"/api/v2{path}").raise_for_status()
+
     def make_organization(self, name: str) -> None:
         """Make an organization."""
         attributes = {"name": name, "email": "faults@example.com"}

@@ -286,6 +286,33 @@ class Platform:
             yield self
         self.kill_servers()
 
+    @contextmanager
+    def agents(self, token: str, count: int = 1) -> Iterator[list[Part]]:
+        """Have agents with this token, each on a machine of its own, for as long as it lasts."""
+        started = [
+            self._start(
+                "agent",
+                LANDFORM_DATABASE_URL="",
+                LANDFORM_HOME=str(self.directory / f"agent-{self._started + 1}"),
+                LANDFORM_URL=self.url,
+                LANDFORM_AGENT_TOKEN=token,
+            )
+            for _ in range(count)
+        ]
+        try:
+            for agent in started:
+                eventually(
+                    lambda agent=agent: agent.has_said("agent ready"),  # type: ignore[misc] # bound
+                    within_s=_START_S,
+                    say=lambda agent=agent: agent.output.read_text(errors="replace"),  # type: ignore[misc] # bound
+                )
+            yield started
+        finally:
+            for agent in started:
+                if agent.is_alive:
+                    agent.thaw()
+                    agent.kill()
+
     def worker_of(self, run_id: str) -> Part:
         """Return the worker that has the run's plan or apply now."""
         (row,) = self.rows(

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.agents.models import AgentPool
 from landform.identity import tokens
 from landform.identity.actor import SYSTEM, Actor, ActorKind
 from landform.identity.models import ApiToken
@@ -55,21 +56,43 @@ async def test_tokens_of_teams_organizations_and_pools_are_bound_to_one_organiza
 ) -> None:
     organization = await make_organization(session)
     team = await make_team(session, organization)
+    pool = AgentPool(organization_id=organization.id, name="site")
+    session.add(pool)
+    await session.flush()
     expected = [
         (ActorKind.TEAM, team.id, team.name, "lft_", organization.id),
         (ActorKind.ORGANIZATION, organization.id, organization.name, "lfo_", organization.id),
-        (ActorKind.AGENT_POOL, "apool-1", "", "lfa_", None),
+        (ActorKind.AGENT_POOL, pool.id, "site", "lfa_", organization.id),
     ]
     for kind, owner_id, name, prefix, organization_id in expected:
         token, secret = await tokens.issue(session, SYSTEM, owner_kind=kind, owner_id=owner_id)
         assert secret.startswith(prefix)
-        assert await tokens.authenticate(session, secret) == Actor(
+        is_agent = kind is ActorKind.AGENT_POOL
+        authenticate = tokens.authenticate_agent if is_agent else tokens.authenticate
+        assert await authenticate(session, secret) == Actor(
             kind=kind,
             id=owner_id,
             name=name,
             organization_id=organization_id,
             token_id=token.id,
         )
+
+
+async def test_the_token_of_an_agent_pool_opens_nothing_else_and_no_other_is_an_agents(
+    session: AsyncSession,
+) -> None:
+    pool = AgentPool(organization_id=(await make_organization(session)).id, name="site")
+    session.add(pool)
+    await session.flush()
+    _, secret = await tokens.issue(
+        session, SYSTEM, owner_kind=ActorKind.AGENT_POOL, owner_id=pool.id
+    )
+    with pytest.raises(UnauthenticatedError, match="opens nothing else"):
+        await tokens.authenticate(session, secret)
+    user = await make_user(session)
+    _, secret = await tokens.issue(session, actor_of(user), owner_kind=USER, owner_id=user.id)
+    with pytest.raises(UnauthenticatedError, match="for agents"):
+        await tokens.authenticate_agent(session, secret)
 
 
 @pytest.mark.parametrize("secret", ["", "lfu_", "lfu_" + "x" * 43, "x" * 100_000, "\0", "é\udc80"])

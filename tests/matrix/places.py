@@ -50,6 +50,7 @@ from landform.workspaces.run_kinds import RunKind
 from landform.workspaces.tags import Tag, attach
 from tests import factories
 from tests.files import make_state, output, resource
+from tests.matrix.agents import join
 from tests.matrix.connected import SECRET, connect, keep_key
 from tests.world import World
 
@@ -98,6 +99,7 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await connect(world, str(place.objects["teams"]))
     place.objects |= await _variable_sets(place)
     place.objects |= await keep_key(world)
+    place.objects |= await join(world)
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
     return place

@@ -36,7 +36,16 @@ from landform.web.pages import COOKIE, Visitor
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.files import make_archive
-from tests.matrix.places import OPEN, PASSWORD, STATE, Place, furnish, make_place, make_site
+from tests.matrix.agents import AGENT_SECRET
+from tests.matrix.places import (
+    OPEN,
+    PASSWORD,
+    STATE,
+    Place,
+    furnish,
+    make_place,
+    make_site,
+)
 from tests.matrix.table import ACTORS, Line
 
 BASE: Final = "http://landform.test"
@@ -169,6 +178,7 @@ def _headers(line: Line, walker: Walker) -> dict[str, str]:
     """Show all that the walker has, everywhere: pages take no token, and the API no cookie."""
     shown = {"Content-Type": MEDIA_TYPE} if line.is_api else {}
     shown |= {"Authorization": f"Bearer {walker.token}"} if walker.token else {}
+    shown |= {"Landform-Agent": AGENT_SECRET}
     return shown | ({"Cookie": f"{COOKIE}={walker.cookie}"} if walker.cookie else {})
 
 
@@ -197,11 +207,13 @@ async def open_realm(app: FastAPI, platform: Platform, database_url: str) -> Asy
     place.objects |= shared
     walkers |= await _members(place)
     walkers |= await _runs_at_work(place)
+    walkers["agent"] = await _agent(place)
     ours = await _secrets(platform) - before - foreign | {"acme"}
     await _hide(place)
     hidden = await _secrets(platform) - before - foreign - ours | {"vault"}
     unseen = {"anon": foreign | ours | hidden, "other": ours | hidden, "site": set[str]()}
     unseen |= dict.fromkeys(("owner", "org"), foreign)
+    unseen["agent"] = foreign | hidden - {"vault"}  # a field of what it takes is called so
     walkers = {
         name: replace(walkers[name], unseen=frozenset(unseen.get(name, foreign | hidden)))
         for name in ACTORS
@@ -296,6 +308,18 @@ async def _runs_at_work(place: Place) -> dict[str, Walker]:
             )
             walkers[name] = Walker(await run_tokens.authenticate(session, secret), secret)
     return walkers
+
+
+async def _agent(place: Place) -> Walker:
+    """Return an agent of the pool `site`, with the pool's token and a secret of its own."""
+    async with transaction(place.world.platform.sessions) as session:
+        _, token = await tokens.mint(
+            session,
+            SYSTEM,
+            owner_kind=ActorKind.AGENT_POOL,
+            owner_id=str(place.objects["agent-pools"]),
+        )
+        return Walker(await tokens.authenticate_agent(session, token), token)
 
 
 async def _hide(place: Place) -> None:

@@ -27,6 +27,7 @@ ACTORS: Final = (
     "org",
     "plans",
     "applies",
+    "agent",
 )
 _OF_CLIENTS: Final = ("/api/", "/pat/", "/access-token/")
 DONE: Final = "ok"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from landform.runs.creation import RunVariable
-from landform.workspaces.models import ExecutionMode, Workspace
+from landform.workspaces.models import ExecutionMode
 from tests import factories
 from tests.files import make_state
 from tests.world import World
@@ -110,16 +110,6 @@ async def test_who_may_only_read_cannot_queue_a_plan(world: World) -> None:
     with pytest.raises(NotFoundError):
         await world.create(stranger)
     assert await world.runs() == []
-
-
-async def test_a_workspace_left_in_agent_mode_takes_no_run_that_would_wait_for_ever(
-    world: World,
-) -> None:
-    async with world.platform.sessions.begin() as session:
-        workspace = await session.get_one(Workspace, world.workspace_id)
-        workspace.execution_mode = ExecutionMode.AGENT
-    with pytest.raises(ConflictError, match="not offered yet"):
-        await world.create()
 
 
 async def copy(world: World, run_id: str, count: int) -> None:

@@ -63,6 +63,8 @@ class Permission(StrEnum):
     MANAGE_ORGANIZATION_TOKEN = "manage the organization's token"  # noqa: S105 - a phrase
     MANAGE_VCS = "manage VCS connections"
     USE_VCS = "see and use VCS connections"
+    MANAGE_AGENT_POOLS = "manage agent pools"
+    USE_AGENT_POOLS = "see agent pools"
 
 
 EVERYTHING: Final[Permissions] = frozenset(Permission)
@@ -205,19 +207,24 @@ _TEAMS: Final = _MEMBERSHIP | {Permission.MANAGE_TEAMS}
 _ALL_PROJECTS: Final = _PROJECT_ADMIN | {Permission.CREATE_PROJECT}
 _USE_VCS: Final = frozenset({Permission.USE_VCS})
 _VCS: Final = _USE_VCS | {Permission.MANAGE_VCS}
+_USE_AGENTS: Final = frozenset({Permission.USE_AGENT_POOLS})
+_AGENTS: Final = _USE_AGENTS | {Permission.MANAGE_AGENT_POOLS}
 
 ORGANIZATION_ACCESS: Final[Mapping[str, Permissions]] = {
     "read-workspaces": _READ | VARIABLE_SETS["read"],
     "read-projects": PROJECT_SETTINGS["read"],
-    MANAGE_WORKSPACES: _ADMIN | VARIABLE_SETS["write"] | _USE_VCS,  # and IN_DEFAULT_PROJECT
-    MANAGE_PROJECTS: _ALL_PROJECTS | _USE_VCS,
+    MANAGE_WORKSPACES: _ADMIN
+    | VARIABLE_SETS["write"]
+    | _USE_VCS
+    | _USE_AGENTS,  # and IN_DEFAULT_PROJECT
+    MANAGE_PROJECTS: _ALL_PROJECTS | _USE_VCS | _USE_AGENTS,
     "manage-membership": _MEMBERSHIP,
     "manage-teams": _TEAMS,
     "manage-organization-access": _TEAMS | {Permission.MANAGE_ORGANIZATION_ACCESS},
     "access-secret-teams": frozenset({Permission.SEE_SECRET_TEAMS}),
     "manage-policies": RUNS["read"],
     "manage-policy-overrides": RUNS["read"],
-    "manage-agent-pools": RUNS["read"] | PROJECT_SETTINGS["read"],
+    "manage-agent-pools": RUNS["read"] | PROJECT_SETTINGS["read"] | _AGENTS,
     "delegate-policy-overrides": NOTHING,
     "manage-run-tasks": NOTHING,
     "manage-vcs-settings": _VCS,
@@ -245,6 +252,7 @@ ORGANIZATION_TOKEN: Final[Permissions] = (
     | _ALL_PROJECTS
     | _TEAMS
     | _VCS
+    | _AGENTS
     | ANY_TEAM
     | {
         Permission.MANAGE_ORGANIZATION_ACCESS,

@@ -1,4 +1,4 @@
-"""Tokens of teams and organizations: credentials that no single user has."""
+"""Tokens of teams, organizations and agent pools: credentials that no single user has."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.access.directory import get_team, visible_teams
 from landform.access.models import Team
 from landform.access.permissions import Permission, Place
-from landform.access.service import permissions, require, visible_organizations
+from landform.access.service import may, permissions, require, visible_organizations
 from landform.identity import tokens
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import ApiToken
 from landform.kit.clock import now
+from landform.kit.db import Base
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError
 from landform.organizations.models import Organization
 
 _PER_TEAM: Final = 100
+_PER_POOL: Final = 100
 _ORGANIZATIONS: Final = 1000  # that are looked through for teams
 
 
@@ -138,6 +140,50 @@ async def of_organization(
     return next(iter(await _of(session, ApiToken.organization_id == organization_id)), None)
 
 
+async def issue_for_pool(
+    session: AsyncSession,
+    actor: Actor,
+    pool_id: str,
+    *,
+    description: str,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """Make a token with which agents join the pool; return it and its secret.
+
+    Raises:
+        NotFoundError: there is no such pool, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage agent pools.
+        ConflictError: the pool has very many tokens.
+        InvalidError: it says not what it is for, or would live longer than the organization has
+            tokens live.
+    """
+    organization_id = await require_for_pool(session, actor, pool_id)
+    if not description.strip():
+        raise InvalidError("Say what the token is for.", pointer="description")
+    if len(await _of(session, ApiToken.agent_pool_id == pool_id)) >= _PER_POOL:
+        raise ConflictError(f"The pool has {_PER_POOL} tokens; withdraw one first.")
+    return await tokens.mint(
+        session,
+        actor,
+        owner_kind=ActorKind.AGENT_POOL,
+        owner_id=pool_id,
+        description=description,
+        expires_at=await _within_life(session, organization_id, expires_at),
+        organization_id=organization_id,
+    )
+
+
+async def list_of_pool(session: AsyncSession, actor: Actor, pool_id: str) -> Sequence[ApiToken]:
+    """Return the pool's tokens, newest first.
+
+    Raises:
+        NotFoundError: there is no such pool, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage agent pools.
+    """
+    await require_for_pool(session, actor, pool_id)
+    return await _of(session, ApiToken.agent_pool_id == pool_id)
+
+
 async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
     """Return any token that `actor` may manage, whoever's it is.
 
@@ -154,6 +200,8 @@ async def get(session: AsyncSession, actor: Actor, token_id: str) -> ApiToken:
             await require_for_team(session, actor, await session.get_one(Team, token.team_id))
         elif token.organization_id is not None:
             await _require_for_organization(session, actor, token.organization_id)
+        elif token.agent_pool_id is not None:
+            await require_for_pool(session, actor, token.agent_pool_id)
         else:
             await tokens.get(session, actor, token_id)
     except NotFoundError:
@@ -172,6 +220,8 @@ async def revoke(session: AsyncSession, actor: Actor, token_id: str) -> None:
     organization_id = token.organization_id
     if token.team_id is not None:
         organization_id = (await session.get_one(Team, token.team_id)).organization_id
+    elif token.agent_pool_id is not None:
+        organization_id = await require_for_pool(session, actor, token.agent_pool_id)
     await tokens.drop(session, actor, token, organization_id=organization_id)
 
 
@@ -180,6 +230,24 @@ async def require_for_team(session: AsyncSession, actor: Actor, team: Team) -> N
     await get_team(session, actor, team.id)
     needed = Permission.MANAGE_OWNERS if team.is_owners else Permission.MANAGE_TEAMS
     await require(session, actor, needed, Place(organization_id=team.organization_id))
+
+
+async def require_for_pool(session: AsyncSession, actor: Actor, pool_id: str) -> str:
+    """Let who may manage the pool pass; return the id of its organization.
+
+    Raises:
+        NotFoundError: there is no such pool, or `actor` may not know of it.
+        ForbiddenError: `actor` may see the pool, but not manage agent pools.
+    """
+    pools = Base.metadata.tables["agent_pools"]  # of a package above, as foreign keys name it
+    organization_id = await session.scalar(
+        select(pools.c.organization_id).where(pools.c.id == pool_id)
+    )
+    place = Place(organization_id=organization_id or "")
+    if organization_id is None or not await may(session, actor, Permission.USE_AGENT_POOLS, place):
+        raise NotFoundError(f"There is no agent pool {pool_id}.")
+    await require(session, actor, Permission.MANAGE_AGENT_POOLS, place)
+    return str(organization_id)
 
 
 async def _require_for_organization(

@@ -18,10 +18,10 @@ from landform.cli.halt import Halt
 from landform.cli.platform import Ready, running
 from landform.identity.first_admin import FIRST_ADMIN
 from landform.kit.errors import ConflictError, LandformError, UnavailableError
+from landform.machine import make_toolchain
 from landform.settings import Settings
 from landform.toolchain.cli_config import blocks
 from landform.toolchain.engine import Engine, choose_engine
-from landform.wiring import make_toolchain
 
 ORGANIZATION: Final = "demo"
 WORKSPACE: Final = "hello"

@@ -136,6 +136,17 @@ def worker(home: Home = None, log_format: LogFormat = None, worker_slots: Slots 
     work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots))
 
 
+@app.command()
+def agent(home: Home = None, log_format: LogFormat = None, worker_slots: Slots = None) -> None:
+    """Run an agent: plans and applies of an agent pool, over HTTP from LANDFORM_URL only."""
+    die_with_parent(kill_after_s=_WORKER_ORPHAN_S)
+    with loading():
+        from landform.cli.agent import work
+        from landform.cli.arguments import read_settings
+
+    work(read_settings(home=home, log_format=log_format, worker_slots=worker_slots))
+
+
 @database.command("migrate")
 def migrate(home: Home = None) -> None:
     """Bring the database to this version's schema. Safe to run again, and at several places."""
@@ -247,8 +258,8 @@ def tool_versions(
 ) -> None:
     """Print the versions that a workspace can ask for, newest first; uses no network."""
     from landform.cli.arguments import read_settings
+    from landform.machine import make_toolchain
     from landform.toolchain.versions import Tool
-    from landform.wiring import make_toolchain
 
     print("\n".join(make_toolchain(read_settings(home=home)).known_versions(Tool(name))))
 

@@ -2,6 +2,7 @@
 
 The lease row is the truth; a Procrastinate job only says "look at this phase". A job that comes
 twice finds the phase leased and does nothing; a job that is lost is rung again by the sweep.
+Agents have no jobs: they look at the rows of their pool, and a notification says when.
 """
 
 from collections.abc import Sequence
@@ -12,33 +13,56 @@ from sqlalchemy import ColumnElement, Update, and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.contract import LostLeaseError, Orders, Phase, Stop
-from landform.dispatch.models import Lease, LeaseState
+from landform.dispatch.models import WORKERS, Lease, LeaseState
 from landform.identity import run_tokens
 from landform.kit.db import database_now, notify
 from landform.kit.tasks import defer
 
 RUN_PHASE: Final = "landform.run_phase"
 ORDERS_CHANNEL: Final = "landform_orders"
+AGENTS_CHANNEL: Final = "landform_agents"
+"""Tells the id of a pool for whose agents there is something to do."""
+
 _RING_AGAIN: Final = timedelta(seconds=5)
 
 
 async def enqueue(
-    session: AsyncSession, *, phase_id: str, phase: Phase, run_id: str, pool: str = "default"
+    session: AsyncSession, *, phase_id: str, phase: Phase, run_id: str, pool: str = WORKERS
 ) -> None:
-    """Offer the phase to the workers of `pool`; they wake when the transaction commits."""
+    """Offer the phase to those of `pool`, nobody else; they wake when the transaction commits."""
     at = await database_now(session)
-    session.add(Lease(phase_id=phase_id, phase=phase, run_id=run_id, pool=pool, queued_at=at))
+    row = Lease(phase_id=phase_id, phase=phase, run_id=run_id, pool=pool, queued_at=at)
+    session.add(row)
     await session.flush()
-    await defer(session, RUN_PHASE, queue=pool, phase_id=phase_id)
+    await _ring(session, row)
+
+
+async def pool_of(session: AsyncSession, phase_id: str) -> str | None:
+    """Return whose the phase is to do, or was; None before it was ever queued."""
+    return await session.scalar(select(Lease.pool).where(Lease.phase_id == phase_id))
+
+
+async def next_queued(session: AsyncSession, pool: str) -> str | None:
+    """Return the phase that has waited longest for those of `pool`; None while there is none."""
+    query = (
+        select(Lease.phase_id)
+        .where(Lease.pool == pool, Lease.state == LeaseState.QUEUED)
+        .order_by(Lease.queued_at, Lease.phase_id)
+        .limit(1)
+    )
+    return await session.scalar(query)
 
 
 async def lease(
-    session: AsyncSession, *, phase_id: str, worker_id: str, lease_s: float
+    session: AsyncSession, *, phase_id: str, worker_id: str, lease_s: float, pool: str = WORKERS
 ) -> Lease | None:
-    """Take the phase for a fresh attempt; None when it is not to be had (taken, ended, unknown)."""
+    """Take the phase for a fresh attempt; None when it is not to be had.
+
+    That is when it is taken, ended, unknown, or not for those of `pool`.
+    """
     taken = (
         update(Lease)
-        .where(Lease.phase_id == phase_id, Lease.state == LeaseState.QUEUED)
+        .where(Lease.phase_id == phase_id, Lease.state == LeaseState.QUEUED, Lease.pool == pool)
         .values(
             state=LeaseState.LEASED,
             epoch=Lease.epoch + 1,
@@ -153,7 +177,14 @@ async def requeue(session: AsyncSession, row: Lease) -> None:
     row.leased_until = None
     row.queued_at = await database_now(session)
     await run_tokens.revoke(session, row.phase_id)
-    await defer(session, RUN_PHASE, queue=row.pool, phase_id=row.phase_id)
+    await _ring(session, row)
+
+
+async def _ring(session: AsyncSession, row: Lease) -> None:
+    if row.pool == WORKERS:
+        await defer(session, RUN_PHASE, queue=WORKERS, phase_id=row.phase_id)
+    else:
+        await notify(session, AGENTS_CHANNEL, row.pool)
 
 
 async def expired(session: AsyncSession, *, limit: int = 20) -> Sequence[Lease]:
@@ -178,7 +209,7 @@ def _is_expired() -> ColumnElement[bool]:
 
 
 async def ring_again(session: AsyncSession) -> int:
-    """Defer a job for each phase that waits with none; return how many there were.
+    """Defer a job for each of the workers' phases that waits with none; return how many.
 
     That happens when a worker dies between taking the job and taking the lease.
     """
@@ -186,6 +217,7 @@ async def ring_again(session: AsyncSession) -> int:
         select(Lease)
         .where(
             Lease.state == LeaseState.QUEUED,
+            Lease.pool == WORKERS,
             Lease.queued_at < func.clock_timestamp() - _RING_AGAIN,
             text(
                 "NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job WHERE job.status = 'todo'"

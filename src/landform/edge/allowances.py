@@ -70,6 +70,14 @@ class Allowances:
         if len(self._accepted) > self._most:
             self._accepted.popitem(last=False)
 
+    def has_accepted(self, token: str) -> bool:
+        """Tell whether the token was found to be somebody's."""
+        return self._digest(token) in self._accepted
+
+    def forget(self, token: str) -> None:
+        """Take back that the token was accepted."""
+        self._accepted.pop(self._digest(token), None)
+
     def _take(self, caller: bytes) -> Allowance:
         now = self._clock()
         full_at = max(self._full_at.get(caller, now), now) + 1 / self.per_second

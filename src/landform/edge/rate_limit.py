@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -10,17 +12,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from landform.edge.allowances import Allowance, Allowances
 from landform.edge.deps import address_of, process_of
+from landform.identity.actor import ActorKind
+from landform.identity.credentials import PREFIXES
 from landform.kit.errors import TooManyError
 
+_OF_AGENTS: Final = PREFIXES[ActorKind.AGENT_POOL]
 Refuse = Callable[[Request, TooManyError], Awaitable[Response]]
 
 
 class LimitRate:
-    """Refuses what is too much below the given paths, and tells clients in the words of TFE."""
+    """Refuses what is too much below the given paths, and tells clients in the words of TFE.
 
-    def __init__(self, app: ASGIApp, *, below: tuple[str, ...], refuse: Refuse) -> None:
+    Args:
+        free: paths among them where an agent's token that was accepted has no limit: one stands
+            for all agents of a pool, whose logs flow as fast as they are written.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, below: tuple[str, ...], refuse: Refuse, free: tuple[str, ...] = ()
+    ) -> None:
         self._app = app
         self._below = below
+        self._free = free
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,6 +47,10 @@ class LimitRate:
             await self._app(scope, receive, send)
             return
         token = _bearer(request)
+        is_agent = scope["path"].startswith(self._free) and token.startswith(_OF_AGENTS)
+        if is_agent and allowances.has_accepted(token):
+            await self._app(scope, receive, _unless_refused(allowances, token, send))
+            return
         allowance = allowances.take(token, address_of(request))
 
         async def answer(message: Message) -> None:
@@ -53,6 +70,18 @@ class LimitRate:
             await refusal(scope, receive, answer)
         else:
             await self._app(scope, receive, answer)
+
+
+def _unless_refused(allowances: Allowances, token: str, send: Send) -> Send:
+    """Pass on what is answered; a token that is refused by now is a stranger's from then on."""
+
+    async def answer(message: Message) -> None:
+        is_start = message["type"] == "http.response.start"
+        if is_start and message["status"] == HTTPStatus.UNAUTHORIZED:
+            allowances.forget(token)
+        await send(message)
+
+    return answer
 
 
 def _told(allowances: Allowances, allowance: Allowance) -> dict[str, str]:

@@ -62,7 +62,9 @@ class ApiToken(Base):
     organization_id: Mapped[str | None] = mapped_column(
         ForeignKey("organizations.id", ondelete="CASCADE"), index=True
     )
-    agent_pool_id: Mapped[str | None]
+    agent_pool_id: Mapped[str | None] = mapped_column(
+        ForeignKey("agent_pools.id", ondelete="CASCADE"), index=True
+    )
     federated_credential_id: Mapped[str | None] = mapped_column(
         ForeignKey("federated_credentials.id", ondelete="CASCADE"), index=True
     )

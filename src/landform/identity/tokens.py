@@ -32,6 +32,8 @@ _ORGANIZATIONS: Final = table(
     "organizations", column("id"), column("name"), column("max_token_days")
 )
 
+_POOLS: Final = table("agent_pools", column("id"), column("name"), column("organization_id"))
+
 _OWNER: Final = {
     ActorKind.USER: ApiToken.user_id,
     ActorKind.TEAM: ApiToken.team_id,
@@ -134,25 +136,50 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
     """Return who shows `secret`, and note the use, to the minute.
 
     Raises:
-        UnauthenticatedError: unknown or expired, older than its organization lets tokens be, or
-            its user is suspended.
+        UnauthenticatedError: unknown or expired, older than its organization lets tokens be, its
+            user is suspended, or it is an agent's, which opens nothing but the agents' protocol.
     """
     if run_tokens.is_run_token(secret):
         return await run_tokens.authenticate(session, secret)
+    actor = await _authenticate(session, secret)
+    if actor.kind is ActorKind.AGENT_POOL:
+        raise UnauthenticatedError(
+            "This is a token of an agent pool: it is for `landform agent`, and opens nothing else."
+        )
+    return actor
+
+
+async def authenticate_agent(session: AsyncSession, secret: str) -> Actor:
+    """Return the agent pool that `secret` is a token of; else as `authenticate`.
+
+    Raises:
+        UnauthenticatedError: it is not valid any more, or not an agent's.
+    """
+    if not secret.startswith(PREFIXES[ActorKind.AGENT_POOL]):
+        raise UnauthenticatedError("This is for agents: show a token of an agent pool.")
+    return await _authenticate(session, secret)
+
+
+async def _authenticate(session: AsyncSession, secret: str) -> Actor:
     query = (
         select(
             ApiToken,
             User,
             _TEAMS,
+            _POOLS.c.name.label("pool_name"),
+            _POOLS.c.organization_id.label("pool_organization_id"),
             _ORGANIZATIONS.c.name.label("organization_name"),
             _ORGANIZATIONS.c.max_token_days,
         )
         .outerjoin(User, User.id == ApiToken.user_id)
         .outerjoin(_TEAMS, _TEAMS.c.id == ApiToken.team_id)
+        .outerjoin(_POOLS, _POOLS.c.id == ApiToken.agent_pool_id)
         .outerjoin(
             _ORGANIZATIONS,
             _ORGANIZATIONS.c.id
-            == func.coalesce(ApiToken.organization_id, _TEAMS.c.organization_id),
+            == func.coalesce(
+                ApiToken.organization_id, _TEAMS.c.organization_id, _POOLS.c.organization_id
+            ),
         )
         .where(ApiToken.token_hash == digest(secret[:LONGEST]))
     )
@@ -186,8 +213,8 @@ async def authenticate(session: AsyncSession, secret: str) -> Actor:
     return Actor(
         kind=token.kind,
         id=owner_of(token),
-        name=row.name or row.organization_name or "",
-        organization_id=token.organization_id or row.organization_id,
+        name=row.name or row.pool_name or row.organization_name or "",
+        organization_id=(token.organization_id or row.organization_id or row.pool_organization_id),
         token_id=token.id,
     )
 

@@ -24,6 +24,7 @@ class Organization(Base):
     email: Mapped[str] = mapped_column(default="")
     default_execution_mode: Mapped[str] = mapped_column(default="remote")
     default_project_id: Mapped[str | None]
+    default_agent_pool_id: Mapped[str | None]
     allow_force_delete_workspaces: Mapped[bool] = mapped_column(default=True)
     max_token_days: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

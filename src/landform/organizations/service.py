@@ -21,7 +21,8 @@ from landform.organizations.models import Organization
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,40}")
 _EMAIL_LIMIT: Final = 254
 _MOST_DAYS: Final = 3650
-_EXECUTION_MODES: Final = ("remote", "local")  # agent pools are not offered yet
+_AGENT: Final = "agent"
+_EXECUTION_MODES: Final = ("remote", "local", _AGENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,14 @@ class OrganizationSettings:
     """What can be changed of an organization; None leaves it as it is.
 
     Attributes:
+        default_agent_pool_id: of the execution mode `agent`; the caller knows that there is one.
         max_token_days: 0: no limit.
     """
 
     name: str | None = None
     email: str | None = None
     default_execution_mode: str | None = None
+    default_agent_pool_id: str | None = None
     default_project_id: str | None = None
     allow_force_delete_workspaces: bool | None = None
     max_token_days: int | None = None
@@ -57,6 +60,7 @@ async def add(
     organization = Organization(name=_checked_name(name), email=_checked_email(email))
     if default_execution_mode is not None:
         organization.default_execution_mode = _checked_mode(default_execution_mode)
+        _require_pool(default_execution_mode, None)
     if allow_force_delete_workspaces is not None:
         organization.allow_force_delete_workspaces = allow_force_delete_workspaces
     async with unique(session, "uq_organizations_lower_name", _taken(name)):
@@ -88,8 +92,8 @@ async def change(
         _checked_name(settings.name)
     if settings.email is not None:
         _checked_email(settings.email)
-    if settings.default_execution_mode is not None:
-        _checked_mode(settings.default_execution_mode)
+    mode = _checked_mode(settings.default_execution_mode or organization.default_execution_mode)
+    _require_pool(mode, settings.default_agent_pool_id or organization.default_agent_pool_id)
     given = {each.name: getattr(settings, each.name) for each in fields(settings)}
     changed = {
         name: value
@@ -100,6 +104,8 @@ async def change(
         changed["max_token_days"] = _checked_days(settings.max_token_days)
         if changed["max_token_days"] == organization.max_token_days:
             del changed["max_token_days"]
+    if mode != _AGENT and organization.default_agent_pool_id is not None:
+        changed["default_agent_pool_id"] = None
     if not changed:
         return
     changes = events.changes_of(organization, changed)
@@ -149,6 +155,14 @@ def _checked_mode(mode: str) -> str:
             pointer="default_execution_mode",
         )
     return mode
+
+
+def _require_pool(mode: str, pool_id: str | None) -> None:
+    if mode == _AGENT and pool_id is None:
+        raise InvalidError(
+            "Execution mode agent needs an agent pool; name the default one.",
+            pointer="default_agent_pool_id",
+        )
 
 
 def _checked_days(days: int) -> int | None:

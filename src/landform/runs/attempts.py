@@ -1,7 +1,7 @@
 """An attempt at a phase, as the control plane sees it: begin, write, end. All fenced.
 
 These are the other side of `contract.ControlPlane`; a worker in our process calls them directly,
-an agent will through HTTP.
+an agent through HTTP (`landform.api.agent`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +16,7 @@ from landform.configurations import queries as configurations
 from landform.configurations.models import ConfigurationVersion
 from landform.contract import (
     Artefact,
+    Attempt,
     Counts,
     Created,
     LostLeaseError,
@@ -28,7 +29,7 @@ from landform.contract import (
     Stop,
 )
 from landform.dispatch import service as dispatch
-from landform.dispatch.models import Lease
+from landform.dispatch.models import WORKERS, Lease
 from landform.identity import run_tokens
 from landform.identity.actor import SYSTEM
 from landform.kit.crypto import Keyring
@@ -84,7 +85,13 @@ class Platform:
 
 
 async def begin(
-    platform: Platform, resolve: Resolve, *, phase_id: str, worker_id: str, sandbox: str = ""
+    platform: Platform,
+    resolve: Resolve,
+    *,
+    phase_id: str,
+    worker_id: str,
+    sandbox: str = "",
+    pool: str = WORKERS,
 ) -> PhaseJob | None:
     """Take the phase for this worker; None when there is nothing to do.
 
@@ -92,8 +99,9 @@ async def begin(
 
     Args:
         sandbox: what keeps the worker's runs apart; see `RunPhase`.
+        pool: what the worker belongs to; a phase of another is nothing to do.
     """
-    asked = await _asked_version(platform, phase_id)
+    asked = await asked_version(platform, phase_id)
     if asked is None:
         return None
     version, failure = await _resolved(resolve, *asked)
@@ -102,7 +110,11 @@ async def begin(
         phase = await session.get_one(RunPhase, phase_id)
         workspace, run = await rows.locked(session, phase.run_id)
         lease = await dispatch.lease(
-            session, phase_id=phase_id, worker_id=worker_id, lease_s=platform.limits.lease_s
+            session,
+            phase_id=phase_id,
+            worker_id=worker_id,
+            lease_s=platform.limits.lease_s,
+            pool=pool,
         )
         if lease is None:
             return None
@@ -142,7 +154,7 @@ async def begin(
     return None
 
 
-async def renew(platform: Platform, job: PhaseJob) -> Orders:
+async def renew(platform: Platform, job: Attempt) -> Orders:
     """Keep the lease and hear whether to stop."""
     async with transaction(platform.sessions) as session:
         return await dispatch.renew(
@@ -150,7 +162,7 @@ async def renew(platform: Platform, job: PhaseJob) -> Orders:
         )
 
 
-async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes | None:
+async def fetch(platform: Platform, job: Attempt, artefact: Artefact) -> bytes | None:
     """Read an input of the phase; None when there is none."""
     async with transaction(platform.sessions) as session:
         await dispatch.look(session, phase_id=job.phase_id, epoch=job.epoch, run_id=job.run_id)
@@ -160,7 +172,7 @@ async def fetch(platform: Platform, job: PhaseJob, artefact: Artefact) -> bytes 
     return await platform.store.get(path)
 
 
-async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes) -> None:
+async def put(platform: Platform, job: Attempt, artefact: Artefact, data: bytes) -> None:
     """Keep an output of the phase; the write of the attempt that ends it is the one that counts."""
     # Once before the write as well: what an attempt left that ended its phase must stay.
     async with transaction(platform.sessions) as session:
@@ -177,7 +189,7 @@ async def put(platform: Platform, job: PhaseJob, artefact: Artefact, data: bytes
     reach(FailPoint.ARTEFACT_KEPT)
 
 
-async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: bool) -> None:
+async def put_state(platform: Platform, job: Attempt, raw: bytes, *, final: bool) -> None:
     """Make a state of an apply the workspace's newest.
 
     Raises:
@@ -197,7 +209,7 @@ async def put_state(platform: Platform, job: PhaseJob, raw: bytes, *, final: boo
     reach(FailPoint.RUN_STATE_SAVED)
 
 
-async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
+async def offer_state(platform: Platform, job: Attempt, raw: bytes) -> None:
     """Keep a state that came too late beside the others; needs no lease, changes nothing else.
 
     Raises:
@@ -214,7 +226,7 @@ async def offer_state(platform: Platform, job: PhaseJob, raw: bytes) -> None:
         await states.offer(session, workspace, state, size_bytes=len(raw))
 
 
-async def report_created(platform: Platform, job: PhaseJob, created: Sequence[Created]) -> None:
+async def report_created(platform: Platform, job: Attempt, created: Sequence[Created]) -> None:
     """Note the objects made since the newest state that reached us, in place of earlier notes."""
     async with transaction(platform.sessions) as session:
         await dispatch.guard(session, phase_id=job.phase_id, epoch=job.epoch)
@@ -223,7 +235,7 @@ async def report_created(platform: Platform, job: PhaseJob, created: Sequence[Cr
     reach(FailPoint.CREATED_REPORTED)
 
 
-async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None:
+async def finish(platform: Platform, job: Attempt, result: PhaseResult) -> None:
     """End the phase and move the run on, in one transaction: what a client sees next is final."""
     async with transaction(platform.sessions) as session:
         workspace, run = await rows.locked(session, job.run_id)
@@ -256,7 +268,7 @@ async def finish(platform: Platform, job: PhaseJob, result: PhaseResult) -> None
     reach(FailPoint.ATTEMPT_FINISHED)
 
 
-async def forfeit(platform: Platform, job: PhaseJob) -> None:
+async def forfeit(platform: Platform, job: Attempt) -> None:
     """Say that the attempt's process ends before its phase does; the sweep sees to the phase."""
     async with transaction(platform.sessions) as session:
         await dispatch.forfeit(session, phase_id=job.phase_id, epoch=job.epoch)
@@ -344,7 +356,8 @@ async def _with_credentials(
     return job.model_copy(update={"credentials": job.credentials.with_more(made)}), None
 
 
-async def _asked_version(platform: Platform, phase_id: str) -> tuple[Tool, str] | None:
+async def asked_version(platform: Platform, phase_id: str) -> tuple[Tool, str] | None:
+    """Return the tool that the phase is to be done with, and what was asked of its version."""
     query = (
         select(Run.tool, Run.tool_version)
         .join(RunPhase, RunPhase.run_id == Run.id)
@@ -370,7 +383,7 @@ async def say(platform: Platform, job: PhaseJob, line: str) -> None:
         await logs.say(session, job.phase_id, line)
 
 
-async def _input_path(session: AsyncSession, job: PhaseJob, artefact: Artefact) -> str | None:
+async def _input_path(session: AsyncSession, job: Attempt, artefact: Artefact) -> str | None:
     if artefact is Artefact.CONFIGURATION:
         of_run = ConfigurationVersion.id == Run.configuration_version_id
         used = select(ConfigurationVersion).join(Run, of_run).where(Run.id == job.run_id)

@@ -20,7 +20,7 @@ from landform.kit.crypto import Keyring
 from landform.kit.errors import ConflictError, ForbiddenError, InvalidError
 from landform.kit.failpoints import FailPoint, reach
 from landform.kit.ids import new_id
-from landform.runs import workspace_queue
+from landform.runs import pools, workspace_queue
 from landform.runs.events import RunCreated
 from landform.runs.models import Run, RunPhase
 from landform.runs.status import FINAL, RunStatus
@@ -82,6 +82,7 @@ async def create_run(
     _check(workspace, new, plan_only=plan_only)
     auto_apply = await _auto_apply(session, actor, workspace, new, plan_only=plan_only)
     workspace = await workspace_rows.locked(session, workspace.id)
+    await pools.require_usable(session, workspace)
     await _require_room(session, workspace)
     reach(FailPoint.RUN_CREATING)
     run_id = new_id("run")
@@ -216,11 +217,6 @@ def _check(workspace: Workspace, new: NewRun, *, plan_only: bool) -> None:
         raise ConflictError(
             f"Workspace {workspace.name} has execution mode local: it keeps state, and runs"
             " happen where the command line is. Set it to remote to run here."
-        )
-    if workspace.execution_mode is ExecutionMode.AGENT:
-        raise ConflictError(
-            f"Workspace {workspace.name} has execution mode agent, which is not offered yet: there"
-            " is no agent that would take the run. Set it to remote to run here."
         )
     _refuse(
         new.refresh_only and new.is_destroy,

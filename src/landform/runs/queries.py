@@ -19,7 +19,7 @@ from landform.kit.events import EventRow
 from landform.kit.pagination import Page, Paged
 from landform.kit.storage import Store
 from landform.organizations.models import Organization
-from landform.runs import workspace_queue
+from landform.runs import pools, workspace_queue
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.models import Comment, Run, RunPhase
 from landform.runs.standing import Standing, standings
@@ -29,6 +29,7 @@ from landform.workspaces import queries as workspaces
 from landform.workspaces.models import LockHolder, Workspace
 
 _WAITING: Final = frozenset({RunStatus.PENDING, RunStatus.CONFIRMED})
+_QUEUED: Final = frozenset({RunStatus.PLAN_QUEUED, RunStatus.APPLY_QUEUED})
 _CONFIRMED: Final = frozenset({RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, RunStatus.APPLYING})
 _AT_REST: Final = {
     RunStatus.PLAN_QUEUED: "Waiting for a worker.",
@@ -280,7 +281,7 @@ async def wait_reasons(
 ) -> dict[str, str]:
     """Say by run id in a sentence what each run waits for; empty when it does not wait.
 
-    Six questions to the database at most, however many runs.
+    Eight questions to the database at most, however many runs.
 
     Args:
         approvals: the runs' `standings`, for who has asked for them.
@@ -291,6 +292,8 @@ async def wait_reasons(
     for run_id, standing in approvals.items():
         if not standing.is_met:
             reasons[run_id] = f"Waiting for {standing.lacking}."
+    queued = [run.id for run in runs if run.status in _QUEUED]
+    reasons |= await pools.wait_reasons(session, queued) if queued else {}
     waiting = [run for run in runs if run.status in _WAITING]
     if not waiting:
         return reasons

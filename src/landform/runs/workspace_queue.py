@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.configurations.models import ConfigurationStatus, ConfigurationVersion
 from landform.contract import Phase
 from landform.dispatch import service as dispatch
+from landform.dispatch.models import WORKERS
 from landform.runs.models import Run
 from landform.runs.moves import move
 from landform.runs.rows import phase_of
@@ -56,11 +57,25 @@ async def holders(session: AsyncSession, workspaces: Iterable[Workspace]) -> dic
 
 
 async def enqueue(session: AsyncSession, run: Run, phase: Phase) -> None:
-    """Hand the run's plan or apply to the workers."""
+    """Hand the run's plan or apply to the workers, or to the agents of a pool."""
     row = await phase_of(session, run, phase)
     row.move(PhaseStatus.QUEUED)
     await move(session, run, Step.QUEUE_PLAN if phase is Phase.PLAN else Step.QUEUE_APPLY)
-    await dispatch.enqueue(session, phase_id=row.id, phase=phase, run_id=run.id)
+    pool = await _pool(session, run, phase)
+    await dispatch.enqueue(session, phase_id=row.id, phase=phase, run_id=run.id, pool=pool)
+
+
+async def _pool(session: AsyncSession, run: Run, phase: Phase) -> str:
+    """Return who is to do the phase: an apply goes where its plan was made.
+
+    A plan made with the network and the credentials of one place may not be applied from another
+    because a setting changed between the two.
+    """
+    if phase is Phase.APPLY:
+        plan = await phase_of(session, run, Phase.PLAN)
+        return await dispatch.pool_of(session, plan.id) or WORKERS
+    workspace = await session.get_one(Workspace, run.workspace_id)
+    return workspace.agent_pool_id or WORKERS
 
 
 async def _next(session: AsyncSession, workspace: Workspace) -> Run | None:

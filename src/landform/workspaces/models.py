@@ -58,6 +58,7 @@ class Workspace(Base):
     """One state, its settings and its queue of runs.
 
     Attributes:
+        agent_pool_id: whose agents plan and apply; None unless the execution mode is `agent`.
         tool_version: what the user asked for: exact, a constraint, or `latest`.
         current_run_id: the run that has its turn, is next while a lock holds it back, or had it
             last.
@@ -68,6 +69,11 @@ class Workspace(Base):
     """
 
     __tablename__ = "workspaces"
+    __table_args__ = (
+        CheckConstraint(
+            "(execution_mode = 'agent') = (agent_pool_id IS NOT NULL)", name="agents_of_a_pool"
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ws"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
@@ -78,6 +84,7 @@ class Workspace(Base):
     tool_version: Mapped[str] = mapped_column(default="latest")
     working_directory: Mapped[str] = mapped_column(default="")
     execution_mode: Mapped[ExecutionMode] = mapped_column(default=ExecutionMode.REMOTE)
+    agent_pool_id: Mapped[str | None] = mapped_column(ForeignKey("agent_pools.id"), index=True)
     auto_apply: Mapped[bool] = mapped_column(default=False)
     auto_apply_run_trigger: Mapped[bool] = mapped_column(default=False)
     allow_destroy_plan: Mapped[bool] = mapped_column(default=True)

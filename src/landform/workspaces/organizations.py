@@ -9,8 +9,9 @@ from landform.access import memberships, teams
 from landform.access.errors import HiddenError
 from landform.access.permissions import Permission, Place
 from landform.access.service import may, require, visible_organizations
+from landform.agents.models import AgentPool
 from landform.identity.actor import Actor, ActorKind
-from landform.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from landform.kit.ids import is_id
 from landform.kit.pagination import Page, Paged, fetch_page
 from landform.kit.selection import EVERYTHING, Columns, Selection, narrowed, ordering
@@ -18,7 +19,7 @@ from landform.organizations import queries, service
 from landform.organizations.models import Organization
 from landform.organizations.service import OrganizationSettings
 from landform.workspaces import projects
-from landform.workspaces.models import Workspace
+from landform.workspaces.models import ExecutionMode, Workspace
 from landform.workspaces.rows import kept_project
 
 # What a selection of organizations can ask for.
@@ -148,8 +149,28 @@ async def update_organization(
         project = await kept_project(session, settings.default_project_id)
         if project.organization_id != organization.id:
             raise NotFoundError(f"There is no project {project.id}.")
+    if settings.default_agent_pool_id is not None:
+        await _require_default_pool(session, organization, settings)
     await service.change(session, actor, organization, settings)
     return organization
+
+
+async def _require_default_pool(
+    session: AsyncSession, organization: Organization, settings: OrganizationSettings
+) -> None:
+    pool_id = str(settings.default_agent_pool_id)
+    pool = await session.get(AgentPool, pool_id, with_for_update=True) if is_id(pool_id) else None
+    if pool is None or pool.organization_id != organization.id:
+        raise InvalidError(
+            f"There is no agent pool {pool_id[:80]} in the organization.",
+            pointer="default_agent_pool_id",
+        )
+    mode = settings.default_execution_mode or organization.default_execution_mode
+    if mode != ExecutionMode.AGENT:
+        raise InvalidError(
+            "A default agent pool goes with the default execution mode agent.",
+            pointer="default_agent_pool_id",
+        )
 
 
 async def delete_organization(

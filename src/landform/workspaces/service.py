@@ -1,12 +1,13 @@
 """Writes of workspaces: making, changing, moving, deleting."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import may, require
+from landform.agents import service as agents
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.errors import ForbiddenError, InvalidError
@@ -52,7 +53,10 @@ async def create_workspace(
     if "name" not in given:
         raise InvalidError("A workspace needs a name.", pointer="name")
     given.setdefault("execution_mode", ExecutionMode(organization.default_execution_mode))
+    if given["execution_mode"] is ExecutionMode.AGENT:
+        given.setdefault("agent_pool_id", organization.default_agent_pool_id)
     await kept_project(session, project.id)
+    await _choose_pool(session, given, project=project)
     workspace = Workspace(organization_id=organization.id, project_id=project.id, **given)
     async with unique(session, _UNIQUE, _taken(workspace.name)):
         session.add(workspace)
@@ -89,6 +93,7 @@ async def update_workspace(
     if given or not moves:
         await require(session, actor, Permission.UPDATE_WORKSPACE, workspace.place)
     workspace = await locked(session, workspace.id)
+    await _choose_pool(session, given, workspace=workspace, project=project)
     changed = {name: value for name, value in given.items() if value != getattr(workspace, name)}
     if changed:
         changes = events.changes_of(workspace, changed)
@@ -156,6 +161,52 @@ async def delete_workspace(session: AsyncSession, actor: Actor, workspace: Works
             name=workspace.name,
         ),
     )
+
+
+async def _choose_pool(
+    session: AsyncSession,
+    given: dict[str, Any],
+    *,
+    workspace: Workspace | None = None,
+    project: Project | None = None,
+) -> None:
+    """Settle among the settings that are given which agents the workspace runs on, if on any.
+
+    Args:
+        workspace: as it is so far; None for one that is not there yet.
+        project: where it will be; None: where it is.
+
+    Raises:
+        InvalidError: the mode needs a pool, or has none, or this pool is not for the workspace.
+    """
+    present = workspace.execution_mode if workspace else ExecutionMode.REMOTE
+    mode = given.get("execution_mode", present)
+    if mode is not ExecutionMode.AGENT:
+        if given.get("agent_pool_id"):
+            raise InvalidError(
+                "An agent pool goes with the execution mode agent only.", pointer="agent_pool_id"
+            )
+        if workspace is not None and workspace.agent_pool_id is not None:
+            given["agent_pool_id"] = None
+        return
+    if "execution_mode" not in given and "agent_pool_id" not in given:
+        return
+    pool_id = given.get("agent_pool_id") or (workspace.agent_pool_id if workspace else None)
+    if pool_id is None:
+        raise InvalidError(
+            "Execution mode agent needs an agent pool; name one.", pointer="execution_mode"
+        )
+    where = project or workspace
+    if where is None:
+        raise ValueError("Neither a workspace nor a project says where it is.")
+    pool = await agents.usable_pool(
+        session,
+        pool_id,
+        organization_id=where.organization_id,
+        project_id=where.id if isinstance(where, Project) else where.project_id,
+        workspace_id=workspace.id if workspace else None,
+    )
+    given["agent_pool_id"] = pool.id
 
 
 async def _default_project(

@@ -28,6 +28,7 @@ class WorkspaceSettings:
     tool_version: str | None = None
     working_directory: str | None = None
     execution_mode: ExecutionMode | str | None = None
+    agent_pool_id: str | None = None
     auto_apply: bool | None = None
     auto_apply_run_trigger: bool | None = None
     allow_destroy_plan: bool | None = None
@@ -92,16 +93,11 @@ def _working_directory(path: str) -> str:
 
 
 def _execution_mode(mode: str) -> ExecutionMode:
-    if mode == ExecutionMode.AGENT:
-        raise InvalidError(
-            "Agent pools are not offered yet; use execution mode remote or local.",
-            pointer="execution_mode",
-        )
     try:
         return ExecutionMode(mode)
     except ValueError:
         raise InvalidError(
-            "The execution mode is one of remote, local.", pointer="execution_mode"
+            "The execution mode is one of remote, local, agent.", pointer="execution_mode"
         ) from None
 
 

@@ -62,7 +62,6 @@ async def test_who_made_a_run_can_be_included(site: Site) -> None:
 
 def test_these_types_are_named_by_relationships_but_not_offered_yet() -> None:
     assert TFE.undeclared() == {
-        "agent-pools",
         "cost-estimates",
         "policy-checks",
         "task-stages",

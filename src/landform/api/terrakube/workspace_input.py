@@ -32,7 +32,10 @@ _NOT_OFFERED: Final = {
         "Whoever may apply here may do so from the command line too; leave allowRemoteApply false."
     ),
     "ssh": "A repository is reached through a `vcs`; one of type GIT signs in by an SSH key.",
-    "agent": "Agents are not offered yet; leave it out.",
+    "agent": (
+        "Agents of Terrakube's kind are not offered; set execution mode agent and an agent pool"
+        " in the workspace's settings, and leave this out."
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """The TFE v2 dialect: its resources are declared in it, and every request has its context."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Permissions
 from landform.access.service import permissions
+from landform.agents.queries import Places
 from landform.api.jsonapi.dialect import Dialect
 from landform.api.jsonapi.openapi import DocumentedRoute
 from landform.edge.deps import CurrentActor, CurrentProcess, Session, authenticated, base_url
@@ -72,6 +73,9 @@ class Context:
     repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
     connection_kinds: dict[str, str] = field(default_factory=dict)
     reaches: dict[str, Reach] = field(default_factory=dict)
+    agent_counts: dict[str, int] = field(default_factory=dict)
+    pool_places: dict[str, Places] = field(default_factory=dict)
+    pool_users: dict[str, Sequence[str]] = field(default_factory=dict)
     overwriters: dict[str, str | None] = field(default_factory=dict)
     overwritten: dict[str, list[str]] = field(default_factory=dict)
     shown_output: str = ""

@@ -89,6 +89,7 @@ ORGANIZATIONS = Resource[Organization, Context](
     key="name",
     relationships=[
         ToOne("default_project", "projects"),
+        ToOne("default_agent_pool", "agent-pools"),
         ToOne("entitlement_set", "entitlement-sets", id="id"),
     ],
     url="/api/v2/organizations/{id}",
@@ -101,7 +102,7 @@ ORGANIZATIONS = Resource[Organization, Context](
 class EntitlementAttributes(Attributes[Organization]):
     """What is offered here: true for what works, false for what does not yet."""
 
-    agents: bool = reads(lambda _: False)
+    agents: bool = reads(lambda _: True)
     audit_logging: bool = reads(lambda _: True)
     configuration_designer: bool = reads(lambda _: False)
     cost_estimation: bool = reads(lambda _: False)
@@ -146,7 +147,9 @@ class OrganizationInput(Kebab):
     max_token_days: int | None = None
 
 
-ORGANIZATION = Input(TFE, "organizations", OrganizationInput)
+ORGANIZATION = Input(
+    TFE, "organizations", OrganizationInput, one={"default_agent_pool": "agent-pools"}
+)
 One = Annotated[Query, Depends(ORGANIZATIONS.query)]
 Sent = Annotated[Body[OrganizationInput], Depends(ORGANIZATION)]
 
@@ -188,10 +191,12 @@ async def read(name: str, query: One, context: CurrentContext) -> Response:
 async def update(name: str, body: Sent, query: One, context: CurrentContext) -> Response:
     session, actor, sent = context.session, context.actor, body.attributes
     organization = await organizations.by_name(session, actor, name)
+    pool = body.one("default_agent_pool")
     settings = OrganizationSettings(
         name=sent.name,
         email=sent.email,
         default_execution_mode=sent.default_execution_mode,
+        default_agent_pool_id=pool.id if pool else None,
         allow_force_delete_workspaces=sent.allow_force_delete_workspaces,
         max_token_days=sent.max_token_days,
     )

@@ -15,7 +15,6 @@ from landform.workspaces.settings import WorkspaceSettings
 
 # What clients can ask for and would wait for in vain; null and the like pass.
 _NOT_OFFERED: Final = {
-    "agent_pool_id": "Agent pools are not offered yet; use execution mode remote or local.",
     "auto_destroy_at": "Destruction at a set time is not offered yet; queue a destroy run.",
     "auto_destroy_activity_duration": (
         "Destruction after some time without runs is not offered yet; queue a destroy run."
@@ -72,8 +71,11 @@ def settings_of(
     for name, words in _NOT_OFFERED.items():
         if sent.pop(name, ""):
             raise InvalidError(words, pointer=name)
-    if body.one("agent_pool") is not None:
-        raise InvalidError(_NOT_OFFERED["agent_pool_id"], pointer="/data/relationships/agent-pool")
+    pool = body.one("agent_pool")
+    pool_id = pool.id if pool is not None else sent.get("agent_pool_id")
+    sent.pop("agent_pool_id", None)
+    if pool_id:  # clients send an empty one for none
+        sent["agent_pool_id"] = pool_id
     engine = sent.pop("engine", None)
     operations = sent.pop("operations", None)
     if "execution_mode" not in sent and operations is not None:
@@ -98,7 +100,7 @@ def require_own(
     """
     mode, default = settings.execution_mode or present, owner.default_execution_mode
     for name, is_own in (body.attributes.setting_overwrites or {}).items():
-        follows = is_own is False and name != "agent-pool"
+        follows = is_own is False and not (name == "agent-pool" and mode != ExecutionMode.AGENT)
         if follows and not (name == "execution-mode" and mode == default):
             raise InvalidError(
                 f"A workspace follows no default of its organization here, so {name} cannot be"

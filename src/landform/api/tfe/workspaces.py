@@ -193,7 +193,7 @@ WORKSPACES = Resource[Workspace, Context](
         ToOne("latest_run", "runs", id="current_run_id"),
         ToOne("current_state_version", "state-versions"),
         ToOne("locked_by", tuple(LockHolder), id=_locked_by),
-        ToOne("agent_pool", "agent-pools", id=lambda _: None),
+        ToOne("agent_pool", "agent-pools"),
         ToOne("ssh_key", "ssh-keys"),
         ToMany("vars", "vars", related="/api/v2/workspaces/{id}/vars"),
         ToMany(
