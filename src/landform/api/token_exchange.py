@@ -10,7 +10,7 @@ from landform.federation import workloads
 from landform.federation.errors import NotVouchedForError
 from landform.kit.errors import InvalidError, LandformError, TooManyError, UnavailableError
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, max_body_size=2**20)  # anybody may send it something
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _TYPES: Final = tuple(f"urn:ietf:params:oauth:token-type:{kind}" for kind in ("jwt", "id_token"))

@@ -37,7 +37,8 @@ from landform.web.static_files import static
 
 __all__ = ["router", "static"]
 
-router = APIRouter()
+# Forms are parsed before anything asks who sends them; what a page takes, `web.forms` says itself.
+router = APIRouter(max_body_size=4 * 2**20)
 for each in (
     health,
     sign_in,
