@@ -13,6 +13,7 @@ from landform.access import (
     memberships,
     team_access,
     teams,
+    tokens,
 )
 from landform.access.models import Invitation, Team, WorkspaceGrant
 from landform.access.permissions import (
@@ -25,12 +26,13 @@ from landform.access.service import require
 from landform.access.team_access import Access
 from landform.access.teams import TeamSettings
 from landform.identity import users
+from landform.identity.models import ApiToken
 from landform.kit.clock import now
-from landform.kit.errors import InvalidError, NotFoundError
+from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.kit.pagination import Page
 from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import redirect
-from landform.web.visit import Crumb, InOrganization, InWorkspace
+from landform.web.visit import Crumb, InOrganization, InWorkspace, Visit
 
 router = APIRouter(include_in_schema=False)
 
@@ -124,9 +126,17 @@ async def show_team(visit: InOrganization, team_id: str) -> Response:
         switches=[s for s in _SWITCHES if s[0] in ORGANIZATION_ACCESS],
         may_manage=visit.may(Permission.MANAGE_TEAMS) and not team.is_owners,
         may_switch=visit.may(Permission.MANAGE_ORGANIZATION_ACCESS) and not team.is_owners,
+        tokens=await _tokens_of(visit, team),
         may_fill=may_fill,
         may_group=may_fill and visit.may(Permission.MANAGE_TEAMS),
     )
+
+
+async def _tokens_of(visit: Visit, team: Team) -> Sequence[ApiToken] | None:
+    try:
+        return await tokens.list_of_team(visit.session, visit.actor, team)
+    except ForbiddenError:
+        return None  # who may see the team, but not its tokens
 
 
 @router.post("/organizations/{organization}/teams/{team_id}")
@@ -145,6 +155,8 @@ async def change_team(visit: InOrganization, team_id: str, form: OwnForm) -> Res
             await teams.add_members(session, actor, team, [user_id])
         elif deed == "remove":
             await teams.remove_members(session, actor, team, [form.line("user")])
+        elif deed == "withdraw":
+            await _withdraw(visit, team, form.line("token"))
         elif deed == "group":
             settings = TeamSettings(sso_team_id=form.line("group"))
             await teams.update_team(session, actor, team, settings)
@@ -156,6 +168,13 @@ async def change_team(visit: InOrganization, team_id: str, form: OwnForm) -> Res
             )
             await teams.update_team(session, actor, team, settings)
     return redirect(here, say="Saved.")
+
+
+async def _withdraw(visit: Visit, team: Team, token_id: str) -> None:
+    known = await tokens.list_of_team(visit.session, visit.actor, team)
+    if token_id not in {each.id for each in known}:
+        raise InvalidError("The team has no such token any more.")
+    await tokens.revoke(visit.session, visit.actor, token_id)
 
 
 def _switched(team: Team, form: OwnForm) -> list[str] | None:

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from landform.access import tokens
 from landform.access.permissions import Permission
+from landform.identity.models import ApiToken
+from landform.kit.errors import ForbiddenError
 from landform.kit.pagination import Page
 from landform.organizations.service import OrganizationSettings
 from landform.runs import overview
@@ -93,7 +96,16 @@ async def show_settings(visit: InOrganization) -> Response:
         organization=visit.organization,
         may_update=visit.may(Permission.UPDATE_ORGANIZATION),
         may_delete=visit.may(Permission.DELETE_ORGANIZATION),
+        tokens=await _tokens_of(visit),
     )
+
+
+async def _tokens_of(visit: InOrganization) -> list[ApiToken] | None:
+    try:
+        row = await tokens.of_organization(visit.session, visit.actor, visit.organization.id)
+    except ForbiddenError:
+        return None
+    return [row] if row is not None else []
 
 
 @router.post("/organizations/{organization}/settings")

@@ -44,12 +44,13 @@ class ShownToken:
 
 
 class TokenAttributes(Attributes[ShownToken]):
-    """A bearer credential."""
+    """A bearer credential; `last-used-from`, an address, is ours."""
 
     created_at: datetime = reads("row.created_at")
     description: str = reads("row.description")
     expired_at: datetime | None = reads("row.expires_at")
     last_used_at: datetime | None = reads("row.last_used_at")
+    last_used_from: str = reads("row.last_used_from")
     token: str | UnsetType = reads("secret")
 
 
