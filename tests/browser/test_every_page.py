@@ -39,6 +39,7 @@ NOT_PAGES: Final = {
     f"{RUN}/log/{{name}}/download": "a file",
     "/app/{organization}/{workspace}/runs/events": "a stream",
     "/app/{organization}/{workspace}/states/events": "a stream",
+    "/organizations/events": "a stream",
     "/organizations/{organization}/runs/events": "a stream",
     "/organizations/{organization}/workspaces/events": "a stream",
     "/organizations/{organization}/vcs/{vcs_id}/events": "a stream",

@@ -20,8 +20,10 @@ from landform.organizations.models import Organization
 from landform.runs import attempts
 from landform.web import streams
 from landform.web.lists import HUB
-from landform.workspaces import locks
+from landform.workspaces import locks, organizations
+from landform.workspaces import service as workspaces
 from landform.workspaces.models import Workspace
+from landform.workspaces.settings import WorkspaceSettings
 from tests import factories
 from tests.files import make_state
 from tests.web.pages import Browser, Site
@@ -270,3 +272,24 @@ async def test_lists_of_runs_states_and_an_organization_s_runs_follow(site: Site
         await runs.says("Applying")
         await attempts.put_state(world.platform, job, make_state(7), final=True)
         await saved.says("Serial 7")
+
+
+async def test_the_list_of_organizations_follows_what_needs_somebody_and_new_ones(
+    site: Site,
+) -> None:
+    world = site.world
+    async with watching(site, site.owner, "/organizations") as stream:
+        await world.plan(await world.create())
+        await stream.says("1 needs confirmation")
+        async with transaction(world.platform.sessions) as session:
+            other = await factories.make_organization(session, "not-mine")
+            await factories.make_workspace(session, other)
+            made = await organizations.create_organization(session, world.owner, name="newcomer")
+        await stream.says('id="row-newcomer"')
+        before = stream.said.count("1 workspace<")
+        async with transaction(world.platform.sessions) as session:
+            row = await session.get_one(Organization, made.id)
+            settings = WorkspaceSettings(name="first")
+            await workspaces.create_workspace(session, world.owner, row, settings)
+        await until(lambda: stream.said.count("1 workspace<") > before)
+    assert "not-mine" not in stream.said

@@ -88,13 +88,15 @@ class EventRow(Base):
     digest: Mapped[bytes | None]
 
 
-# A payload of NOTIFY that is too long would undo the change; no id of ours is.
+# By the ids that it is about, and by its name for who waits for all of a kind. A payload of NOTIFY
+# that is too long would undo the change; none of ours is.
 TELL: Final = (
     f"""
 CREATE FUNCTION landform_tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_notify('{CHANNEL}', left(place, 200))
-  FROM unnest(ARRAY[NEW.organization_id, NEW.subject_id, NEW.payload ->> 'workspace_id']) AS place
+  FROM unnest(ARRAY[
+    NEW.organization_id, NEW.subject_id, NEW.payload ->> 'workspace_id', NEW.name]) AS place
   WHERE place <> '';
   RETURN NULL;
 END

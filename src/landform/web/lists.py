@@ -56,7 +56,8 @@ class Source:
         template: shows the list, as the element `live-list`, from the values of a reading.
         row_template: shows one `row` of the reading's `rows`, as the element `row-{row.key}`.
         what: which list, and how it is narrowed, sorted and paged.
-        places: ids of what changes in: organizations, workspaces.
+        places: ids of what changes in: organizations, workspaces; or kinds of events. A reading
+            may have `places` of its own besides, which it only then turns out to be about.
         sight: what decides how much of it an actor is shown; who has an equal one shares.
         read: returns the values; data only, as their text tells whether anything has changed.
     """
@@ -137,17 +138,21 @@ class Watch:
     shown: Shown | None = None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     task: asyncio.Task[None] | None = None
+    places: Sequence[str] = ()
 
     async def follow(self, process: Process) -> None:
         """Read the list whenever something changes where it is, until cancelled."""
         while True:
             with contextlib.ExitStack() as stack:
+                places = self.places
                 events = [
                     stack.enter_context(process.listener.expect(CHANNEL, place))
-                    for place in self.source.places
+                    for place in {*self.source.places, *places}
                 ]
                 if not await self._read(process):
                     await asyncio.sleep(_AGAIN_S)
+                    continue
+                if self.places != places:
                     continue
                 await asyncio.sleep(_REST_S)
                 await any_of(events)
@@ -168,6 +173,8 @@ class Watch:
                 pass
             seat.is_gone = True
         shown = _shown(self.source, values) if values is not None else self.shown
+        if values is not None:
+            self.places = values.get("places", ())
         async with self.changed:
             self.shown = shown
             self.version += 1

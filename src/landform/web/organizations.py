@@ -1,21 +1,34 @@
 """Organizations and their projects: choosing, making, settings."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access import tokens
+from landform.access.events import (
+    MemberAdded,
+    MemberRemoved,
+    TeamDeleted,
+    TeamMembersAdded,
+    TeamMembersRemoved,
+)
 from landform.access.permissions import Permission
+from landform.edge.deps import CurrentProcess
+from landform.identity.actor import Actor
 from landform.identity.models import ApiToken
 from landform.kit.errors import ForbiddenError
 from landform.kit.pagination import Page
+from landform.organizations.events import OrganizationCreated, OrganizationDeleted
 from landform.organizations.service import OrganizationSettings
 from landform.runs import overview
 from landform.runs.overview import Tally
+from landform.web import lists
 from landform.web.forms import OwnForm, attempt, refusals_to
-from landform.web.pages import SendBackError, redirect
-from landform.web.present.pages import Pages
-from landform.web.visit import AnyVisit, Crumb, InOrganization
+from landform.web.pages import CurrentSession, SendBackError, redirect
+from landform.web.present.pages import Pages, with_query
+from landform.web.visit import AnyVisit, Crumb, InOrganization, Visit
 from landform.workspaces import organizations, projects
 from landform.workspaces.projects import ProjectSettings
 
@@ -24,6 +37,22 @@ router = APIRouter(include_in_schema=False)
 _SIZE = 50
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
+# By which organizations come to be somebody's to see, and cease to be.
+_COMING_AND_GOING: Final = tuple(
+    kind.__name__
+    for kind in (
+        *(OrganizationCreated, OrganizationDeleted, MemberAdded, MemberRemoved),
+        *(TeamMembersAdded, TeamMembersRemoved, TeamDeleted),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One organization of the list."""
+
+    key: str
+    tally: Tally
 
 
 @router.get("/")
@@ -39,20 +68,57 @@ async def home(visit: AnyVisit) -> Response:
 @router.get("/organizations")
 async def show_all(visit: AnyVisit, q: Text = "", page: Number = 1) -> Response:
     """List the organizations that the visitor may know of."""
-    wanted = Page(number=page, size=_SIZE)
-    found = await organizations.list_organizations(
-        visit.session, visit.actor, search=q.strip(), page=wanted
-    )
+    values = await _list(visit.session, visit.actor, q.strip(), page)
+    number = str(page) if page > 1 else ""
+    live = {"q": q, "page": number, "since": lists.mark_of(values)}
     return await visit.page(
         "organizations/list.html",
         section="organizations",
         crumbs=[Crumb("Organizations")],
-        organizations=found.items,
-        tallies=await overview.tallies(visit.session, visit.actor, found.items),
-        nothing=Tally(),
-        q=q,
-        pages=Pages("/organizations", {"q": q}, wanted, found.total),
+        live=with_query("/organizations/events", live),
+        **values,
     )
+
+
+@router.get("/organizations/events")
+async def events(
+    request: Request,
+    process: CurrentProcess,
+    visitor: CurrentSession,
+    q: Text = "",
+    page: Number = 1,
+    since: lists.Since = "",
+    last_event_id: lists.LastEventId = "",
+) -> Response:
+    """Tell what changes in the list."""
+
+    async def find(visit: Visit) -> lists.Source:
+        return lists.Source(
+            template="organizations/_list.html",
+            row_template="organizations/_row.html",
+            what=(q, page),
+            places=_COMING_AND_GOING,
+            sight=_sight,
+            read=lambda session, actor: _list(session, actor, q.strip(), page),
+        )
+
+    return await lists.stream(request, process, visitor, find, last_event_id or since)
+
+
+async def _sight(session: AsyncSession, actor: Actor) -> str:
+    return "" if actor.is_site_admin else actor.id
+
+
+async def _list(session: AsyncSession, actor: Actor, q: str, number: int) -> dict[str, Any]:
+    wanted = Page(number=number, size=_SIZE)
+    found = await organizations.list_organizations(session, actor, search=q, page=wanted)
+    tallies = await overview.tallies(session, actor, found.items)
+    return {
+        "rows": [Row(each.name, tallies.get(each.id, Tally())) for each in found.items],
+        "places": [each.id for each in found.items],
+        "q": q,
+        "pages": Pages("/organizations", {"q": q}, wanted, found.total),
+    }
 
 
 @router.get("/organizations/new")
