@@ -159,6 +159,10 @@ async def furnish(world: World) -> dict[str, Made]:
         comment = (await service.add_comment(session, world.owner, run_id, "Looks good.")).id
     await world.confirm(run_id)
     job = await world.must_begin(run_id, Phase.APPLY)
+    await attempts.put_state(
+        platform, job, make_state(2, resources=[resource("gone")]), final=False
+    )
+    older_id = (await world.current_state()).id
     state = make_state(
         3,
         outputs={"password": output(SECRET, sensitive=True)},
@@ -203,6 +207,7 @@ async def furnish(world: World) -> dict[str, Made]:
         "applies": world.phase_id(run_id, Phase.APPLY),
         "comments": comment,
         "state-versions": state_id,
+        "older-state": older_id,
         "state-version-outputs": state_output,
         "cv-down": world.configuration_id,
         "sv-down": state_id,

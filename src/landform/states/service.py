@@ -275,14 +275,19 @@ async def roll_back(
     workspace: Workspace,
     *,
     to: StateVersion,
+    over: str | None = None,
 ) -> str:
     """Make an older state the newest again, as a new version with the next serial.
 
     `actor` must have locked the workspace. Returns the new version's id.
 
+    Args:
+        over: the id of the version that was the newest when somebody decided this, if known.
+
     Raises:
         InvalidError: it is a state of another workspace.
-        ConflictError: it was never uploaded, or the workspace is not locked by `actor`.
+        ConflictError: it was never uploaded, the workspace is not locked by `actor`, or another
+            version than `over` is the newest.
     """
     if to.workspace_id != workspace.id:
         raise InvalidError(f"State version {to.id} belongs to another workspace.")
@@ -292,6 +297,9 @@ async def roll_back(
     document = msgspec.json.decode(await store.get(to.path), type=dict[str, msgspec.Raw])
     async with transaction(sessions) as session:
         newest = await _current(session, await locked(session, workspace.id))
+    if over is not None and (newest is None or newest.id != over):
+        found = f"serial {newest.serial} is" if newest else "there is none that is"
+        raise ConflictError(f"The state has changed meanwhile: {found} the newest. Look again.")
     serial = (newest.serial if newest else to.serial) + 1
     document["serial"] = msgspec.Raw(msgspec.json.encode(serial))
     raw = msgspec.json.format(msgspec.json.encode(document), indent=2)

@@ -1,4 +1,4 @@
-"""The states of a workspace: versions, what differs between two, download, and going back."""
+"""The states of a workspace: versions, what differs between two, graph and download."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,18 +19,16 @@ from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, MalformedError, NotFoundError
 from landform.kit.pagination import Page
 from landform.organizations.models import Organization
-from landform.runs import locks
 from landform.runs import queries as runs
-from landform.states import queries, service
+from landform.states import queries
 from landform.states.graph import LARGEST_BYTES, Graph, graph_of
 from landform.states.models import StateStatus, StateVersion
 from landform.web import lists
-from landform.web.forms import FormAlone, refusals_to
-from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, page, redirect
+from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, page
 from landform.web.present import states as present
 from landform.web.present.pages import Pages, with_query
-from landform.web.present.plan import SIGNS, WORDS, Change
-from landform.web.present.state_diff import differences
+from landform.web.present.plan import SIGNS, Change
+from landform.web.present.state_diff import STATE_WORDS, differences
 from landform.web.present.text import as_json
 from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
 from landform.workspaces import queries as workspaces
@@ -38,12 +36,12 @@ from landform.workspaces import queries as workspaces
 router = APIRouter(include_in_schema=False)
 
 _SIZE: Final = 30
-_HERE: Final = "/app/{organization}/{workspace}/states"
+STATES: Final = "/app/{organization}/{workspace}/states"
 Number = Annotated[int, Query(ge=1, le=100_000)]
 Text = Annotated[str, Query(max_length=100)]
 
 
-@router.get(_HERE)
+@router.get(STATES)
 async def show_all(visit: InWorkspace, page: Number = 1) -> Response:
     """List the versions, newest first."""
     values = await _list(visit.session, visit.actor, visit.workspace.id, page)
@@ -58,7 +56,7 @@ async def show_all(visit: InWorkspace, page: Number = 1) -> Response:
     )
 
 
-@router.get(f"{_HERE}/events")
+@router.get(f"{STATES}/events")
 async def events(
     request: Request,
     process: CurrentProcess,
@@ -70,7 +68,7 @@ async def events(
     """Tell what changes in the list."""
 
     async def find(visit: Visit) -> lists.Source:
-        place = (await _located(request, visit.session, visitor)).workspace.place
+        place = (await located(request, visit.session, visitor)).workspace.place
         await require(visit.session, visit.actor, Permission.READ_STATE, place)
         workspace_id = str(place.workspace_id)
         return lists.Source(
@@ -92,7 +90,7 @@ async def _list(
     owner = await session.get_one(Organization, workspace.organization_id)
     wanted = Page(number=number, size=_SIZE)
     found = await queries.list_of(session, actor, workspace, wanted)
-    authors = await _authors(session, found.items)
+    authors = await authors_of(session, found.items)
     here = f"/app/{owner.name}/{workspace.name}"
     return {
         "rows": present.rows_of(found.items, workspace.current_state_version_id, authors),
@@ -101,7 +99,7 @@ async def _list(
     }
 
 
-@router.get(f"{_HERE}/diff")
+@router.get(f"{STATES}/diff")
 async def show_diff(
     request: Request,
     process: CurrentProcess,
@@ -111,13 +109,12 @@ async def show_diff(
 ) -> Response:
     """Show what two versions differ in; sensitive values are not shown."""
     async with transaction(process.platform.sessions) as session:
-        visit = await _located(request, session, visitor)
-        pair = [await _state(session, visit, each) for each in (old, new)]
+        visit = await located(request, session, visitor)
+        pair = [await find_state(session, visit, each) for each in (old, new)]
         shell = await visit.shell(
             "states", (Crumb("States", f"{visit.path}/states"), Crumb("Diff"))
         )
-    raws = [await _raw(process, each) for each in pair]
-    found, more = await asyncio.to_thread(_compared, *raws)
+    found, more = await compared(process, *pair)
     return page(
         request,
         "states/diff.html",
@@ -128,17 +125,17 @@ async def show_diff(
         changes=found,
         more=more,
         signs=SIGNS,
-        words=WORDS,
+        words=STATE_WORDS,
     )
 
 
-@router.get(f"{_HERE}/{{state_id}}")
+@router.get(f"{STATES}/{{state_id}}")
 async def show(visit: InWorkspace, state_id: str) -> Response:
     """Show one version: resources and outputs."""
-    state = await _state(visit.session, visit, state_id)
+    state = await find_state(visit.session, visit, state_id)
     rows = await queries.outputs_of(visit.session, state)
     keyring = visit.process.platform.keyring
-    authors = await _authors(visit.session, [state])
+    authors = await authors_of(visit.session, [state])
     return await visit.page(
         "states/state.html",
         section="states",
@@ -153,14 +150,14 @@ async def show(visit: InWorkspace, state_id: str) -> Response:
     )
 
 
-@router.get(f"{_HERE}/{{state_id}}/graph")
+@router.get(f"{STATES}/{{state_id}}/graph")
 async def show_graph(
     request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
 ) -> Response:
     """Show what depends on what: as a picture where scripts run, and as a list everywhere."""
     async with transaction(process.platform.sessions) as session:
-        visit = await _located(request, session, visitor)
-        state = await _state(session, visit, state_id)
+        visit = await located(request, session, visitor)
+        state = await find_state(session, visit, state_id)
         here = f"{visit.path}/states"
         steps = (
             Crumb("States", here),
@@ -181,27 +178,27 @@ async def show_graph(
     )
 
 
-@router.get(f"{_HERE}/{{state_id}}/graph.json")
+@router.get(f"{STATES}/{{state_id}}/graph.json")
 async def graph_data(
     request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
 ) -> Response:
     """Give the picture's data: addresses and what depends on what, no attribute of anything."""
     async with transaction(process.platform.sessions) as session:
-        visit = await _located(request, session, visitor)
-        state = await _state(session, visit, state_id)
+        visit = await located(request, session, visitor)
+        state = await find_state(session, visit, state_id)
     found = await _graph(process, state)
     content = msgspec.json.encode({"nodes": found.nodes, "left_out": found.left_out})
     return Response(content, media_type="application/json", headers=SECURITY_HEADERS)
 
 
-@router.get(f"{_HERE}/{{state_id}}/download")
+@router.get(f"{STATES}/{{state_id}}/download")
 async def download(
     request: Request, process: CurrentProcess, visitor: CurrentSession, state_id: str
 ) -> Response:
     """Give a version as terraform wrote it."""
     async with transaction(process.platform.sessions) as session:
-        visit = await _located(request, session, visitor)
-        state = await _state(session, visit, state_id)
+        visit = await located(request, session, visitor)
+        state = await find_state(session, visit, state_id)
     name = f"{visit.workspace.name}-{state.serial}.tfstate"
     content = await process.platform.store.open(state.path)
     headers = {
@@ -212,51 +209,14 @@ async def download(
     return StreamingResponse(content.pieces, media_type="application/json", headers=headers)
 
 
-@router.post(f"{_HERE}/{{state_id}}/rollback")
-async def roll_back(
-    request: Request,
-    process: CurrentProcess,
-    visitor: CurrentSession,
-    form: FormAlone,
-    state_id: str,
-) -> Response:
-    """Make an older version the newest again; the workspace is locked meanwhile."""
-    sessions = process.platform.sessions
-    async with transaction(sessions) as session:
-        visit = await _located(request, session, visitor)
-        state = await _state(session, visit, state_id)
-        back = f"{visit.path}/states"
-        actor = visit.actor
-        workspace = visit.workspace
-        is_held = workspace.lock_holder_id == actor.id
-        if not is_held:
-            with refusals_to(f"{back}/{state.id}"):
-                reason = f"Going back to serial {state.serial}"
-                workspace = await locks.lock(session, actor, workspace, reason=reason)
-    try:
-        with refusals_to(f"{back}/{state.id}"):
-            made = await service.roll_back(
-                sessions,
-                process.platform.store,
-                process.platform.keyring,
-                actor,
-                workspace,
-                to=state,
-            )
-    finally:
-        if not is_held:
-            async with transaction(sessions) as session:
-                await locks.unlock(session, actor, workspace)
-    return redirect(f"{back}/{made}", say=f"Serial {state.serial} is the newest state again.")
-
-
-async def _located(request: Request, session: AsyncSession, visitor: Visitor) -> WorkspaceVisit:
+async def located(request: Request, session: AsyncSession, visitor: Visitor) -> WorkspaceVisit:
+    """Return a visit of the workspace that the address names."""
     names = request.path_params
     visit = Visit(request, session, visitor)
     return await locate(visit, names["organization"], names["workspace"])
 
 
-async def _authors(session: AsyncSession, states: Sequence[StateVersion]) -> dict[str, str]:
+async def authors_of(session: AsyncSession, states: Sequence[StateVersion]) -> dict[str, str]:
     """Return the name of who saved each state: of one that a run saved, of who made the run."""
     makers = await runs.creators(session, {each.run_id for each in states if each.run_id})
     people = {each.id: makers.get(each.run_id or "", each.created_by) for each in states}
@@ -264,7 +224,12 @@ async def _authors(session: AsyncSession, states: Sequence[StateVersion]) -> dic
     return {state_id: names.get(who, who) for state_id, who in people.items()}
 
 
-async def _state(session: AsyncSession, visit: WorkspaceVisit, state_id: str) -> StateVersion:
+async def find_state(session: AsyncSession, visit: WorkspaceVisit, state_id: str) -> StateVersion:
+    """Return a version of the workspace's that can be read.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     state = await queries.get(session, visit.actor, state_id)
     shown = state.status in (StateStatus.FINALIZED, StateStatus.OFFERED)
     if state.workspace_id != visit.workspace.id or not shown:
@@ -282,8 +247,16 @@ async def _graph(process: Process, state: StateVersion) -> Graph:
     return await asyncio.to_thread(graph_of, await _raw(process, state))
 
 
-def _compared(old: bytes, new: bytes) -> tuple[list[Change], int]:
+async def compared(
+    process: Process, old: StateVersion, new: StateVersion
+) -> tuple[list[Change], int]:
+    """Return what differs from `old` to `new`, and how much more there is.
+
+    Raises:
+        MalformedError: one of the two cannot be read.
+    """
+    raws = [await _raw(process, each) for each in (old, new)]
     try:
-        return differences(old, new)
+        return await asyncio.to_thread(differences, *raws)
     except msgspec.DecodeError:
         raise MalformedError("One of the two is no state that can be read.") from None

@@ -8,6 +8,12 @@ import msgspec
 from landform.web.present.plan import Change
 
 _MOST: Final = 300  # objects of which the attributes are shown
+# A state does nothing to the world, so that these are not a plan's.
+STATE_WORDS: Final[Mapping[str, str]] = {
+    "create": "only in the second",
+    "update": "other values",
+    "delete": "only in the first",
+}
 
 
 def differences(old: bytes, new: bytes) -> tuple[list[Change], int]:
