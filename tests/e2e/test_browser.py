@@ -83,11 +83,13 @@ def connect_azure(page: Page, azure: AzureDevOps, token: str) -> None:
 def make_workspace(page: Page, name: str, identifier: str) -> None:
     """Make a workspace that follows a repository."""
     page.goto("/organizations/acme/workspaces/new")
-    page.get_by_label("Name").fill(name)
-    press(page, "Create, then choose a repository")
+    page.get_by_role("link", name="Choose a repository").click()
     page.get_by_role("link", name=re.compile("Azure DevOps Services")).click()
-    press(page, f"Follow {identifier}")
-    expect(page.get_by_text("The workspace follows")).to_be_visible()
+    page.get_by_role("link", name=re.compile(re.escape(identifier))).click()
+    expect(page.locator("#preview")).to_contain_text("would have started a run")
+    page.get_by_label("Name").fill(name)
+    press(page, "Create the workspace")
+    expect(page.get_by_text(f"was created, and follows {identifier}")).to_be_visible()
 
 
 def open_run(page: Page, message: str) -> None:

@@ -71,7 +71,7 @@ async def test_a_newcomer_is_shown_three_roads_and_then_what_is_done(site: Site)
 
 async def test_a_new_workspace_has_three_roads(site: Site) -> None:
     page = text_of(await site.owner.get(f"/organizations/{site.world.organization}/workspaces/new"))
-    assert "Create, then choose a repository" in page
+    assert "Choose a repository" in page
     assert "connect one first" in page
     assert "From the command line" in page
     assert f"/api/v2/organizations/{site.world.organization}/workspaces" in page

@@ -12,7 +12,7 @@ from landform.vcs.models import Connection
 from landform.vcs.reach import Reach
 from landform.workspaces.models import Workspace, WorkspaceRepository
 from tests.standins.azure_devops import AzureDevOps
-from tests.standins.azure_world import EVERYTHING
+from tests.standins.azure_world import EVERYTHING, Repository
 from tests.vcs.scene import Scene
 from tests.web.pages import Site, text_of
 
@@ -151,14 +151,6 @@ async def test_who_may_not_change_the_workspace_chooses_nothing(
     await stranger.get(choice, status=404)
 
 
-async def test_a_new_workspace_leads_to_its_repository_when_that_is_wanted(site: Site) -> None:
-    new = f"/organizations/{site.world.organization}/workspaces/new"
-    given = {"name": "fresh", "description": "", "project": "", "tool": "terraform", "version": ""}
-    page = await site.owner.post(new, {**given, "then": "repository"})
-    assert "fresh was created." in page
-    assert "<title>Repository of fresh" in page
-
-
 async def test_what_the_last_commits_would_have_started_is_shown_before_it_is_saved(
     site: Site, connection: Connection, azure: AzureDevOps
 ) -> None:
@@ -189,3 +181,101 @@ async def test_what_the_last_commits_would_have_started_is_shown_before_it_is_sa
     refused = {"starts": "tags", "tags_regex": "("}
     said = text_of(await site.owner.post(f"{here}/preview", refused, of=here))
     assert "is not a regular expression" in said
+
+
+def pushed(azure: AzureDevOps) -> Repository:
+    """Push another commit to the repository; return it."""
+    acme = azure.organizations["acme"]
+    (ann,) = acme.identities.values()
+    infra = acme.find_repository("Cloud Team", "infra")
+    assert infra is not None
+    azure.people.push(infra, ann, {"live/a.tf": "#"})
+    return infra
+
+
+def chosen_of(azure: AzureDevOps, connection: Connection) -> dict[str, str]:
+    """Return what the form of a new workspace holds of its repository, and some triggers."""
+    return {
+        "connection": connection.id,
+        "repository": pushed(azure).id,
+        "identifier": "Acme/Cloud Team/_git/infra",
+        "default_branch": "main",
+        "name": "live",
+        "starts": "below",
+        "working_directory": "live",
+    }
+
+
+async def test_a_repository_is_found_for_a_new_workspace(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    infra = pushed(azure)
+    home = f"/organizations/{site.world.organization}/workspaces/new"
+    new = f"{home}/repository"
+    assert f'href="{new}"' in await site.owner.get(home)
+    choice = f"{new}?connection={connection.id}"
+    assert choice in unescape(await site.owner.get(new))
+    page = unescape(await site.owner.get(f"{choice}&q=inf"))
+    form = f"{choice}&repository={infra.id}"
+    assert form in page
+    assert "website" not in page
+    assert "has no repository" not in page
+    page = await site.owner.get(form)
+    assert 'name="name" type="text" value="infra"' in page
+    by_address = await site.owner.get(f"{choice}&repository={address_of(azure)}")
+    assert "New workspace from Acme/Cloud Team/_git/infra" in text_of(by_address)
+
+
+async def test_what_a_new_workspace_would_have_started_is_shown_before_it_is_made(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    new = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    chosen = chosen_of(azure, connection)
+    form = f"{new}?connection={connection.id}&repository={chosen['repository']}"
+    page = await site.owner.post(f"{new}/preview", chosen, of=form)
+    assert "1 of the last 2 commits of main would have started a run." in text_of(page)
+    assert 'name="working_directory" type="text" value="live"' in page
+    assert "<title>New workspace from" in page
+    other = {**chosen, "branch": "next"}
+    page = await site.owner.post(f"{new}/preview", other, of=form)
+    assert "of next would have started" in text_of(page)
+    for wrong, said in (
+        ({"starts": "tags", "tags_regex": "("}, "is not a regular expression"),
+        ({"working_directory": "../up"}, "must be inside the configuration"),
+        ({"connection": "oc-none"}, "There is no VCS connection oc-none"),
+    ):
+        page = await site.owner.post(f"{new}/preview", {**chosen, **wrong}, of=form)
+        assert said in text_of(page)
+
+
+async def test_a_new_workspace_is_made_with_its_repository_or_says_why_not(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    new = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    chosen = chosen_of(azure, connection)
+    form = f"{new}?connection={connection.id}&repository={chosen['repository']}"
+    taken = {**chosen, "name": (await site.world.workspace()).name}
+    page = await site.owner.post(new, taken, of=form, status=422)
+    assert 'name="working_directory" type="text" value="live"' in page
+    wrong = {**chosen, "branch": "gone"}
+    page = await site.owner.post(new, wrong, of=form, status=422)
+    assert "Acme/Cloud Team/_git/infra has no branch gone." in text_of(page)
+    page = await site.owner.post(new, chosen, of=form)
+    assert "live was created, and follows Acme/Cloud Team/_git/infra." in text_of(page)
+    async with transaction(site.world.platform.sessions) as session:
+        made = (await session.scalars(select(Workspace).where(Workspace.name == "live"))).one()
+        row = await session.get_one(WorkspaceRepository, made.id)
+    assert (made.working_directory, made.file_triggers_enabled) == ("live", True)
+    assert (row.repository_id, row.followed_branch) == (chosen["repository"], "main")
+
+
+async def test_who_may_not_make_workspaces_asks_nothing_of_a_provider(
+    site: Site, connection: Connection
+) -> None:
+    new = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    reader = await site.member("read")
+    assert "Somebody who manages VCS connections" in await reader.get(new)
+    await reader.get(f"{new}?connection={connection.id}", status=404)
+    given = {"connection": connection.id, "repository": "1", "name": "x"}
+    for path in (new, f"{new}/preview"):
+        await reader.post(path, given, of="/account/tokens", status=403)

@@ -14,6 +14,9 @@ from landform.kit.errors import InvalidError
 from landform.triggers.matching import Rules, judge_change, judge_push, judge_tag
 from landform.vcs.credentials import open_provider
 from landform.vcs.reach import Reach
+from landform.workspaces import repositories
+from landform.workspaces.repositories import RepositorySettings
+from landform.workspaces.settings import WorkspaceSettings, checked
 
 COMMITS: Final = 20
 _KEPT_S: Final = 60.0  # somebody types, and the branch is not fetched for each letter
@@ -29,12 +32,33 @@ class Foreseen:
     reason: str
 
 
+def rules_to_be(
+    settings: WorkspaceSettings, given: RepositorySettings, default_branch: str
+) -> Rules:
+    """Return what would start runs of a workspace that is not there yet.
+
+    Raises:
+        InvalidError: a setting cannot be.
+    """
+    columns = checked(settings)
+    branch, tags_regex = repositories.checked(given)
+    return Rules(
+        branch=branch or default_branch,
+        tags_regex=tags_regex or "",
+        working_directory=columns.get("working_directory", ""),
+        filters_files=columns.get("file_triggers_enabled", True),
+        prefixes=tuple(columns.get("trigger_prefixes", ())),
+        patterns=tuple(columns.get("trigger_patterns", ())),
+    )
+
+
 async def foresee(
     reach: Reach, connection_id: str, repository_id: str, rules: Rules
 ) -> Sequence[Foreseen]:
     """Return the last commits of the branch that `rules` follow, newest first.
 
-    The caller has checked that the workspace is planned from the repository, and may be changed.
+    The caller has checked that the workspace is planned from the repository, and may be changed; or
+    that whoever asks may use the connection.
 
     Raises:
         InvalidError: no branch is followed.

@@ -1,8 +1,7 @@
 """The repository of a workspace: chosen through a connection, and what of it starts runs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -13,9 +12,8 @@ from landform.access.service import may, require
 from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.kit.db import transaction, undone
-from landform.kit.errors import InvalidError, LandformError, NotFoundError
+from landform.kit.errors import LandformError, NotFoundError
 from landform.triggers import linking
-from landform.triggers.foreseeing import Foreseen, foresee
 from landform.triggers.intents import rules_of
 from landform.triggers.matching import Rules
 from landform.vcs import queries as connections
@@ -31,16 +29,15 @@ from landform.web.pages import (
     redirect,
 )
 from landform.web.present import vcs as present
+from landform.web.trigger_form import Foreseeing, TriggerForm, look
 from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
 from landform.workspaces import repositories, service
 from landform.workspaces.models import WorkspaceRepository
 from landform.workspaces.repositories import RepositorySettings
-from landform.workspaces.settings import WorkspaceSettings
 
 router = APIRouter(include_in_schema=False)
 
 _HERE: Final = "/app/{organization}/{workspace}/repository"
-_ANY, _BELOW, _GLOBS, _TAGS = "any", "below", "globs", "tags"
 Text = Annotated[str, Query(max_length=300)]
 Cursor = Annotated[str, Query(max_length=2000)]
 
@@ -60,24 +57,6 @@ class _Alone:
     async def again(self, session: AsyncSession) -> WorkspaceVisit:
         """Return the visit in a transaction."""
         return await locate(Visit(self.request, session, self.visitor), *self.names)
-
-
-@dataclass(frozen=True)
-class _Foreseeing:
-    """What the last commits would have started; not asked for, unless found or failed."""
-
-    found: Sequence[Foreseen] | None = None
-    branch: str = ""
-    failure: str = ""
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """Return it as the template has it."""
-        return {
-            "foreseen": self.found,
-            "foreseen_branch": self.branch,
-            "foreseen_failure": self.failure,
-        }
 
 
 async def _alone(
@@ -113,7 +92,7 @@ async def show(visit: InWorkspace) -> Response:
     return await _page(visit)
 
 
-async def _page(visit: WorkspaceVisit, foreseen: _Foreseeing | None = None) -> Response:
+async def _page(visit: WorkspaceVisit, foreseen: Foreseeing | None = None) -> Response:
     found = await repositories.repositories_of(visit.session, [visit.workspace])
     row = found.get(visit.workspace.id)
     usable = await _usable(visit)
@@ -126,8 +105,8 @@ async def _page(visit: WorkspaceVisit, foreseen: _Foreseeing | None = None) -> R
         repository=row,
         connection=connection,
         connections=[(each, present.PROVIDERS[each.kind][0]) for each in usable],
-        starts=_starts(visit, row),
-        **(foreseen or _Foreseeing()).values,
+        triggers=TriggerForm.of(visit.workspace, row) if row else None,
+        **(foreseen or Foreseeing()).values,
         may_update=visit.may(Permission.UPDATE_WORKSPACE),
         may_connect=await may(
             visit.session,
@@ -225,19 +204,13 @@ async def preview(seen: Alone, form: FormAlone) -> Response:
     sessions = seen.process.platform.sessions
     if seen.current is None:
         raise SendBackError(f"{seen.path}/repository", "The workspace follows no repository.")
-    found: Sequence[Foreseen] | None = None
-    failure = ""
-    rules = None
     async with transaction(sessions) as session, undone(session):
         visit = await seen.again(session)
         rules, failure = await attempt(session, _set_triggers(visit, form))
+    told = Foreseeing(failure=failure)
     if rules is not None:
-        try:
-            place = seen.current.connection_id, seen.current.repository_id
-            found = await foresee(seen.process.reach, *place, rules)
-        except LandformError as refused:
-            failure = str(refused)
-    told = _Foreseeing(found, rules.branch if rules else "", failure)
+        place = seen.current.connection_id, seen.current.repository_id
+        told = await look(seen.process.reach, *place, rules)
     if seen.request.headers.get("hx-request"):
         part = fragment("workspaces/_foreseen.html", **told.values)
         return HTMLResponse(part, headers=SECURITY_HEADERS)
@@ -254,23 +227,7 @@ async def _set_triggers(visit: WorkspaceVisit, form: Form) -> Rules:
     Raises:
         InvalidError: a setting cannot be.
     """
-    starts = form.line("starts")
-    settings = WorkspaceSettings(
-        working_directory=form.line("working_directory"),
-        speculative_enabled=form.flag("speculative_enabled"),
-        file_triggers_enabled=starts in (_BELOW, _GLOBS),
-        trigger_prefixes=form.lines("trigger_prefixes") if starts == _BELOW else [],
-        trigger_patterns=form.lines("trigger_patterns") if starts == _GLOBS else [],
-    )
-    given = RepositorySettings(
-        tags_regex=form.line("tags_regex") if starts == _TAGS else "",
-        ingress_submodules=form.flag("ingress_submodules"),
-        large_files=form.flag("large_files"),
-        forks_enabled=form.flag("forks_enabled"),
-        applies_by_comment=form.flag("applies_by_comment"),
-    )
-    if starts == _TAGS and not given.tags_regex:
-        raise InvalidError("Say which tags: a regular expression, such as ^v[0-9].")
+    settings, given = TriggerForm.filled(form).settings()
     session, keyring = visit.session, visit.process.platform.keyring
     workspace = await service.update_workspace(session, visit.actor, visit.workspace, settings)
     row = await linking.link(session, keyring, visit.actor, visit.workspace, given)
@@ -289,14 +246,3 @@ async def _usable(visit: WorkspaceVisit) -> list[Connection]:
     if not await may(visit.session, visit.actor, Permission.USE_VCS, place):
         return []
     return list(await connections.list_usable(visit.session, visit.actor, visit.organization.id))
-
-
-def _starts(visit: WorkspaceVisit, row: WorkspaceRepository | None) -> str:
-    workspace = visit.workspace
-    if row is not None and row.tags_regex:
-        return _TAGS
-    if not workspace.file_triggers_enabled:
-        return _ANY
-    if workspace.trigger_patterns:
-        return _GLOBS
-    return _BELOW

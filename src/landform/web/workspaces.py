@@ -171,7 +171,7 @@ async def _table(
 
 @router.get("/organizations/{organization}/workspaces/new")
 async def show_new(visit: InOrganization, project: Text = "") -> Response:
-    """Show the two roads to a new workspace."""
+    """Show the roads to a new workspace."""
     return await _new(visit, {"project": project})
 
 
@@ -199,9 +199,8 @@ async def create(visit: InOrganization, form: OwnForm) -> Response:
     )
     if made is None:
         return await _new(visit, given, failure)
-    then = "/repository" if form.line("then") == "repository" else ""
     place = f"/app/{visit.organization.name}/{made.name}"
-    return redirect(f"{place}{then}", say=f"{made.name} was created.")
+    return redirect(place, say=f"{made.name} was created.")
 
 
 async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") -> Response:

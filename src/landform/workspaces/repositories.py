@@ -57,6 +57,21 @@ class RepositorySettings:
     applies_by_comment: bool | None = None
 
 
+def checked(given: RepositorySettings) -> tuple[str | None, str | None]:
+    """Return branch and expression of tags as they are kept; None for what is not given.
+
+    Raises:
+        InvalidError: one of them cannot be.
+    """
+    branch, tags_regex = given.branch, given.tags_regex
+    if branch is not None:
+        branch = _branch(branch.removeprefix("refs/heads/"))
+    if tags_regex is not None:
+        check_text(tags_regex, what="The tags regex", limit=_REGEX_LIMIT, pointer="vcs_repo")
+        check_regex(tags_regex, pointer="vcs_repo")
+    return branch, tags_regex
+
+
 async def usable_connection(
     session: AsyncSession, actor: Actor, organization_id: str, connection_id: str
 ) -> Connection:
@@ -196,11 +211,11 @@ def _point(row: WorkspaceRepository, connection_id: str, repository: Repository)
 
 
 def _set(row: WorkspaceRepository, given: RepositorySettings) -> None:
-    if given.branch is not None:
-        row.branch = _branch(given.branch.removeprefix("refs/heads/"))
-    if given.tags_regex is not None:
-        check_text(given.tags_regex, what="The tags regex", limit=_REGEX_LIMIT, pointer="vcs_repo")
-        row.tags_regex = check_regex(given.tags_regex, pointer="vcs_repo")
+    branch, tags_regex = checked(given)
+    if branch is not None:
+        row.branch = branch
+    if tags_regex is not None:
+        row.tags_regex = tags_regex
     if given.head is not None:
         row.linked_commit = given.head
     for name in _SWITCHES:
