@@ -49,11 +49,12 @@ function count() {
   const chosen = document.querySelectorAll("#live-list input[name=workspace]:checked").length;
   const all = document.querySelector("#live-list input[name=all]:checked");
   for (const place of document.querySelectorAll("[data-chosen]")) {
-    place.textContent = all || !chosen ? "" : ` ${chosen}`;
+    place.textContent = all ? "All that match are chosen" : `${chosen} chosen`;
   }
 }
 
 export function startForms() {
+  count();
   document.addEventListener("change", () => setTimeout(count));
   document.addEventListener("click", onClick);
   document.addEventListener("change", onChange);

@@ -5,8 +5,10 @@ from playwright.async_api import Page, expect
 from landform.identity import passwords
 from landform.identity.models import User
 from landform.kit.db import transaction
+from landform.runs import locks
 from tests.browser.conftest import Desk
 from tests.browser.test_pages import plan
+from tests.files import make_state, resource
 
 MOST_TABS = 80
 PASSWORD = "correct horse battery staple"
@@ -51,6 +53,7 @@ async def test_making_a_workspace(desk: Desk) -> None:
     await tab_to(page, "New workspace")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/workspaces/new*")
+    await tab_to(page, "Name")
     await page.keyboard.type("by-keyboard")
     await tab_to(page, "Create the workspace")
     await page.keyboard.press("Enter")
@@ -95,3 +98,37 @@ async def test_going_somewhere_by_the_palette(desk: Desk) -> None:
     await expect(page.locator("#found [role=option]").first).to_contain_text("Teams")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/teams")
+
+
+async def test_going_back_to_an_older_state(desk: Desk) -> None:
+    world = desk.world
+    await world.on_workspace(locks.lock, reason="")
+    older = await world.save_state(make_state(1), serial=1)
+    await world.save_state(make_state(2, resources=[resource("new")]), serial=2)
+    await world.on_workspace(locks.unlock)
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/states")
+    await tab_to(page, "Serial 1")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/states/{older}")
+    await tab_to(page, "Go back to it…")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/rollback")
+    await tab_to(page, "Go back to serial 1")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Serial 1 is the newest state again.")).to_be_visible()
+    assert (await world.current_state()).serial == 3
+
+
+async def test_canceling_a_run(desk: Desk) -> None:
+    run_id = await desk.world.create()
+    await desk.world.must_begin(run_id)
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/runs/{run_id}")
+    await tab_to(page, "Cancel")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await tab_to(page, "Cancel")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Asked to stop.")).to_be_visible()
+    assert (await desk.world.run(run_id)).cancel_asked_at is not None

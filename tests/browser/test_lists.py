@@ -83,7 +83,7 @@ async def test_many_are_tagged_by_keyboard_and_what_was_chosen_stays_chosen(desk
     await add(desk, "arrived-meanwhile")
     await expect(page.locator("#row-arrived-meanwhile")).to_be_visible()
     assert await page.locator("input[name=workspace]:checked").count() == 2
-    await expect(page.locator("[data-chosen]")).to_have_text("2")
+    await expect(page.locator("[data-chosen]")).to_have_text("2 chosen")
     await page.get_by_label("Tags", exact=True).last.focus()
     await page.keyboard.type("env=prod")
     await page.keyboard.press("Enter")

@@ -8,7 +8,10 @@ import msgspec
 from playwright.async_api import Page, expect
 
 from landform.contract import LogStream, Phase
+from landform.kit.db import transaction
 from landform.web.live import HUB
+from landform.workspaces.models import Workspace
+from tests import factories
 from tests.browser.conftest import Desk
 from tests.web.pages import Site
 from tests.web.test_runs import planned
@@ -91,6 +94,28 @@ async def test_a_run_is_discarded_without_scripts(desk: Desk) -> None:
     await page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     await expect(page.get_by_text("Discarded.")).to_be_visible()
     assert await desk.world.status(run_id) == "discarded"
+
+
+async def test_another_user_sees_only_what_is_theirs(desk: Desk) -> None:
+    world, hidden = desk.world, await desk.world.beside(name="hidden")
+    async with transaction(world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, world.workspace_id)
+        member = await factories.make_actor(session, workspace, "read")
+    page = await desk.sit(member)
+    await page.goto(f"/app/{world.organization}")
+    await expect(page.locator(f"#row-{workspace.name}")).to_be_visible()
+    await expect(page.locator("#row-hidden")).to_have_count(0)
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("hidden")
+    await expect(page.locator("#found")).to_contain_text("Nothing")
+    secret = await hidden.create()
+    for path in ("", f"/runs/{secret}", "/states", "/variables", "/settings"):
+        answer = await page.goto(f"/app/{world.organization}/hidden{path}")
+        assert answer is not None
+        assert answer.status == 404, path
+    await page.goto(f"{await desk.place()}/runs/{await plan(desk)}")
+    await expect(page.locator("#run-head .status")).to_have_text("Needs confirmation")
+    await expect(page.get_by_role("button", name="Confirm and apply")).to_have_count(0)
 
 
 async def faults(page: Page) -> list[str]:

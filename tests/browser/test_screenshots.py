@@ -3,15 +3,21 @@
 import io
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import pytest
 from PIL import Image
+from playwright.async_api import Page, ViewportSize
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform.access import invitations
+from landform.access.models import Team
 from landform.contract import Artefact, Counts, Phase
+from landform.federation.workloads import CredentialSettings, create_credential
 from landform.identity.models import User
 from landform.kit import clock
 from landform.kit.crypto import Keyring
@@ -21,6 +27,11 @@ from landform.organizations.models import Organization
 from landform.runs import attempts
 from landform.schedules import service as schedules
 from landform.schedules.service import ScheduleSettings
+from landform.states.models import StateVersion
+from landform.variables import service as variables
+from landform.variables import sets
+from landform.variables.models import VariableSet
+from landform.variables.service import VariableSettings
 from landform.vcs.connections import callback_url
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus
@@ -30,11 +41,12 @@ from landform.workspaces.run_kinds import RunKind
 from tests import factories
 from tests.browser import furniture
 from tests.browser.conftest import Desk
+from tests.files import make_state
 from tests.web.test_runs import PLAN
 from tests.world import World
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
+WIDE, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=800)
 ROUTES = [
     {
         "address": f"module.net.aws_route.private[{number}]",
@@ -85,14 +97,18 @@ async def furnish(desk: Desk) -> str:
             ("observability", {"team": "sre"}),
         ):
             await factories.make_workspace(session, organization, name, tags=tags)
-        await factories.make_team(session, organization, "platform", members=[user])
+        team = await factories.make_team(session, organization, "platform", members=[user])
+        await people(world, session, team)
         session.add(azure(world.platform.keyring, organization.id, user.id))
         await schedule(session, world, workspace)
+        session.add(github(world.platform.keyring, organization.id, user.id))
+        user.is_site_admin = True
     world.organization = "acme"
     world.configuration_id = await world.configure(furniture.configuration())
     await world.confirm(first := await plan(desk, "Build the network"))
     job = await world.must_begin(first, Phase.APPLY)
-    await attempts.put_state(world.platform, job, furniture.state(1), final=True)
+    await attempts.put_state(world.platform, job, make_state(1), final=False)
+    await attempts.put_state(world.platform, job, furniture.state(2), final=True)
     await world.finish(job, counts=Counts(additions=3))
     return await plan(desk, "Widen the subnets of production")
 
@@ -132,6 +148,48 @@ def azure(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
     )
 
 
+def github(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
+    """Return a connection whose app is still to be registered."""
+    connection_id = new_id("oc")
+    return Connection(
+        id=connection_id,
+        organization_id=organization_id,
+        name="GitHub",
+        account="acme",
+        kind=Kind.GITHUB,
+        sign_in=SignIn.GITHUB_APP,
+        sealed_secrets=seal_secrets(keyring, connection_id, {}),
+        callback_url=callback_url("https://landform.example.com", connection_id),
+        created_by=user_id,
+    )
+
+
+async def people(world: World, session: AsyncSession, team: Team) -> None:
+    """Let others in: by an invitation, and a pipeline; and share variables."""
+    keyring, owner, of_it = world.platform.keyring, world.owner, team.organization_id
+    organization = await session.get_one(Organization, of_it)
+    for name in ("grace", "linus"):
+        colleague = await factories.make_user(session, name, email=f"{name}@example.com")
+        await factories.put_in(session, team, colleague)
+    await invitations.invite(session, owner, of_it, invitee="tim@example.com", into=[team])
+    job = CredentialSettings(
+        name="Azure Pipelines",
+        issuer="https://vstoken.dev.azure.com/00000000-0000-4000-8000-000000000000",
+        audience="api://AzureADTokenExchange",
+        claims={"sub": "p://acme/Cloud Team/deploy"},
+    )
+    await create_credential(session, owner, team, job)
+    shared = await sets.create_set(
+        session, owner, organization, sets.SetSettings(name="Azure, production")
+    )
+    for key, value, sensitive in (
+        ("ARM_SUBSCRIPTION_ID", "00000000-0000-4000-8000-000000000000", False),
+        ("ARM_CLIENT_SECRET", "kept", True),
+    ):
+        given = VariableSettings(key=key, value=value, category="env", sensitive=sensitive)
+        await variables.create_variable(session, keyring, owner, shared, given)
+
+
 async def plan(desk: Desk, message: str) -> str:
     world = desk.world
     run_id = await world.create(message=message)
@@ -146,49 +204,122 @@ async def plan(desk: Desk, message: str) -> str:
     return run_id
 
 
-@pytest.mark.timeout(900)
-async def test_pictures_of_every_page(desk: Desk) -> None:
-    run_id = await furnish(desk)
+async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
+    """Return the addresses of the pages by the names of their pictures."""
     async with transaction(desk.world.platform.sessions) as session:
-        vcs_id = (await session.scalars(select(Connection.id))).one()
-    state = f"{await desk.place()}/states/{(await desk.world.current_state()).id}"
+        connected = {each.name: each.id for each in await session.scalars(select(Connection))}
+        older, newest = await session.scalars(select(StateVersion.id).order_by(StateVersion.serial))
+        team_id = (await session.scalars(select(Team.id).where(Team.name == "platform"))).one()
+        set_id = (await session.scalars(select(VariableSet.id))).one()
     place, home = await desk.place(), "/organizations/acme"
-    pages = {
+    state = f"{place}/states/{newest}"
+    return {
+        "organizations": "/organizations",
+        "organization-new": "/organizations/new",
+        "organization-settings": f"{home}/settings",
         "workspaces": "/app/acme",
+        "bulk": "/app/acme",
         "workspace": place,
         "run": f"{place}/runs/{run_id}",
         "confirm": f"{place}/runs/{run_id}?ask=confirm",
+        "run-new": f"{place}/runs/new",
         "log": f"{place}/runs/{run_id}/log/plan",
         "runs": f"{place}/runs",
         "variables": f"{place}/variables",
         "states": f"{place}/states",
         "state": state,
+        "state-diff": f"{place}/states/diff?old={older}&new={newest}",
+        "rollback": f"{place}/states/{older}/rollback",
         "graph": f"{state}/graph",
         "settings": f"{place}/settings",
         "schedules": f"{place}/settings/schedules",
         "access": f"{place}/access",
         "projects": f"{home}/projects",
         "teams": f"{home}/teams",
+        "team": f"{home}/teams/{team_id}",
+        "invited": f"{home}/teams",
+        "pipelines": f"{home}/pipelines",
+        "variable-sets": f"{home}/variable-sets",
+        "variable-set": f"{home}/variable-sets/{set_id}",
         "new-workspace": f"{home}/workspaces/new",
+        "new-from-repository": f"{home}/workspaces/new/repository",
         "vcs": f"{home}/vcs",
-        "vcs-connection": f"{home}/vcs/{vcs_id}",
+        "vcs-connection": f"{home}/vcs/{connected['Azure DevOps']}",
+        "vcs-kinds": f"{home}/vcs/new",
         "vcs-ways": f"{home}/vcs/new?kind=ado_services",
         "vcs-new": f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
+        "register": f"{home}/vcs/{connected['GitHub']}",
         "audit": f"{home}/audit",
         "repository": f"{place}/repository",
         "tokens": "/account/tokens",
+        "sessions": "/account/sessions",
+        "two-factor": "/account/two-factor",
+        "identities": "/account/identities",
+        "site-users": "/site/users",
+        "site-sign-in": "/site/sign-in",
+        "search": "/search?q=network",
         "first-steps": "/welcome",
         "not-found": "/app/nowhere",
     }
+
+
+async def choose_many(window: Page) -> None:
+    await window.get_by_label("Choose every workspace of this page").check()
+
+
+async def invite(window: Page) -> None:
+    await window.get_by_label("For whom").fill("ken@example.com")
+    await window.get_by_label("For whom").press("Enter")
+    await window.get_by_role("heading", name="The link").wait_for()
+
+
+async def register(window: Page) -> None:
+    await window.get_by_role("button", name=re.compile("^Register")).click()
+    await window.get_by_role("heading", name="Register the app").wait_for()
+
+
+async def draw(window: Page) -> None:
+    await window.locator("#graph canvas").first.wait_for()
+
+
+# What is done on a page before its picture is taken.
+DEEDS = {"bulk": choose_many, "invited": invite, "register": register, "graph": draw}
+
+
+async def take(window: Page, name: str, path: str, **how: Any) -> bytes:
+    """Return the picture of a page."""
+    await window.goto(path)
+    if name in DEEDS:
+        await DEEDS[name](window)
+    return await window.screenshot(animations="disabled", **how)
+
+
+LOOKS: tuple[tuple[Literal["light", "dark"], ViewportSize, str], ...] = (
+    ("light", WIDE, ""),
+    ("dark", WIDE, "-dark"),
+    ("light", PHONE, "-phone"),
+)
+
+
+@pytest.mark.timeout(1800)
+async def test_pictures_of_every_page(desk: Desk) -> None:
+    pages = await pages_of(desk, await furnish(desk))
+    async with transaction(desk.world.platform.sessions) as session:
+        _, secret = await invitations.invite(
+            session, desk.world.owner, desk.world.organization_id, invitee="ada@example.com"
+        )
     IMAGES.mkdir(parents=True, exist_ok=True)
-    looks = (("light", WIDE, ""), ("dark", WIDE, "-dark"), ("light", PHONE, "-phone"))
-    for scheme, size, suffix in looks:
+    for scheme, size, suffix in LOOKS:
         window = await desk.sit(color_scheme=scheme, viewport=size)
+        stranger = await desk.browser.new_context(
+            base_url=desk.url, color_scheme=scheme, viewport=size
+        )
+        strangers = {"sign-in": "/login", "invitation": f"/invitation/{secret}"}
+        for name, path in strangers.items():
+            picture = await take(await stranger.new_page(), name, path)
+            write(picture, IMAGES / f"{name}{suffix}.png")
         for name, path in pages.items():
-            await window.goto(path)
-            if name == "graph":
-                await window.locator("#graph canvas").first.wait_for()
-            write(await window.screenshot(animations="disabled"), IMAGES / f"{name}{suffix}.png")
+            write(await take(window, name, path), IMAGES / f"{name}{suffix}.png")
 
 
 def write(picture: bytes, path: Path) -> None:

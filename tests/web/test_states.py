@@ -70,6 +70,7 @@ async def test_going_back_says_first_from_which_serial_to_which_and_what_would_d
     assert "What serial 1 says becomes serial 3, the newest state" in text
     assert "2 forgotten." in text  # a resource and an output
     assert "1 remembered." in text
+    assert "other values" not in text
     assert "terraform_data.new" in text
     assert "terraform_data.gone" in text
     assert "terraform_data.kept" not in text

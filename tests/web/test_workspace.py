@@ -105,7 +105,8 @@ async def test_states_are_compared_without_secrets_downloaded_and_gone_back_to(s
     assert "first-secret" not in page
     answer = await site.owner.http.get(f"{here}/{ids[0]}/download")
     assert answer.content == old
-    page = await site.owner.post(f"{here}/{ids[0]}/rollback", of=f"{here}/{ids[0]}")
+    back = f"{here}/{ids[0]}/rollback"
+    page = await site.owner.post(back, {"newest": ids[1]}, of=back)
     assert "Serial 1 is the newest state again." in page
     assert (await site.world.current_state()).serial == 3
     assert not (await site.world.workspace()).is_locked

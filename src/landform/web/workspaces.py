@@ -89,7 +89,7 @@ async def table(visit: InOrganization, asked: AsAsked) -> Response:
         may_create=visit.may(Permission.CREATE_WORKSPACE),
         live=with_query(f"{visit.path}/workspaces/events", live),
         bulk=with_query(f"{visit.path}/workspaces/bulk", asked.query),
-        deeds=[(deed.value, label) for deed, (label, _) in present.DEEDS.items()],
+        deeds={deed.value: label for deed, (label, _) in present.DEEDS.items()},
         **values,
     )
 

@@ -25,8 +25,8 @@ DEEDS: Final[Mapping[Deed, tuple[str, str]]] = {
     Deed.UNTAG: ("Remove tags", "The tags are gone."),
     Deed.LOCK: ("Lock", "Locked."),
     Deed.UNLOCK: ("Unlock", "The lock is open."),
-    Deed.PLAN: ("Plan only", "A plan was queued."),
-    Deed.RUN: ("Start a run", "A run was queued."),
+    Deed.PLAN: ("Plan", "A plan was queued."),
+    Deed.RUN: ("Start runs", "A run was queued."),
 }
 # What each column is sorted by, if by anything, its head, and from which width on it is shown.
 _COLUMNS: Final = (
