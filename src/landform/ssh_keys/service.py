@@ -1,5 +1,7 @@
 """Writes of SSH keys. Facts: TFE's page "SSH keys API", terrakube_user.md §5.2."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,17 +13,21 @@ from landform.access.service import require
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.crypto import Keyring
+from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, InvalidError
 from landform.kit.ids import new_id
 from landform.kit.text import check_text
 from landform.kit.unique import unique
 from landform.ssh_keys.events import SshKeyCreated, SshKeyDeleted, SshKeyUpdated
 from landform.ssh_keys.models import SshKey
-from landform.vcs.host_keys import read_host_keys
+from landform.ssh_keys.queries import get_key
+from landform.vcs.host_keys import HostKey, read_host_keys, scan
 from landform.vcs.private_keys import KeyKind, facts_of, new_private_key, read_private_key
+from landform.vcs.reach import Reach
 
 PER_ORGANIZATION: Final = 200
 _LIMITS: Final = {"name": 128, "description": 1024, "known_hosts": 32_768}
+_HOST: Final = re.compile(r"[A-Za-z0-9][\w.-]*(?::\d{1,5})?")
 _UNIQUE: Final = "uq_ssh_keys_organization_lower_name"
 
 
@@ -141,6 +147,55 @@ async def delete_key(session: AsyncSession, actor: Actor, row: SshKey) -> None:
             name=row.name,
         ),
     )
+
+
+async def ask_host_keys(reach: Reach, actor: Actor, key_id: str, server: str) -> Sequence[HostKey]:
+    """Ask a server which SSH keys it has; a person compares them, then has them pinned.
+
+    Args:
+        server: `HOST`, `HOST:PORT`, or any address of a repository there.
+
+    Raises:
+        NotFoundError: there is no such key, or `actor` may not know of it.
+        ForbiddenError: `actor` may not manage the organization's VCS settings.
+        InvalidError: `server` is no address of SSH.
+        BlockedAddressError: it is not on the public network, and not allowed.
+        ProviderAwayError: nothing answers there as an SSH server does.
+    """
+    async with transaction(reach.sessions) as session:
+        row = await get_key(session, actor, key_id)
+        await require(session, actor, Permission.MANAGE_VCS, row.place)
+    address = server.removeprefix("git::")
+    url = f"ssh://{address}" if _HOST.fullmatch(address) else address
+    return await scan(url, allow=reach.services.http.allow)
+
+
+async def pin(
+    session: AsyncSession,
+    keyring: Keyring,
+    actor: Actor,
+    row: SshKey,
+    lines: str,
+    *,
+    without: Sequence[str] = (),
+) -> SshKey:
+    """Have the key shown to servers, in place of what was pinned of them before.
+
+    Args:
+        lines: of a known_hosts file.
+        without: hosts, as `lines` name them, that it is shown to no more.
+
+    Raises:
+        ForbiddenError: `actor` may not manage the organization's VCS settings.
+        InvalidError: a line is none, or there are too many.
+    """
+    await require(session, actor, Permission.MANAGE_VCS, row.place)
+    await session.refresh(row, with_for_update=True)
+    new = read_host_keys(lines)
+    replaced = {*without, *(each.host for each in new)}
+    kept = [each for each in read_host_keys(row.known_hosts) if each.host not in replaced]
+    text = "\n".join(each.line for each in (*kept, *new))
+    return await update_key(session, keyring, actor, row, SshKeySettings(known_hosts=text))
 
 
 def _checked(settings: SshKeySettings) -> dict[str, Any]:

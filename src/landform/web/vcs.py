@@ -1,11 +1,9 @@
 """Connections to places that keep repositories: choosing, connecting, and what arrived."""
 
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -23,13 +21,13 @@ from landform.kit.pagination import Page
 from landform.triggers import hook_secrets
 from landform.vcs import callback, connections, deliveries, expiry, queries
 from landform.vcs.connections import callback_url
-from landform.vcs.host_keys import proof_of, read_host_keys
+from landform.vcs.host_keys import read_host_keys
 from landform.vcs.kinds import WAYS, Kind, SignIn
 from landform.vcs.models import Connection, ConnectionStatus, Hook
 from landform.vcs.oauth import federated_subject
 from landform.vcs.providers import KINDS, READERS
 from landform.vcs.settings import ConnectionSettings
-from landform.web import lists
+from landform.web import host_keys, lists
 from landform.web.forms import FormAlone, OwnForm, attempt, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
 from landform.web.present import vcs as present
@@ -45,7 +43,6 @@ _SIZE: Final = 50
 _DELIVERIES: Final = 20
 _CALLBACK_BYTES: Final = 8
 Text = Annotated[str, Query(max_length=100)]
-HostKeys = Annotated[Sequence[str], Query(max_length=20)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -110,19 +107,17 @@ async def create(request: Request, visit: InOrganization, form: OwnForm) -> Resp
 
 @router.get(_ONE)
 async def show_one(
-    visit: InOrganization, vcs_id: str, page: Number = 1, key: HostKeys = (), proof: Text = ""
+    visit: InOrganization,
+    vcs_id: str,
+    page: Number = 1,
+    key: host_keys.Lines = (),
+    proof: host_keys.Proof = "",
 ) -> Response:
     """Show a connection: how it is, what to do next, what arrived.
 
     `key` are the lines of host keys that a server just showed us, to be compared.
     """
     row = await _find(visit, vcs_id)
-    shown = proof_of(visit.process.platform.keyring, row.id, key)
-    asked = (
-        read_host_keys("\n".join(key))
-        if hmac.compare_digest(shown.encode(), proof.encode())
-        else []
-    )
     may_manage = visit.may(Permission.MANAGE_VCS)
     hooks: Sequence[Hook] = []
     arrived: dict[str, Any] = {"rows": []}
@@ -154,7 +149,7 @@ async def show_one(
         is_ssh=row.sign_in is SignIn.SSH_KEY,
         tells=row.kind in READERS,
         pinned=read_host_keys(row.known_hosts),
-        asked=asked,
+        asked=host_keys.shown(visit.process, row.id, key, proof),
         may_manage=may_manage,
         made_by=people.get(row.created_by, row.created_by),
         warning=expiry.warning(row),
@@ -307,10 +302,7 @@ async def ask_host_keys(
         keys = await connections.ask_host_keys(process.reach, visitor.actor, vcs_id)
     except LandformError as failure:
         raise SendBackError(here, str(failure)) from None
-    lines = [each.line for each in keys]
-    proof = proof_of(process.platform.keyring, vcs_id, lines)
-    asked = urlencode([*(("key", line) for line in lines), ("proof", proof)])
-    return RedirectResponse(f"{here}?{asked}#host-keys", 303, headers=SECURITY_HEADERS)
+    return host_keys.to_compare(process, here, vcs_id, keys)
 
 
 @router.post(f"{_ONE}/pin")

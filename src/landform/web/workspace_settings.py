@@ -4,17 +4,19 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from landform.access.permissions import Permission
+from landform.access.permissions import Permission, Place
+from landform.access.service import may
 from landform.identity import users
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
 from landform.runs import creation, deletion, locks
 from landform.runs.creation import NewRun
+from landform.ssh_keys import queries as ssh_keys
 from landform.toolchain.versions import Tool
 from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import SendBackError, redirect
 from landform.web.visit import Crumb, InWorkspace
-from landform.workspaces import projects, service, tags
+from landform.workspaces import module_keys, projects, service, tags
 from landform.workspaces.settings import WorkspaceSettings
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +42,7 @@ async def show(visit: InWorkspace) -> Response:
         projects=[(each.id, each.name) for each in shelves.items],
         tools=[(tool.value, {"tofu": "OpenTofu"}.get(tool, "Terraform")) for tool in Tool],
         tags=" ".join(f"{each.key}={each.value}" if each.value else each.key for each in bound),
+        ssh_keys=await _ssh_keys(visit),
         lock_holder=names.get(workspace.lock_holder_id or "", workspace.lock_holder_id),
         is_own_lock=workspace.lock_holder_id == visit.actor.id,
         may={
@@ -74,6 +77,9 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
         changed = await service.update_workspace(
             visit.session, visit.actor, visit.workspace, settings, project=project
         )
+        if form.flag("ssh_key"):  # which is there for those who may choose
+            key_id = form.line("ssh_key") or None
+            await module_keys.assign_key(visit.session, visit.actor, changed, key_id)
     return redirect(f"/app/{visit.organization.name}/{changed.name}/settings", say="Saved.")
 
 
@@ -128,6 +134,21 @@ async def delete(visit: InWorkspace, form: OwnForm) -> Response:
     return redirect(
         f"/app/{visit.organization.name}", say=f"Workspace {visit.workspace.name} was deleted."
     )
+
+
+async def _ssh_keys(visit: InWorkspace) -> list[tuple[str, str]]:
+    """Return the keys to choose from; without the permission to use them, to keep or give up."""
+    place, chosen = Place(organization_id=visit.organization.id), visit.workspace.ssh_key_id
+    if await may(visit.session, visit.actor, Permission.USE_VCS, place):
+        found = await ssh_keys.list_keys(
+            visit.session, visit.actor, visit.organization.id, _PROJECTS
+        )
+        choices = [(each.id, each.name) for each in found.items]
+    elif chosen:
+        choices = [(chosen, "One of the organization's")]
+    else:
+        choices = []
+    return [("", "None"), *choices] if choices else []
 
 
 def _require_name(visit: InWorkspace, form: OwnForm) -> None:

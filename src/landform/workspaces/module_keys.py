@@ -4,13 +4,17 @@ Whoever may write the configuration of a workspace can have its runs show them t
 (docs/security.md), so that to assign one takes the permission to use the organization's keys.
 """
 
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
-from landform.access.service import require
+from landform.access.service import require, visible_workspaces
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.errors import InvalidError, NotFoundError
+from landform.ssh_keys.models import SshKey
 from landform.ssh_keys.queries import get_key_of
 from landform.workspaces.events import WorkspaceUpdated
 from landform.workspaces.models import Workspace
@@ -48,3 +52,22 @@ async def assign_key(
         ),
     )
     return workspace
+
+
+async def workspaces_with(
+    session: AsyncSession, actor: Actor, key: SshKey, *, limit: int
+) -> Sequence[Workspace]:
+    """Return workspaces that have the key and that `actor` may know of, by name, `limit` at most.
+
+    Whoever asks may know of the key.
+    """
+    query = (
+        select(Workspace)
+        .where(
+            Workspace.ssh_key_id == key.id,
+            await visible_workspaces(session, actor, key.organization_id),
+        )
+        .order_by(func.lower(Workspace.name))
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()

@@ -34,7 +34,6 @@ from landform.api.tfe import (
     variables,
     varsets,
     vcs_deliveries,
-    vcs_groups,
     vcs_people,
     workspaces,
 )
@@ -73,7 +72,6 @@ for each in (
     oauth_clients,
     github_app_installations,
     vcs_deliveries,
-    vcs_groups,
     vcs_people,
 ):
     router.include_router(each.router)

@@ -1,7 +1,7 @@
-"""Who the people of a VCS provider are here. TFE has no such thing; the words are ours."""
+"""Who people and groups of a VCS provider are here. TFE has no such thing; the words are ours."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Response
 
@@ -16,10 +16,14 @@ from landform.api.jsonapi import (
     ToOne,
 )
 from landform.api.tfe.dialect import TFE, Context, CurrentContext, new_router
-from landform.vcs import people, queries
-from landform.vcs.models import KnownPerson
+from landform.vcs import groups, people, queries
+from landform.vcs.models import Connection, KnownGroup, KnownPerson
 
 router = new_router()
+
+_OF_CONNECTION: Final[ToOne[Any, Context]] = ToOne(
+    "oauth_client", "oauth-clients", id="connection_id"
+)
 
 
 class PersonAttributes(Attributes[KnownPerson]):
@@ -34,10 +38,7 @@ PEOPLE = Resource[KnownPerson, Context](
     TFE,
     "vcs-people",
     PersonAttributes,
-    relationships=[
-        ToOne("user", "users"),
-        ToOne("oauth_client", "oauth-clients", id="connection_id"),
-    ],
+    relationships=[ToOne("user", "users"), _OF_CONNECTION],
 )
 
 
@@ -49,25 +50,60 @@ class PersonInput(Kebab):
 
 
 PERSON = Input(TFE, "vcs-people", PersonInput, one={"user": "users"})
-One = Annotated[Query, Depends(PEOPLE.query)]
-Listed = Annotated[ListQuery, Depends(PEOPLE.list_query)]
+
+
+class GroupAttributes(Attributes[KnownGroup]):
+    """A group of the provider, whose members' comments have the permissions of the team."""
+
+    name: str
+    created_at: datetime
+
+
+GROUPS = Resource[KnownGroup, Context](
+    TFE,
+    "vcs-groups",
+    GroupAttributes,
+    relationships=[ToOne("team", "teams"), _OF_CONNECTION],
+)
+
+
+class GroupInput(Kebab):
+    """Which group to admit."""
+
+    name: str | None = None
+
+
+GROUP = Input(TFE, "vcs-groups", GroupInput, one={"team": "teams"})
+OnePerson = Annotated[Query, Depends(PEOPLE.query)]
+People = Annotated[ListQuery, Depends(PEOPLE.list_query)]
+OneGroup = Annotated[Query, Depends(GROUPS.query)]
+Groups = Annotated[ListQuery, Depends(GROUPS.list_query)]
+
+
+async def _connection(oauth_client_id: str, context: CurrentContext) -> Connection:
+    return await queries.get_connection(context.session, context.actor, oauth_client_id)
+
+
+CurrentConnection = Annotated[Connection, Depends(_connection)]
 
 
 @router.get("/oauth-clients/{oauth_client_id}/people")
-async def list_of_client(oauth_client_id: str, query: Listed, context: CurrentContext) -> Response:
-    row = await queries.get_connection(context.session, context.actor, oauth_client_id)
-    found = await people.list_people(context.session, context.actor, row, query.page)
+async def list_people(
+    connection: CurrentConnection,
+    query: People,
+    context: CurrentContext,
+) -> Response:
+    found = await people.list_people(context.session, context.actor, connection, query.page)
     return await PEOPLE.many(found.items, query, context, total=found.total)
 
 
 @router.post("/oauth-clients/{oauth_client_id}/people", status_code=201)
-async def create(
-    oauth_client_id: str,
+async def introduce(
+    connection: CurrentConnection,
     body: Annotated[Body[PersonInput], Depends(PERSON)],
-    query: One,
+    query: OnePerson,
     context: CurrentContext,
 ) -> Response:
-    connection = await queries.get_connection(context.session, context.actor, oauth_client_id)
     user = body.one("user")
     row = await people.introduce(
         context.session,
@@ -81,6 +117,41 @@ async def create(
 
 
 @router.delete("/vcs-people/{vcs_person_id}", status_code=204)
-async def delete(vcs_person_id: str, context: CurrentContext) -> Response:
+async def forget(vcs_person_id: str, context: CurrentContext) -> Response:
     await people.forget(context.session, context.actor, vcs_person_id)
+    return Response(status_code=204)
+
+
+@router.get("/oauth-clients/{oauth_client_id}/groups")
+async def list_groups(
+    connection: CurrentConnection,
+    query: Groups,
+    context: CurrentContext,
+) -> Response:
+    found = await groups.list_groups(context.session, context.actor, connection, query.page)
+    return await GROUPS.many(found.items, query, context, total=found.total)
+
+
+@router.post("/oauth-clients/{oauth_client_id}/groups", status_code=201)
+async def admit(
+    connection: CurrentConnection,
+    body: Annotated[Body[GroupInput], Depends(GROUP)],
+    query: OneGroup,
+    context: CurrentContext,
+) -> Response:
+    team = body.one("team")
+    row = await groups.admit(
+        context.session,
+        context.process.reach,
+        context.actor,
+        connection,
+        name=(body.attributes.name or "").strip(),
+        team_id=team.id if team else "",
+    )
+    return await GROUPS.one(row, query, context)
+
+
+@router.delete("/vcs-groups/{vcs_group_id}", status_code=204)
+async def dismiss(vcs_group_id: str, context: CurrentContext) -> Response:
+    await groups.dismiss(context.session, context.actor, vcs_group_id)
     return Response(status_code=204)

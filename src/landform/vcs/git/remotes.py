@@ -90,7 +90,11 @@ def parse(url: str) -> Target:
         raise InvalidError(f"{parts.scheme}:// is not fetched from; use https or ssh.")
     if parts.scheme != "ssh" and parts.username is not None:
         raise InvalidError("A repository's URL must not hold a user or password.")
-    return Target(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    try:
+        port = parts.port
+    except ValueError:
+        raise InvalidError(f"{url[:200]!r} has no port that there is.") from None
+    return Target(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
 
 
 async def judged(target: Target, allow: Allow) -> list[str]:
