@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.platforms import Platform
 from tests.standins.bitbucket import Bitbucket
 from tests.standins.bitbucket_world import Account
 from tests.standins.github import GitHub
@@ -26,6 +27,11 @@ class There(ABC):
     identifier: str
     success: str = "success"
 
+    def connect(self, platform: Platform, organization: str) -> str:
+        """Make a connection to it; return its id."""
+        path = f"organizations/{organization}/oauth-clients"
+        return str(platform.api.send("POST", path, "oauth-clients", dict(self.client))["id"])
+
     @abstractmethod
     def push(self, files: Files, *, branch: str = "main", message: str = "Change") -> str: ...
 
@@ -40,6 +46,10 @@ class There(ABC):
     @abstractmethod
     def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
         """Return name and state of every status of a commit, oldest first."""
+
+    def shown_of(self, sha: str) -> str:
+        """Return what there is to read of a commit's newest plan, beside its status."""
+        return self.comments[0]
 
     @property
     @abstractmethod
@@ -93,6 +103,33 @@ class OnGitHub(There):
     def close(self) -> None:
         self.hub.settle()
         self.hub.server.close()
+
+
+class OnGitHubApp(OnGitHub):
+    """The same, by an app, which writes checks."""
+
+    def connect(self, platform: Platform, organization: str) -> str:
+        app = self.hub.apps.register(self.repo.owner)
+        self.hub.apps.install(app, self.repo.owner)
+        attributes = {
+            "name": "app",
+            "vcsType": "GITHUB",
+            "connectionType": "STANDALONE",
+            "endpoint": self.hub.url,
+            "apiUrl": f"{self.hub.url}/api/v3",
+            "clientId": app.client_id,
+            "privateKey": app.pem,
+        }
+        url = f"{platform.url}/api/v1/organization/{organization}/vcs"
+        return str(platform.api.send("POST", url, "vcs", attributes)["id"])
+
+    def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
+        told = [each for commit, each in self.repo.told_checks if commit == sha]
+        return [(each["name"], each["conclusion"] or each["status"]) for each in told]
+
+    def shown_of(self, sha: str) -> str:
+        told = [each for commit, each in self.repo.told_checks if commit == sha]
+        return str(told[-1]["output"]["text"])
 
 
 class OnGitLab(There):

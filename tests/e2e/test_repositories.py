@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.command import eventually
 from tests.e2e.api import Workspace
-from tests.e2e.hosts import OnBitbucket, OnGitHub, OnGitLab, There
+from tests.e2e.hosts import OnBitbucket, OnGitHub, OnGitHubApp, OnGitLab, There
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
@@ -208,17 +208,16 @@ def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
     assert place.deliveries() == []
 
 
-@pytest.mark.parametrize("service", [OnGitHub, OnGitLab, OnBitbucket])
+@pytest.mark.parametrize("service", [OnGitHub, OnGitHubApp, OnGitLab, OnBitbucket])
 def test_the_same_goes_through_other_providers(
     watching_platform: Platform, tmp_path: Path, service: Callable[[Path], There]
 ) -> None:
     there = service(tmp_path / "there")
     there.push({"live/main.tf": MAIN.format(name="first")})
     organization = make_organization(watching_platform, tmp_path)
-    path = f"organizations/{organization.name}/oauth-clients"
-    client = watching_platform.api.send("POST", path, "oauth-clients", dict(there.client))
-    _test_connection(watching_platform, organization.name, client["id"])
-    given = {"identifier": there.identifier, "oauth-token-id": client["id"].replace("oc-", "ot-")}
+    client_id = there.connect(watching_platform, organization.name)
+    _test_connection(watching_platform, organization.name, client_id)
+    given = {"identifier": there.identifier, "oauth-token-id": client_id.replace("oc-", "ot-")}
     workspace = organization.make_workspace("app", vcs_repo=given, working_directory="live")
     eventually(lambda: there.has_hook, within_s=60)
     sha = there.push({"live/main.tf": MAIN.format(name="second")}, message="Add second")
@@ -244,6 +243,7 @@ def test_the_same_goes_through_other_providers(
         say=lambda: there.comments,
     )
     eventually(lambda: succeeded(again), within_s=60, say=lambda: there.statuses(again))
+    assert "terraform_data.fourth" in there.shown_of(again)
     assert len(there.comments) == 1
     assert there.answers == {202}
     there.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tests.standins import github_answers as answers
+from tests.standins import github_checks as checks
 from tests.standins.github_answers import paged
 from tests.standins.github_world import Account, Grant, Repo
 from tests.standins.serving import Answer, Refusal, Request, json_answer
@@ -55,7 +56,8 @@ class Rest:
             "branches": lambda: self._refs(request, repo, "refs/heads/"),
             "tags": lambda: self._refs(request, repo, "refs/tags/"),
             "git": lambda: answers.git_data(repo, path),
-            "commits": lambda: answers.commit(repo, path[1]),
+            "commits": lambda: self._commit(request, repo, path, grant),
+            "check-runs": lambda: checks.answer(request, repo, path, grant, self._hub.number()),
             "compare": lambda: answers.compare(repo, path[1]),
             "pulls": lambda: self._pulls(request, repo, path),
             "statuses": lambda: self._status(request, repo, path, grant),
@@ -95,6 +97,11 @@ class Rest:
     def _status(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
         grant.require("statuses")
         return answers.status(request, repo, path[1])
+
+    def _commit(self, request: Request, repo: Repo, path: Sequence[str], grant: Grant) -> Answer:
+        if path[2:] == ["check-runs"]:
+            return checks.of_commit(request, repo, path[1], grant)
+        return answers.commit(repo, path[1])
 
     def _refs(self, request: Request, repo: Repo, prefix: str) -> Answer:
         rows = [

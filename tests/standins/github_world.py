@@ -46,7 +46,11 @@ class Grant:
 
 @dataclass
 class Repo:
-    """A repository."""
+    """A repository.
+
+    Attributes:
+        told_checks: each commit and check run as it was written, in order.
+    """
 
     id: int
     owner: Account
@@ -58,6 +62,8 @@ class Repo:
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     pulls: dict[int, "Pull"] = field(default_factory=dict)
     roles: dict[int, str] = field(default_factory=dict)
+    check_runs: list[dict[str, Any]] = field(default_factory=list)
+    told_checks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:

@@ -6,8 +6,9 @@ asked.
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -144,7 +145,14 @@ async def _tell(desk: Desk, claim: _Claim) -> None:
     provider = await open_provider(desk.reach, feedback.connection_id)
     repository = await provider.repository(feedback.repository_id)
     state, words = state_of(report)
-    status = Status(state=state, name=report.name, description=words, url=report.url)
+    status = Status(
+        state=state,
+        name=report.name,
+        description=words,
+        url=report.url,
+        key=report.run_id,
+        details=partial(_details, desk, report) if report.status in _WORTH_A_COMMENT else None,
+    )
     number = feedback.pull_request_number
     parts: list[Awaitable[None]] = [
         provider.set_commit_status(repository, feedback.commit_sha, status)
@@ -168,16 +176,11 @@ async def _tell(desk: Desk, claim: _Claim) -> None:
 async def _comment(
     desk: Desk, claim: _Claim, provider: VcsProvider, repository: Repository, number: int
 ) -> None:
-    phase_id = f"plan-{claim.report.run_id.removeprefix('run-')}"
-    output = await logs.read(
-        desk.sessions, desk.platform.store, phase_id=phase_id, stream=LogStream.TEXT
-    )
-    text = output[-_OUTPUT_BYTES:].decode(errors="replace")
-    report = Report(**{**claim.report.__dict__, "output": text})
+    report = claim.report
     comment_id = await provider.upsert_comment(
         repository,
         number,
-        comment_of(report),
+        await _details(desk, report),
         comment_id=claim.comment_id,
         needs_attention=report.status is RunStatus.ERRORED,
     )
@@ -190,6 +193,16 @@ async def _comment(
             )
             session.add(row)
         row.comment_id, row.run_id = comment_id, report.run_id
+
+
+async def _details(desk: Desk, report: Report) -> str:
+    """Return what there is to read of a run, with what terraform said."""
+    phase_id = f"plan-{report.run_id.removeprefix('run-')}"
+    output = await logs.read(
+        desk.sessions, desk.platform.store, phase_id=phase_id, stream=LogStream.TEXT
+    )
+    text = output[-_OUTPUT_BYTES:].decode(errors="replace")
+    return comment_of(replace(report, output=text))
 
 
 def _comment_key(feedback: RunFeedback, workspace_id: str) -> tuple[str, str, str, int]:

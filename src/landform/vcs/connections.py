@@ -255,6 +255,7 @@ async def ask_host_keys(reach: Reach, actor: Actor, connection_id: str) -> Seque
 def shown_capabilities(found: Capabilities) -> dict[str, Any]:
     """Return them as they are kept and shown."""
     known = {name: getattr(found, name) for name in ("listing", "hooks", "statuses", "comments")}
+    known |= {} if found.checks is None else {"checks": found.checks}
     return {
         "identity": found.identity,
         **known,

@@ -1,6 +1,6 @@
 """What is said to and by a provider about its repositories. Imports nothing of ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +97,9 @@ class Status:
             genre and name, so neither may change.
         description: one line; cut to what the provider takes.
         url: where its link leads.
+        key: of what it tells, such as a run; where a provider keeps a thing for each status, the
+            same key is the same thing.
+        details: returns Markdown, for providers that show some; asked for only by those.
     """
 
     state: State
@@ -104,6 +107,8 @@ class Status:
     description: str
     url: str
     genre: str = "Landform"
+    key: str = ""
+    details: Callable[[], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +136,7 @@ class Capabilities:
 
     Attributes:
         identity: who we are to the provider.
+        checks: statuses have pages of their own; None too where the provider has no such thing.
         lacking: for each thing it may not do, what an administrator must do about it.
         ends_at: when what was given to the connection ends, as the provider says.
         installation: of the app that the connection is, for providers that have such.
@@ -141,6 +147,7 @@ class Capabilities:
     hooks: bool | None = None
     statuses: bool | None = None
     comments: bool | None = None
+    checks: bool | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
     ends_at: datetime | None = None
     installation: Installation | None = None

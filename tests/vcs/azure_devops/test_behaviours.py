@@ -30,7 +30,10 @@ BEHAVIOURS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "7 state and callback": (
         "test_a_code_is_good_once",
-        "test_the_legacy_exchange_sends_its_five_fields",
+        "test_a_code_that_was_used_connects_nothing_again",
+        "test_a_state_is_of_one_connection_and_of_nobody_elses_making",
+        "test_only_the_one_who_set_out_may_come_back",
+        "test_a_callback_of_ones_own_name_and_a_redirect_are_kept",
     ),
     "8 Entra": (
         "test_entra_is_asked_for_all_that_is_configured_and_for_a_refresh_token",

@@ -1,4 +1,4 @@
-"""GitHub, in the shape of an Enterprise Server."""
+"""GitHub, in the shape of an Enterprise Server: by tokens of people, and by an app."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from landform.vcs.facts import State
 from landform.vcs.kinds import Kind, SignIn
+from landform.vcs.models import Connection
 from tests.standins.github import GitHub
 from tests.standins.repositories import GitRepository
 from tests.standins.serving import Answer, Server
@@ -158,3 +159,28 @@ class GitHubHost(Host):
 
     def remove_hook(self, hook_id: str) -> None:
         del self.repo.hooks[int(hook_id)]
+
+
+class GitHubAppHost(GitHubHost):
+    """The same, of connections that are an app which may write checks."""
+
+    words: ClassVar[Mapping[State, str]] = {
+        State.PENDING: "queued",
+        State.RUNNING: "in_progress",
+        State.SUCCEEDED: "success",
+        State.FAILED: "failure",
+        State.ERRORED: "failure",
+        State.CANCELED: "cancelled",
+        State.NOT_APPLICABLE: "skipped",
+    }
+
+    async def connect(self, sign_in: SignIn = SignIn.GITHUB_APP, **settings: Any) -> Connection:
+        app = self.hub.apps.register(self.repo.owner)
+        self.hub.apps.install(app, self.repo.owner)
+        given = {"client_id": app.client_id, "private_key": app.pem, **settings}
+        return await super().connect(sign_in, **given)
+
+    def statuses(self, sha: str) -> Sequence[tuple[str, str]]:
+        assert not self.repo.statuses
+        told = [each for commit, each in self.repo.told_checks if commit == sha]
+        return [(each["conclusion"] or each["status"], each["name"]) for each in told]

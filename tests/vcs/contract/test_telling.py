@@ -1,9 +1,27 @@
 """Statuses and comments arrive at a provider, and one comment stays one."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
 from landform.vcs.facts import State, Status
+from landform.vcs.reach import Reach
+from tests.vcs.contract.conftest import HOSTS
+from tests.vcs.contract.github import GitHubAppHost
 from tests.vcs.contract.host import Host
+from tests.vcs.contract.making import host_of
 
 NAME = "Landform/acme/net"
+WAYS: Final[dict[str, type[Host]]] = {**HOSTS, "github-app": GitHubAppHost}
+
+
+@pytest.fixture(params=WAYS)
+async def host(request: pytest.FixtureRequest, reach: Reach, tmp_path: Path) -> AsyncIterator[Host]:
+    """Every provider, and each way in which one tells of runs."""
+    async with host_of(WAYS[request.param], reach, tmp_path / "host") as made:
+        yield made
 
 
 async def test_a_status_is_shown_on_the_commit_in_the_providers_word(host: Host) -> None:

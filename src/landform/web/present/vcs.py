@@ -79,6 +79,7 @@ _ABILITIES: Final[Mapping[str, str]] = {
     "listing": "List repositories",
     "hooks": "Manage service hooks",
     "statuses": "Set statuses",
+    "checks": "Set checks, which show the plan",
     "comments": "Comment on pull requests",
 }
 _ANSWERS: Final[Mapping[bool | None, tuple[str, str]]] = {
@@ -157,6 +158,7 @@ def abilities(row: Connection) -> list[tuple[str, str, str, str]]:
     return [
         (label, *_ANSWERS[found.get(name)], lacking.get(name, ""))
         for name, label in _ABILITIES.items()
+        if name in found
     ]
 
 

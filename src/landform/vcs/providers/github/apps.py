@@ -24,6 +24,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "metadata": "read",
     "contents": "read",
     "statuses": "write",
+    "checks": "write",
     "pull_requests": "write",
     "issues": "write",
     "repository_hooks": "write",
@@ -33,6 +34,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 ABILITIES: Final[Mapping[str, tuple[str, str]]] = {
     "hooks": ("repository_hooks", "Webhooks"),
     "statuses": ("statuses", "Commit statuses"),
+    "checks": ("checks", "Checks"),
     "comments": ("issues", "Issues"),
 }
 _LONGEST_NAME: Final = 34  # characters of an app's

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from landform.vcs.changes import Person, PullRequest
+from landform.vcs.errors import NotAllowedError
 from landform.vcs.facts import (
     Capabilities,
     CloneCredentials,
@@ -18,7 +19,7 @@ from landform.vcs.facts import (
 )
 from landform.vcs.kinds import SignIn
 from landform.vcs.provider import Ask, Services, Setup, Token, TokenSource
-from landform.vcs.providers.github import belonging, looking, telling
+from landform.vcs.providers.github import belonging, checks, looking, telling
 from landform.vcs.providers.github.api import PAGE, GitHubApi
 from landform.vcs.providers.github.apps import ABILITIES
 from landform.vcs.providers.github.deliveries import pull_request_of
@@ -98,6 +99,7 @@ class GitHub:
             hooks="hooks" not in lacking,
             statuses="statuses" not in lacking,
             comments="comments" not in lacking,
+            checks="checks" not in lacking,
             lacking=lacking,
             installation=found,
         )
@@ -187,7 +189,17 @@ class GitHub:
         return await belonging.is_in_group(self._api, repository, person, group)
 
     async def set_commit_status(self, repository: Repository, sha: str, status: Status) -> None:
-        """See VcsProvider."""
+        """See VcsProvider. Of an app that may, it is a check run, and then nothing else.
+
+        Where both have one name, GitHub's rules for branches require both.
+        """
+        if self._is_app:
+            try:
+                await checks.set_check(self._api, repository, sha, status)
+            except NotAllowedError:
+                pass  # it was granted no checks; statuses need a permission of their own
+            else:
+                return
         await telling.set_commit_status(self._api, repository, sha, status)
 
     async def set_pull_request_status(
