@@ -123,6 +123,9 @@ async def test_a_connection_goes_from_nothing_to_connected_by_the_terminal(
     assert re.search(r"^identity +Ann$", shown, re.MULTILINE)
     assert "lacks comments" in shown
     assert "has no service hook" in await terminal.type("rotate", "ado", status=1)
+    kept = await terminal.type("show", "ado")
+    assert re.search(rf"^callbackUrl +{re.escape(application.redirect_uri)}$", kept, re.MULTILINE)
+    assert application.secret not in kept
     listed = await terminal.type("list")
     assert re.search(rf"^{vcs_id} +ado +AZURE_DEVOPS +oauth +COMPLETED$", listed, re.MULTILINE)
     assert "Removed" in await terminal.type("delete", "ado")

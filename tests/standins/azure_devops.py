@@ -364,6 +364,7 @@ def _team_members(organization: Organization, project: str, team: str, request: 
 def _connection_data(organization: Organization, who: Identity) -> dict[str, Any]:
     user = {
         "id": who.id,
+        "subjectDescriptor": f"aad.{who.id}",
         "providerDisplayName": who.name,
         "properties": {"Account": {"$type": "System.String", "$value": who.mail}},
         "isActive": True,

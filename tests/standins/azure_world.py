@@ -222,8 +222,10 @@ class Organization:
         self.oauth_forbidden = False
         self._directory = directory
 
-    def identity(self, name: str, *, hooks: bool = True) -> Identity:
-        made = Identity(guid(), name, f"{name.lower().replace(' ', '.')}@example.com")
+    def identity(self, name: str, *, hooks: bool = True, account: str = "") -> Identity:
+        """Add somebody; service principals have an id for their account, and no address."""
+        mail = account or f"{name.lower().replace(' ', '.')}@example.com"
+        made = Identity(guid(), name, mail)
         self.identities[made.id] = made
         if hooks:
             self.hook_rights.add(made.id)

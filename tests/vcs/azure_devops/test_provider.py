@@ -107,10 +107,24 @@ async def test_who_may_not_make_hooks_is_told_the_command_that_allows_it(scene: 
     repository = await infra(provider, scene)
     with pytest.raises(NotAllowedError) as refused:
         await provider.ensure_hooks(repository, url=URL, secret="s")
-    assert "az devops security permission update" in str(refused.value)
-    assert f"--token PublisherSecurity/{scene.repository.project.id} --allow-bit 7" in str(
-        refused.value
+    line = (
+        f"az devops security permission update --organization {scene.azure.url}/Acme"
+        " --namespace-id cb594ebe-87dd-4fc9-ac2c-6a10a4c92046"
+        f" --subject {bob.mail} --token PublisherSecurity/{scene.repository.project.id}"
+        " --allow-bit 7"
     )
+    assert str(refused.value).endswith(line)
+
+
+async def test_a_service_principal_is_named_by_its_descriptor_in_that_command(
+    scene: Scene,
+) -> None:
+    account = "11111111-2222-3333-4444-555555555555"
+    robot = scene.acme.identity("Robot", hooks=False, account=account)
+    provider = await scene.provider(pat=scene.pat(who=robot))
+    repository = await infra(provider, scene)
+    with pytest.raises(NotAllowedError, match=rf"--subject aad\.{robot.id} --token"):
+        await provider.ensure_hooks(repository, url=URL, secret="s")
 
 
 SIGNED_OUT = {

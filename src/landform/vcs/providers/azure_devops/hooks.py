@@ -1,8 +1,10 @@
 """Service-hook subscriptions, one per event. Facts: vcs_providers.md §1.5 and §1.6."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from landform.kit.errors import LandformError
 from landform.vcs.errors import NoSuchRepositoryError, NotAllowedError
 from landform.vcs.facts import RemoteHook, Repository
 from landform.vcs.providers.azure_devops.api import AzureApi
@@ -11,6 +13,7 @@ from landform.vcs.providers.azure_devops.deliveries import EVENTS, HEADER, USER
 _NAMESPACE: Final = "cb594ebe-87dd-4fc9-ac2c-6a10a4c92046"  # ServiceHooks
 _BITS: Final = 7  # view, edit, delete
 _PATH: Final = ("_apis", "hooks", "subscriptions")
+_SOMEBODY: Final = "IDENTITY"
 _ENABLED: Final = ("enabled", "onProbation")
 
 
@@ -33,7 +36,7 @@ async def ensure_hooks(
                 said = await _send(api, repository, "POST", (), wanted)
             made.append(hook_of(said, url))
     except NotAllowedError as refused:
-        raise NotAllowedError(f"{refused} {how_to_allow(api, repository)}") from None
+        raise NotAllowedError(f"{refused} {await _how_to_allow(api, repository)}") from None
     return made
 
 
@@ -48,14 +51,38 @@ async def delete_hooks(api: AzureApi, repository: Repository, url: str) -> None:
         await _delete(api, repository, str(each["id"]))
 
 
-def how_to_allow(api: AzureApi, repository: Repository) -> str:
-    """Return what an administrator runs to let the connection manage hooks."""
-    organization = f"{api.base}/{api.organization(repository.organization)}"
+async def _how_to_allow(api: AzureApi, repository: Repository) -> str:
+    """Return the line that an administrator runs to let the connection manage hooks.
+
+    Facts: learn.microsoft.com, "az devops security permission update": a subject is a person's
+    address, or else a descriptor.
+    """
+    organization = api.organization(repository.organization)
+    options = {
+        "organization": f"{api.base}/{organization}",
+        "namespace-id": _NAMESPACE,
+        "subject": await _who(api, organization),
+        "token": f"PublisherSecurity/{repository.project_id}",
+        "allow-bit": str(_BITS),
+    }
+    words = " ".join(f"--{name} {shlex.quote(value)}" for name, value in options.items())
     return (
         "Only project administrators may manage service hooks, unless one of them runs: az devops"
-        f" security permission update --organization {organization} --namespace-id {_NAMESPACE}"
-        f" --subject IDENTITY --token PublisherSecurity/{repository.project_id} --allow-bit {_BITS}"
+        f" security permission update {words}"
     )
+
+
+async def _who(api: AzureApi, organization: str) -> str:
+    """Return the connection's identity as commands name it; a word in its place if nobody says."""
+    try:
+        reply = await api.get(["_apis", "connectionData"], organization=organization)
+    except LandformError:
+        return _SOMEBODY
+    user = reply.said.get("authenticatedUser") or {}
+    account = ((user.get("properties") or {}).get("Account") or {}).get("$value") or ""
+    if "@" in account:
+        return str(account)
+    return str(user.get("subjectDescriptor") or _SOMEBODY)
 
 
 def hook_of(said: Mapping[str, Any], url: str) -> RemoteHook:
