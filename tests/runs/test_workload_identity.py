@@ -207,6 +207,35 @@ async def test_terrakubes_switches_work_as_they_do_there(platform: Platform) -> 
     assert tags["terrakube:workspace"] == ["network"]
 
 
+async def test_terrakubes_switches_of_google_and_vault_work_as_they_do_there(
+    platform: Platform,
+) -> None:
+    provider = "projects/1/locations/global/workloadIdentityPools/p/providers/landform"
+    found = await made(
+        platform,
+        job_with(
+            {
+                "ENABLE_DYNAMIC_CREDENTIALS_GCP": "true",
+                "WORKLOAD_IDENTITY_AUDIENCE_GCP": f"https://iam.googleapis.com/{provider}",
+                "WORKLOAD_IDENTITY_SERVICE_ACCOUNT_EMAIL": "plan@acme.iam.gserviceaccount.com",
+                "ENABLE_DYNAMIC_CREDENTIALS_VAULT": "true",
+                "VAULT_ADDR": "https://vault.example.com",
+                "WORKLOAD_IDENTITY_VAULT_ROLE": "landform",
+                "WORKLOAD_IDENTITY_VAULT_AUTH_PATH": "jwt-landform",
+                "WORKLOAD_IDENTITY_VAULT_AUDIENCE": "vault.acme",
+            }
+        ),
+    )
+    account = json.loads(found.files["workload-gcp-credentials.json"])
+    assert account["audience"] == f"//iam.googleapis.com/{provider}"
+    assert "plan@acme" in account["service_account_impersonation_url"]
+    audience = found.claims(found.files["workload-gcp-token"])["aud"]
+    assert audience == f"https://iam.googleapis.com/{provider}"
+    login = found.vault
+    assert (login.address, login.mount) == ("https://vault.example.com", "jwt-landform")
+    assert (login.role, found.claims(login.jwt)["aud"]) == ("landform", "vault.acme")
+
+
 @pytest.mark.parametrize(
     ("environment", "words"),
     [

@@ -61,6 +61,7 @@ async def test_every_setting_a_client_gives_is_kept(session: AsyncSession) -> No
         "assessments_enabled": False,
         "file_triggers_enabled": False,
         "global_remote_state": True,
+        "project_remote_state": True,
         "queue_all_runs": True,
         "speculative_enabled": False,
         "structured_run_output_enabled": False,

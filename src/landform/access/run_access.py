@@ -1,7 +1,8 @@
 """What a run's own terraform may reach: its workspace, and the state that others share with it.
 
 As HCP Terraform has it (its page "Workspace settings: Remote state sharing"): a workspace shares
-its state with all workspaces of its organization, or with those that it names, or with none.
+its state with all workspaces of its organization, with all of its project, with those that it
+names, or with none.
 """
 
 from typing import Any
@@ -31,9 +32,19 @@ async def run_permissions(session: AsyncSession, actor: Actor, on: Place) -> Per
             consumers.c.consumer_id == actor.workspace_id,
         )
     )
+    asking = workspaces.alias()
+    in_project: ColumnElement[Any] = exists(
+        select(asking.c.id).where(
+            asking.c.id == actor.workspace_id, asking.c.project_id == workspaces.c.project_id
+        )
+    )
     query = select(workspaces.c.id).where(
         workspaces.c.id == on.workspace_id,
         workspaces.c.organization_id == actor.organization_id,
-        or_(workspaces.c.global_remote_state, named),
+        or_(
+            workspaces.c.global_remote_state,
+            workspaces.c.project_remote_state & in_project,
+            named,
+        ),
     )
     return RUN_TOKEN if await session.scalar(query) is not None else NOTHING

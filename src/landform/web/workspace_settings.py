@@ -69,6 +69,7 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
         auto_apply=form.flag("auto_apply"),
         allow_destroy_plan=form.flag("allow_destroy_plan"),
         global_remote_state=form.flag("global_remote_state"),
+        project_remote_state=form.flag("project_remote_state"),
     )
     with refusals_to(f"{visit.path}/settings"):
         project = None

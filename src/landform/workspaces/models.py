@@ -64,6 +64,7 @@ class Workspace(Base):
             last.
         current_state_version_id: the newest finalized state; None before the first.
         global_remote_state: the runs of every workspace of the organization may read its state.
+        project_remote_state: those of every workspace of the project it is in may.
         lock_holder_kind: None when the workspace is not locked.
         ssh_key_id: what its runs fetch modules by, over SSH; None: by nothing.
     """
@@ -91,6 +92,7 @@ class Workspace(Base):
     assessments_enabled: Mapped[bool] = mapped_column(default=False)
     file_triggers_enabled: Mapped[bool] = mapped_column(default=True)
     global_remote_state: Mapped[bool] = mapped_column(default=False)
+    project_remote_state: Mapped[bool] = mapped_column(default=False, server_default="false")
     queue_all_runs: Mapped[bool] = mapped_column(default=False)
     speculative_enabled: Mapped[bool] = mapped_column(default=True)
     structured_run_output_enabled: Mapped[bool] = mapped_column(default=True)

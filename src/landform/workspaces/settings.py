@@ -35,6 +35,7 @@ class WorkspaceSettings:
     assessments_enabled: bool | None = None
     file_triggers_enabled: bool | None = None
     global_remote_state: bool | None = None
+    project_remote_state: bool | None = None
     queue_all_runs: bool | None = None
     speculative_enabled: bool | None = None
     structured_run_output_enabled: bool | None = None

@@ -1,4 +1,4 @@
-"""Which other workspaces' runs may read a workspace's state: all of its organization's, or some.
+"""Which other workspaces' runs may read a workspace's state: all of its organization, or some.
 
 Routes and rules are TFE's (tfe_openapi.json: remote-state-consumers). What a run gets to read is
 decided in `landform.access.run_access`.
@@ -7,7 +7,7 @@ decided in `landform.access.run_access`.
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
@@ -41,7 +41,12 @@ async def consumers_of(
         Workspace.id != workspace.id,
         await visible_workspaces(session, actor, workspace.organization_id),
     )
-    if only_named or not workspace.global_remote_state:
+    if only_named:
+        wanted = wanted.where(Workspace.id.in_(_named(workspace)))
+    elif workspace.project_remote_state and not workspace.global_remote_state:
+        of_project = Workspace.project_id == workspace.project_id
+        wanted = wanted.where(or_(of_project, Workspace.id.in_(_named(workspace))))
+    elif not workspace.global_remote_state:
         wanted = wanted.where(Workspace.id.in_(_named(workspace)))
     return await fetch_page(session, wanted, page, func.lower(Workspace.name), Workspace.id)
 
@@ -120,7 +125,7 @@ async def _change(
     if len(present | added) - len(removed) > _LIMIT:
         raise InvalidError(
             f"A workspace can name {_LIMIT} others that read its state. To share it with all of"
-            " the organization, set global-remote-state."
+            " its project or organization, set project-remote-state or global-remote-state."
         )
     await _check(session, actor, workspace, added)
     if not added and not removed:

@@ -87,16 +87,35 @@ async def test_what_is_shared_with_all_lists_all_others_and_on_demand_those_it_n
     assert page["meta"]["pagination"]["total-count"] == 2
 
 
+async def test_what_is_shared_with_the_project_lists_those_of_it_and_those_it_names(
+    site: Site,
+) -> None:
+    ann = await site.user("ann")
+    organization = await site.organization("acme", ann)
+    network = await workspace(site, organization, "network", project_remote_state=True)
+    await workspace(site, organization, "app")
+    data = await workspace(site, organization, "data")
+    lone = await workspace(site, organization, "lone")
+    async with transaction(site.sessions) as session:
+        project = await factories.make_project(session, organization, "elsewhere")
+        for each in (data, lone):
+            (await session.get_one(Workspace, each)).project_id = project.id
+    await ann.post(consumers(network), status=204, data=linked(data))
+    assert await names_at(ann, network) == ["app", "data"]
+    assert await names_at(ann, network, show_only_configured="true") == ["data"]
+
+
 async def test_a_new_workspace_shares_with_nobody_until_told(site: Site) -> None:
     ann = await site.user("ann")
     await site.organization("acme", ann)
     made = await ann.post("organizations/acme/workspaces", "workspaces", name="network")
-    assert made["data"]["attributes"]["global-remote-state"] is False
     links = made["data"]["relationships"]["remote-state-consumers"]["links"]
     assert links["related"] == f"/api/v2/{consumers(made['data']['id'])}"
     path = f"workspaces/{made['data']['id']}"
-    changed = await ann.patch(path, "workspaces", global_remote_state=True)
-    assert changed["data"]["attributes"]["global-remote-state"] is True
+    for name in ("global", "project"):
+        assert made["data"]["attributes"][f"{name}-remote-state"] is False
+        changed = await ann.patch(path, "workspaces", **{f"{name}_remote_state": True})
+        assert changed["data"]["attributes"][f"{name}-remote-state"] is True
 
 
 async def test_workspaces_of_elsewhere_and_the_workspace_itself_are_refused(site: Site) -> None:

@@ -128,6 +128,21 @@ async def test_a_run_reads_the_state_that_is_shared_with(server: Server, shared_
     await reads_outputs(server, await run_of(server.world), source)
 
 
+async def test_a_run_reads_what_is_shared_within_its_project_and_not_what_another_project_does(
+    server: Server,
+) -> None:
+    source = await source_of(server.world, project_remote_state=True)
+    run = caller_of(server, await run_of(server.world))
+    path = f"workspaces/{source.workspace_id}/current-state-version"
+    await run.get(path)
+    async with transaction(server.world.platform.sessions) as session:
+        organization = await session.get_one(Organization, server.world.organization_id)
+        project = await factories.make_project(session, organization, "elsewhere")
+        row = await session.get_one(Workspace, source.workspace_id)
+        row.project_id = project.id
+    await run.get(path, 404)
+
+
 async def test_a_run_may_not_even_know_of_a_workspace_that_shares_with_others(
     server: Server,
 ) -> None:
@@ -146,7 +161,9 @@ async def test_a_run_may_not_even_know_of_a_workspace_that_shares_with_others(
 
 
 async def test_a_run_may_not_even_know_of_another_organization(server: Server) -> None:
-    source = await World.make(server.world.platform, global_remote_state=True)
+    source = await World.make(
+        server.world.platform, global_remote_state=True, project_remote_state=True
+    )
     await save(source)
     run = caller_of(server, await run_of(server.world))
     for path in (

@@ -38,6 +38,7 @@ class WorkspaceInput(Kebab):
     assessments_enabled: bool | UnsetType | None = UNSET
     file_triggers_enabled: bool | UnsetType | None = UNSET
     global_remote_state: bool | UnsetType | None = UNSET
+    project_remote_state: bool | UnsetType | None = UNSET
     queue_all_runs: bool | UnsetType | None = UNSET
     speculative_enabled: bool | UnsetType | None = UNSET
     structured_run_output_enabled: bool | UnsetType | None = UNSET

@@ -124,6 +124,7 @@ class WorkspaceAttributes(Attributes[Workspace]):
     name: str
     operations: bool = reads(lambda w: w.execution_mode is not ExecutionMode.LOCAL)
     permissions: Permissions = reads(_permissions)
+    project_remote_state: bool
     queue_all_runs: bool
     resource_count: int = reads(lambda w, context: context.resource_counts.get(w.id, 0))
     source: str
