@@ -37,6 +37,7 @@ NOT_PAGES: Final = {
     f"{RUN}/plan": "a part of a page",
     f"{RUN}/events": "a stream",
     f"{RUN}/log/{{name}}/download": "a file",
+    "/app/{organization}/{workspace}/events": "a stream",
     "/app/{organization}/{workspace}/runs/events": "a stream",
     "/app/{organization}/{workspace}/states/events": "a stream",
     "/organizations/events": "a stream",

@@ -293,3 +293,30 @@ async def test_the_list_of_organizations_follows_what_needs_somebody_and_new_one
             await workspaces.create_workspace(session, world.owner, row, settings)
         await until(lambda: stream.said.count("1 workspace<") > before)
     assert "not-mine" not in stream.said
+
+
+async def test_the_front_page_of_a_workspace_follows_its_run_its_lock_and_its_state(
+    site: Site,
+) -> None:
+    world = site.world
+    async with watching(site, site.owner, await site.place()) as stream:
+        run_id = await world.create(message="Hello there")
+        await stream.says("Hello there")
+        await world.plan(run_id)
+        await stream.says("Needs confirmation")
+        assert "by a run" in stream.said
+        await world.confirm(run_id)
+        job = await world.must_begin(run_id, Phase.APPLY)
+        await attempts.put_state(world.platform, job, make_state(7), final=True)
+        await stream.says("serial 7")
+        await world.finish(job)
+        await stream.says("Applied")
+
+
+async def test_who_may_read_more_of_a_workspace_shares_no_reading_with_who_may_less(
+    site: Site,
+) -> None:
+    member = await site.browser(await read_only(site))
+    place = await site.place()
+    async with watching(site, site.owner, place), watching(site, member, place):
+        assert len(HUB.watches) == 2
