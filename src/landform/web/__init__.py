@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from landform.web import (
     access,
     account,
+    agents,
     audit,
     bulk,
     health,
@@ -71,6 +72,7 @@ for each in (
     access,
     invitations,
     pipelines,
+    agents,
     account,
     audit,
     second_factor,

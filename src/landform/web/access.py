@@ -48,6 +48,7 @@ _SWITCHES: Final = (
     ("manage-organization-access", "Give teams access to the organization"),
     ("access-secret-teams", "See secret teams"),
     ("manage-vcs-settings", "Manage VCS connections"),
+    ("manage-agent-pools", "Manage agent pools"),
 )
 Number = Annotated[int, Query(ge=1, le=100_000)]
 

@@ -15,6 +15,7 @@ from landform.access.events import (
     TeamMembersRemoved,
 )
 from landform.access.permissions import Permission
+from landform.agents import queries as agents
 from landform.edge.deps import CurrentProcess
 from landform.identity.actor import Actor
 from landform.identity.models import ApiToken
@@ -27,6 +28,7 @@ from landform.runs.overview import Tally
 from landform.web import lists
 from landform.web.forms import OwnForm, attempt, refusals_to
 from landform.web.pages import CurrentSession, SendBackError, redirect
+from landform.web.present import modes
 from landform.web.present.pages import Pages, with_query
 from landform.web.visit import AnyVisit, Crumb, InOrganization, Visit
 from landform.workspaces import organizations, projects
@@ -35,6 +37,7 @@ from landform.workspaces.projects import ProjectSettings
 router = APIRouter(include_in_schema=False)
 
 _SIZE = 50
+_POOLS = Page(number=1, size=500)
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 # By which organizations come to be somebody's to see, and cease to be.
@@ -155,11 +158,18 @@ async def _new(visit: AnyVisit, name: str, email: str, failure: str) -> Response
 @router.get("/organizations/{organization}/settings")
 async def show_settings(visit: InOrganization) -> Response:
     """Show what can be set."""
+    pools = None
+    if visit.may(Permission.USE_AGENT_POOLS):
+        pools = await agents.list_pools(visit.session, visit.actor, visit.organization.id, _POOLS)
+    organization = visit.organization
+    mode = modes.chosen(organization.default_execution_mode, organization.default_agent_pool_id)
     return await visit.page(
         "organizations/settings.html",
         section="settings",
         crumbs=[Crumb("Settings")],
-        organization=visit.organization,
+        organization=organization,
+        modes=modes.choices(pools.items if pools else [], present=mode),
+        mode=mode,
         may_update=visit.may(Permission.UPDATE_ORGANIZATION),
         may_delete=visit.may(Permission.DELETE_ORGANIZATION),
         tokens=await _tokens_of(visit),
@@ -180,10 +190,12 @@ async def update(visit: InOrganization, form: OwnForm) -> Response:
     days = form.line("max_token_days", "0") or "0"
     if not days.isascii() or not days.isdigit():
         raise SendBackError(f"{visit.path}/settings", "Days are a number.")
+    mode, pool_id = modes.read(form.line("default_execution_mode"))
     settings = OrganizationSettings(
         name=form.line("name"),
         email=form.line("email"),
-        default_execution_mode=form.line("default_execution_mode"),
+        default_execution_mode=mode,
+        default_agent_pool_id=pool_id,
         allow_force_delete_workspaces=form.flag("allow_force_delete_workspaces"),
         max_token_days=min(int(days[:9]), 10**6) if form.flag("max_token_days") else None,
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import may
+from landform.agents import queries as agents
 from landform.identity import users
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
@@ -15,6 +16,7 @@ from landform.ssh_keys import queries as ssh_keys
 from landform.toolchain.versions import Tool
 from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import SendBackError, redirect
+from landform.web.present import modes
 from landform.web.visit import Crumb, InWorkspace
 from landform.workspaces import module_keys, projects, service, tags
 from landform.workspaces.settings import WorkspaceSettings
@@ -33,6 +35,13 @@ async def show(visit: InWorkspace) -> Response:
         visit.session, visit.actor, visit.organization, page=_PROJECTS
     )
     names = await users.names_of(visit.session, [workspace.lock_holder_id or ""])
+    mode = modes.chosen(workspace.execution_mode, workspace.agent_pool_id)
+    usable = await agents.pools_for(
+        visit.session,
+        organization_id=workspace.organization_id,
+        project_id=workspace.project_id,
+        workspace_id=workspace.id,
+    )
     bound = await tags.bindings_of(visit.session, visit.actor, workspace)
     return await visit.page(
         "workspaces/settings.html",
@@ -40,6 +49,8 @@ async def show(visit: InWorkspace) -> Response:
         crumbs=[Crumb("Settings")],
         workspace=workspace,
         projects=[(each.id, each.name) for each in shelves.items],
+        modes=modes.choices(usable if visit.may(Permission.UPDATE_WORKSPACE) else [], present=mode),
+        mode=mode,
         tools=[(tool.value, {"tofu": "OpenTofu"}.get(tool, "Terraform")) for tool in Tool],
         tags=" ".join(f"{each.key}={each.value}" if each.value else each.key for each in bound),
         ssh_keys=await _ssh_keys(visit),
@@ -59,13 +70,15 @@ async def show(visit: InWorkspace) -> Response:
 @router.post(_HERE)
 async def update(visit: InWorkspace, form: OwnForm) -> Response:
     """Change what is given."""
+    mode, pool_id = modes.read(form.line("execution_mode"))
     settings = WorkspaceSettings(
         name=form.line("name"),
         description=form.line("description"),
         tool=Tool(form.line("tool")) if form.line("tool") in set(Tool) else None,
         tool_version=form.line("tool_version"),
         working_directory=form.line("working_directory"),
-        execution_mode=form.line("execution_mode") or None,
+        execution_mode=mode,
+        agent_pool_id=pool_id,
         auto_apply=form.flag("auto_apply"),
         allow_destroy_plan=form.flag("allow_destroy_plan"),
         global_remote_state=form.flag("global_remote_state"),
