@@ -40,12 +40,15 @@ from landform.states import service as states
 from landform.states.document import md5_of
 from landform.states.models import StateOutput
 from landform.states.service import Announcement
+from landform.triggers import webhooks
+from landform.triggers.models import WebhookEventKind
+from landform.triggers.webhooks import EventSettings
 from landform.variables import service as variables
 from landform.variables import sets
 from landform.variables.service import VariableSettings
 from landform.web.oauth import CLIENT_ID
 from landform.workspaces import locks
-from landform.workspaces.models import LockHolder, Workspace
+from landform.workspaces.models import LockHolder, Workspace, WorkspaceRepository
 from landform.workspaces.run_kinds import RunKind
 from landform.workspaces.tags import Tag, attach
 from tests import factories
@@ -60,7 +63,7 @@ STATE: Final = make_state(7)  # what is uploaded
 VERIFIER: Final = "v" * 64
 REDIRECT: Final = "http://localhost:10000/login"
 # Workspaces that every level of access is given on.
-OPEN: Final = ("hello", "busy", "ready", "stuck", "spare")
+OPEN: Final = ("hello", "busy", "ready", "stuck", "spare", "hooked", "linked")
 
 Made: TypeAlias = "str | Callable[[Place, Actor], Awaitable[str]]"
 
@@ -97,6 +100,7 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await _runs(place)
     place.objects |= await _people(place)
     place.objects |= await connect(world, str(place.objects["teams"]))
+    place.objects |= await _webhooks(place)
     place.objects |= await _variable_sets(place)
     place.objects |= await keep_key(world)
     place.objects |= await join(world)
@@ -352,6 +356,33 @@ async def _own_identity(place: Place, actor: Actor) -> str:
 
 async def _username(place: Place, actor: Actor) -> str:
     return actor.name if actor.kind is ActorKind.USER else place.world.owner.name
+
+
+async def _webhooks(place: Place) -> dict[str, Made]:
+    """Plan two workspaces from a repository, one of which has a webhook with an event."""
+    hooked, linked = (place.workspaces[name] for name in ("hooked", "linked"))
+    async with transaction(hooked.platform.sessions) as session:
+        for world in (hooked, linked):
+            row = WorkspaceRepository(
+                workspace_id=world.workspace_id,
+                connection_id=str(place.objects["token-vcs"]),
+                repository_id="r",
+                identifier="acme/infra",
+                default_branch="main",
+                linked_by=world.owner.id,
+            )
+            session.add(row)
+        await session.flush()
+        workspace = await session.get_one(Workspace, hooked.workspace_id)
+        webhook = await webhooks.create_webhook(session, hooked.owner, workspace)
+        push = EventSettings(event=WebhookEventKind.PUSH)
+        event = await webhooks.add_event(session, hooked.owner, workspace, webhook, push)
+    return {
+        "hooked": hooked.workspace_id,
+        "linked": linked.workspace_id,
+        "webhook_id": webhook.id,
+        "event_id": event.id,
+    }
 
 
 async def _variable_sets(place: Place) -> dict[str, Made]:

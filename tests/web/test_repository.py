@@ -96,7 +96,7 @@ async def test_it_is_followed_by_its_address_and_by_another_branch(
     assert await followed(site) is None
 
 
-async def test_what_starts_runs_is_one_of_four(
+async def test_what_starts_runs_is_one_of_six(
     site: Site, connection: Connection, azure: AzureDevOps
 ) -> None:
     here = f"{await site.place()}/repository"
@@ -104,7 +104,7 @@ async def test_what_starts_runs_is_one_of_four(
     given = {"connection": connection.id, "repository": address_of(azure)}
     await site.owner.post(here, given, of=choice)
     every = {"working_directory": "live", "trigger_prefixes": "modules\nlib"}
-    every |= {"trigger_patterns": "**/*.tf", "tags_regex": "^v[0-9]"}
+    every |= {"trigger_patterns": "**/*.tf", "tags_regex": "^v[0-9]", "path_regexes": "live/.*"}
 
     async def starts(way: str, **more: str) -> tuple[Workspace, WorkspaceRepository]:
         await site.owner.post(f"{here}/triggers", {"starts": way, **every, **more}, of=here)
@@ -123,6 +123,15 @@ async def test_what_starts_runs_is_one_of_four(
     workspace, row = await starts("tags")
     assert (row.tags_regex, workspace.trigger_patterns) == ("^v[0-9]", [])
     assert 'value="tags" checked' in await site.owner.get(here)
+    workspace, row = await starts("regex", push_run_kind="plan", pull_path_regexes="a/.*\nb/.*")
+    assert (row.tags_regex, row.path_regexes, row.push_run_kind) == ("", ["live/.*"], "plan")
+    assert row.pull_path_regexes == ["a/.*", "b/.*"]
+    shown = await site.owner.get(here)
+    for said in ('value="regex" checked', ">live/.*</textarea>", '<option value="plan" selected>'):
+        assert said in shown
+    workspace, row = await starts("never")
+    assert (row.pushes_enabled, row.path_regexes, row.push_run_kind) == (False, [], None)
+    assert 'value="never" checked' in await site.owner.get(here)
     page = await site.owner.post(
         f"{here}/triggers", {"starts": "tags", **every, "tags_regex": "("}, of=here
     )

@@ -142,7 +142,7 @@ async def _decide_pull_request(
     verdicts = [
         (workspace.id, rules, judge_pull_request(rules, pull.target_branch, is_fork=pull.is_fork))
         for workspace, linked in known.linked
-        for rules in (rules_of(workspace, linked),)
+        for rules in (rules_of(workspace, linked, of_pulls=True),)
     ]
     return await _filtered(
         words,

@@ -44,6 +44,8 @@ def rules_to_be(
     branch, tags_regex = repositories.checked(given)
     return Rules(
         branch=branch or default_branch,
+        takes_pushes=given.pushes_enabled is not False,
+        path_regexes=tuple(repositories.checked_paths(given.path_regexes or ())),
         tags_regex=tags_regex or "",
         working_directory=columns.get("working_directory", ""),
         filters_files=columns.get("file_triggers_enabled", True),

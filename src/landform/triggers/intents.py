@@ -127,11 +127,20 @@ def origin_of(connection_id: str, known: Known, pull: PullRequest, *, sender: st
     )
 
 
-def rules_of(workspace: Workspace, repository: WorkspaceRepository) -> Rules:
-    """Return what the workspace says of what starts its runs."""
+def rules_of(
+    workspace: Workspace, repository: WorkspaceRepository, *, of_pulls: bool = False
+) -> Rules:
+    """Return what the workspace says of what starts its runs.
+
+    Args:
+        of_pulls: of pull requests, whose files may have expressions of their own.
+    """
+    regexes = repository.pull_path_regexes if of_pulls else repository.path_regexes
     return Rules(
         branch=repository.followed_branch,
+        takes_pushes=repository.pushes_enabled,
         tags_regex=repository.tags_regex,
+        path_regexes=tuple(regexes),
         working_directory=workspace.working_directory,
         filters_files=workspace.file_triggers_enabled,
         prefixes=tuple(workspace.trigger_prefixes),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from landform.workspaces.patterns import any_glob_matches, matches_regex
+from landform.workspaces.patterns import any_glob_matches, any_regex_matches, matches_regex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,13 +12,17 @@ class Rules:
 
     Attributes:
         branch: whose pushes it follows; empty: nobody knows the default branch yet.
+        takes_pushes: pushes to the branch start runs.
         tags_regex: when there is one, tags that match start runs and pushes do not.
+        path_regexes: of whole paths; when there are some, nothing else of files counts.
         prefixes: directories, from the repository's root.
         patterns: globs; when there are some, prefixes and working directory do not count.
     """
 
     branch: str
+    takes_pushes: bool = True
     tags_regex: str = ""
+    path_regexes: tuple[str, ...] = ()
     working_directory: str = ""
     filters_files: bool = True
     prefixes: tuple[str, ...] = ()
@@ -41,6 +45,8 @@ def judge_push(rules: Rules, branch: str, *, is_deleted: bool = False) -> Verdic
         return Verdict(False, f"Branch {branch} was deleted.")
     if rules.tags_regex:
         return Verdict(False, f"The workspace runs for tags that match {rules.tags_regex} only.")
+    if not rules.takes_pushes:
+        return Verdict(False, "Pushes start no runs of the workspace.")
     if branch != rules.branch:
         followed = rules.branch or "none: its repository had no default branch"
         return Verdict(False, f"The push is to branch {branch}; the workspace follows {followed}.")
@@ -78,6 +84,8 @@ def judge_pull_request(rules: Rules, target: str, *, is_fork: bool) -> Verdict:
 
 def needs_paths(rules: Rules) -> bool:
     """Tell whether the changed files have a say."""
+    if rules.path_regexes:
+        return True
     return rules.filters_files and bool(rules.patterns or rules.prefixes or rules.working_directory)
 
 
@@ -87,6 +95,10 @@ def judge_paths(rules: Rules, paths: Collection[str] | None) -> Verdict:
         return Verdict(True, "Any file counts.")
     if paths is None:
         return Verdict(True, "Which files changed is not known, so they may concern the workspace.")
+    if rules.path_regexes:
+        if any_regex_matches(rules.path_regexes, paths):
+            return Verdict(True, "A changed file matches a regular expression.")
+        return Verdict(False, f"None of {len(paths)} changed files matches a regular expression.")
     if rules.patterns:
         if any_glob_matches(rules.patterns, paths):
             return Verdict(True, "A changed file matches a trigger pattern.")

@@ -1,12 +1,15 @@
 """Tables of triggers: what was last seen of repositories, and what providers were last told."""
 
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.kit.clock import now
 from landform.kit.db import Base
+from landform.kit.ids import new_id
+from landform.workspaces.run_kinds import RunKind
 
 
 class SeenRef(Base):
@@ -126,3 +129,71 @@ class RepositoryWatch(Base):
     has_baseline: Mapped[bool] = mapped_column(default=False)
     failures: Mapped[int] = mapped_column(default=0)
     problem: Mapped[str] = mapped_column(default="")
+
+
+class WebhookEventKind(StrEnum):
+    """What of a repository starts runs."""
+
+    PUSH = "push"
+    PULL_REQUEST = "pull-request"
+    TAG = "tag"
+
+
+class PathType(StrEnum):
+    """How the files of an event are written."""
+
+    REGEX = "regex"
+    PATTERN = "pattern"
+
+
+class Webhook(Base):
+    """Terrakube's `webhook` of a workspace: while there is one, its events say what starts runs.
+
+    The hook at the provider is the repository's, and kept whether or not there is this.
+
+    Attributes:
+        migrated: Terrakube's `migratedV2`, kept for its clients; there is one kind of hook here.
+    """
+
+    __tablename__ = "webhooks"
+    __table_args__ = (UniqueConstraint("workspace_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("wh"))
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspace_repositories.workspace_id", ondelete="CASCADE")
+    )
+    migrated: Mapped[bool] = mapped_column(default=False)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_by: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class WebhookEvent(Base):
+    """One event of a webhook, as its client wrote it; what it means is set on the workspace.
+
+    Attributes:
+        branch: regular expressions with commas between them, of branches or of tags.
+        path: of files, likewise; empty: any file.
+        run_kind: None: as the workspace says.
+        priority: kept for the clients; with one event of a kind, no order is needed.
+        plans_by_comment: kept for the clients; who may plan may always do so by a comment.
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (UniqueConstraint("webhook_id", "event"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("whe"))
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    event: Mapped[WebhookEventKind]
+    branch: Mapped[str] = mapped_column(default="")
+    path: Mapped[str] = mapped_column(default="")
+    path_type: Mapped[PathType] = mapped_column(default=PathType.REGEX)
+    run_kind: Mapped[RunKind | None]
+    priority: Mapped[int] = mapped_column(default=0)
+    plans_by_comment: Mapped[bool] = mapped_column(default=False)
+    applies_by_comment: Mapped[bool] = mapped_column(default=False)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_by: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)

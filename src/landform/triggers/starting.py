@@ -87,6 +87,7 @@ async def start_run(
         LandformError: the workspace takes no run; nothing was written.
     """
     is_speculative = origin.pull_request is not None and not applies
+    kind = repository.push_run_kind if origin.pull_request is None else None
     new = NewConfiguration(
         auto_queue_runs=False, speculative=is_speculative, source=SOURCES[origin.kind]
     )
@@ -106,7 +107,8 @@ async def start_run(
                 message=_message(origin),
                 source="tfe-configuration-version",
                 configuration_version_id=version.id,
-                auto_apply=True if applies else None,
+                plan_only=kind.plan_only if kind else None,
+                auto_apply=True if applies else (kind.auto_apply if kind else None),
             ),
         )
         session.add(

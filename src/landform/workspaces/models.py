@@ -11,6 +11,7 @@ from landform.kit.clock import now
 from landform.kit.db import Base
 from landform.kit.ids import new_id
 from landform.toolchain.versions import Tool
+from landform.workspaces.run_kinds import RunKind
 
 
 class ExecutionMode(StrEnum):
@@ -193,6 +194,11 @@ class WorkspaceRepository(Base):
         branch: whose pushes are planned; empty: the repository's default branch.
         default_branch: as the provider last said.
         linked_commit: where the followed branch was when it was connected; empty: nowhere.
+        pushes_enabled: pushes to the branch start runs.
+        push_run_kind: what a push or a tag runs; None: as the workspace says.
+        path_regexes: RE2, each of a whole path; when there are some, a push that changes no such
+            file starts no run, whatever the workspace says of files.
+        pull_path_regexes: the same of pull requests.
         tags_regex: RE2; when there is one, tags that match start runs, and pushes do not.
         forks_enabled: plan pull requests from forks, which is to run a stranger's code with
             this workspace's secrets.
@@ -219,6 +225,10 @@ class WorkspaceRepository(Base):
     linked_commit: Mapped[str] = mapped_column(default="")
     ingress_submodules: Mapped[bool] = mapped_column(default=False)
     large_files: Mapped[bool] = mapped_column(default=False)
+    pushes_enabled: Mapped[bool] = mapped_column(default=True)
+    push_run_kind: Mapped[RunKind | None]
+    path_regexes: Mapped[list[str]] = mapped_column(default=list)
+    pull_path_regexes: Mapped[list[str]] = mapped_column(default=list)
     tags_regex: Mapped[str] = mapped_column(default="")
     forks_enabled: Mapped[bool] = mapped_column(default=False)
     applies_by_comment: Mapped[bool] = mapped_column(default=False)

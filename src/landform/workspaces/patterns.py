@@ -33,6 +33,12 @@ def matches_regex(pattern: str, text: str) -> bool:
     return _compile(pattern).search(text) is not None
 
 
+def any_regex_matches(patterns: Sequence[str], paths: Iterable[str]) -> bool:
+    """Tell whether a path is, as a whole, matched by one of the regular expressions."""
+    compiled = [_compile(pattern) for pattern in patterns]
+    return any(one.fullmatch(path) for path in paths for one in compiled)
+
+
 def check_glob(pattern: str, *, pointer: str) -> str:
     """Return the glob if it can be matched.
 
@@ -72,6 +78,12 @@ def glob_regex(pattern: str) -> str:
             parts.append(re2.escape(rest[0]))
             rest = rest[1:]
     return "(?s)" + "".join(parts)
+
+
+def wildcard_regex(pattern: str) -> str:
+    """Return the regular expression of a pattern in which `*` is any text and `?` one character."""
+    wild = {"*": ".*", "?": "."}
+    return "".join(wild.get(each) or re2.escape(each) for each in pattern)
 
 
 _GLOBS: Final = (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]"))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +20,7 @@ from landform.workspaces.events import RepositoryConnected, RepositoryDisconnect
 from landform.workspaces.models import Workspace, WorkspaceRepository
 from landform.workspaces.patterns import check_regex
 from landform.workspaces.rows import locked
+from landform.workspaces.run_kinds import RunKind
 
 _BRANCH_LIMIT: Final = 255
 _REGEX_LIMIT: Final = 512
@@ -29,7 +30,10 @@ _SWITCHES: Final = (
     "large_files",
     "forks_enabled",
     "applies_by_comment",
+    "pushes_enabled",
 )
+_REGEXES: Final = ("path_regexes", "pull_path_regexes")
+_REGEXES_AT_MOST: Final = 100
 # What git refuses in the name of a ref, as far as it could mislead a reader or a program.
 _NOT_A_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
 
@@ -43,6 +47,7 @@ class RepositorySettings:
             is connected.
         by_installation: the client knows the connection as an app's installation.
         head: where the branch to follow is just now; None when nobody asked.
+        push_run_kind: what pushes and tags run; empty: as the workspace says.
     """
 
     connection_id: str | None = None
@@ -55,6 +60,10 @@ class RepositorySettings:
     tags_regex: str | None = None
     forks_enabled: bool | None = None
     applies_by_comment: bool | None = None
+    pushes_enabled: bool | None = None
+    push_run_kind: RunKind | Literal[""] | None = None
+    path_regexes: Sequence[str] | None = None
+    pull_path_regexes: Sequence[str] | None = None
 
 
 def checked(given: RepositorySettings) -> tuple[str | None, str | None]:
@@ -218,10 +227,38 @@ def _set(row: WorkspaceRepository, given: RepositorySettings) -> None:
         row.tags_regex = tags_regex
     if given.head is not None:
         row.linked_commit = given.head
+    if given.push_run_kind is not None:
+        row.push_run_kind = _push_run_kind(given.push_run_kind)
+    for name in _REGEXES:
+        regexes = getattr(given, name)
+        if regexes is not None:
+            setattr(row, name, checked_paths(regexes))
     for name in _SWITCHES:
         value = getattr(given, name)
         if value is not None:
             setattr(row, name, value)
+
+
+def _push_run_kind(kind: RunKind | Literal[""]) -> RunKind | None:
+    if kind and kind.is_destroy:
+        raise InvalidError("A push destroys nothing; schedule that.", pointer="push_run_kind")
+    return kind or None
+
+
+def checked_paths(regexes: Sequence[str]) -> list[str]:
+    """Return expressions of files if they can be kept.
+
+    Raises:
+        InvalidError: they cannot.
+    """
+    if len(regexes) > _REGEXES_AT_MOST:
+        raise InvalidError(
+            f"At most {_REGEXES_AT_MOST} expressions are accepted.", pointer="vcs_repo"
+        )
+    for each in regexes:
+        check_text(each, what="An expression", limit=_REGEX_LIMIT, pointer="vcs_repo")
+        check_regex(each, pointer="vcs_repo")
+    return list(regexes)
 
 
 def _branch(name: str) -> str:

@@ -18,11 +18,22 @@ from landform.api.terrakube import (
     tokens,
     variables,
     vcs,
+    webhooks,
     workspaces,
 )
 
 router = APIRouter()
-_RESOURCES = (organizations, projects, workspaces, variables, access, jobs, histories, schedules)
+_RESOURCES = (
+    organizations,
+    projects,
+    workspaces,
+    variables,
+    access,
+    jobs,
+    histories,
+    schedules,
+    webhooks,
+)
 for each in (*_RESOURCES, global_variables, project_access, ssh, tags, templates, vcs, operations):
     router.include_router(each.router)
 router.include_router(histories.files)

@@ -29,6 +29,7 @@ from landform.kit.errors import InvalidError, NotFoundError
 from landform.kit.selection import All, Selection
 from landform.organizations.models import Organization
 from landform.runs.models import Run
+from landform.triggers.models import Webhook
 from landform.workspaces import organizations
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace, WorkspaceRepository
@@ -44,6 +45,8 @@ _ATTRIBUTES: Final = {
     "tool": "iacType",
     "tool_version": "terraformVersion",
     "working_directory": "folder",
+    "plans_by_comment": "prWorkflowEnabled",
+    "applies_by_comment": "prApplyEnabled",
 }
 
 
@@ -61,6 +64,8 @@ class Context:
     commits: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Run] = field(default_factory=dict)
     organization_ids: dict[str, str] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    remote_hooks: dict[str, str] = field(default_factory=dict)
     team_names: dict[str, str] = field(default_factory=dict)
 
 
@@ -117,6 +122,9 @@ CurrentWorkspace = Annotated[Workspace, Depends(_workspace)]
 
 # Of a route whose address names the organization and is taken without it too.
 BELOW_ORGANIZATION: Final = Depends(_organization)
+
+
+BELOW_WORKSPACE: Final = Depends(_workspace)
 
 
 async def _workspace_anywhere(

@@ -48,6 +48,7 @@ from landform.runs import queries as runs
 from landform.schedules import queries as schedules
 from landform.schedules.models import Schedule
 from landform.toolchain.versions import Tool
+from landform.triggers import webhooks
 from landform.variables import queries as variables
 from landform.variables.queries import ShownVariable
 from landform.workspaces import module_keys, projects, queries, repositories, service, sharing
@@ -82,6 +83,11 @@ def _branch(workspace: Workspace, context: Context) -> str:
 def _connection(workspace: Workspace, context: Context) -> str | None:
     row = context.repositories.get(workspace.id)
     return row.connection_id if row else None
+
+
+def _webhook(workspace: Workspace, context: Context) -> str | None:
+    row = context.webhooks.get(workspace.id)
+    return row.id if row else None
 
 
 def _is_locked(workspace: Workspace) -> bool:
@@ -139,6 +145,7 @@ async def _prepare(workspaces: Sequence[Workspace], context: Context) -> None:
     session = context.session
     context.repositories.update(await repositories.repositories_of(session, list(workspaces)))
     context.newest_runs.update(await runs.last_runs(session, workspaces))
+    context.webhooks.update(await webhooks.webhooks_of(session, workspaces))
     context.consumers.update(await sharing.named_consumers(session, context.actor, workspaces))
 
 
@@ -173,6 +180,7 @@ WORKSPACE = Resource[Workspace, Context](
         ToOne("project", "project"),
         ToOne("vcs", "vcs", id=_connection),
         ToMany("variable", "variable", load=_variables, eager=False),
+        ToOne("webhook", "webhook", id=_webhook),
         ToMany("schedule", "schedule", load=_schedules, eager=False),
     ],
     by_ids=_by_ids,
