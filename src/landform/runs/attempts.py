@@ -41,6 +41,7 @@ from landform.logs import service as logs
 from landform.organizations.models import Organization
 from landform.runs import endings, inputs, module_access, rows, service, workload_identity
 from landform.runs.attempt_paths import artefact_path
+from landform.runs.given_secrets import tell_given, tell_signed
 from landform.runs.models import Run, RunPhase
 from landform.runs.moves import move
 from landform.runs.rows import phase_of
@@ -143,6 +144,7 @@ async def begin(
                 organization_id=workspace.organization_id,
             )
             job = job.model_copy(update={"token": token, "credentials": key})
+            tell_given(session, job, workspace)
         reach(FailPoint.ATTEMPT_LEASING)
     reach(FailPoint.ATTEMPT_LEASED)
     if failure is None and not is_strangers:
@@ -353,6 +355,9 @@ async def _with_credentials(
         )
     except InvalidError as failure:
         return job, failure
+    if made.secrets:
+        async with transaction(platform.sessions) as session:
+            tell_signed(session, job, [each.audience for each in workload_identity.wanted(job)])
     return job.model_copy(update={"credentials": job.credentials.with_more(made)}), None
 
 

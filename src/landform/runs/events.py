@@ -47,6 +47,24 @@ class RunStopAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecretsGiven(Event):
+    """An attempt at a phase was given secrets, named here and told to nobody else.
+
+    Attributes:
+        variables: the keys of sensitive ones.
+        ssh_key_id: what its modules are fetched by; empty: by none.
+        audiences: of the identity tokens that were signed for it.
+    """
+
+    workspace_id: str
+    phase_id: str
+    phase: str
+    variables: tuple[str, ...] = ()
+    ssh_key_id: str = ""
+    audiences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhaseInterrupted(Event):
     """The worker of a phase stopped answering."""
 
