@@ -18,6 +18,7 @@ from landform.kit.errors import ConflictError, InvalidError
 from landform.kit.ids import new_id
 from landform.kit.text import check_text
 from landform.kit.unique import unique
+from landform.ssh_keys import connecting
 from landform.ssh_keys.events import SshKeyCreated, SshKeyDeleted, SshKeyUpdated
 from landform.ssh_keys.models import SshKey
 from landform.ssh_keys.queries import get_key
@@ -115,6 +116,8 @@ async def update_key(
     async with unique(session, _UNIQUE, _taken(change.name or "")):
         for name, value in changed.items():
             setattr(row, name, value)
+    if {"private_key", "known_hosts"} & {*named}:
+        await connecting.follow(session, keyring, actor, row)
     if named:
         events.publish(
             session,
@@ -134,8 +137,10 @@ async def delete_key(session: AsyncSession, actor: Actor, row: SshKey) -> None:
 
     Raises:
         ForbiddenError: `actor` may not manage the organization's VCS settings.
+        ConflictError: workspaces are planned from repositories that are reached by it.
     """
     await require(session, actor, Permission.MANAGE_VCS, row.place)
+    await connecting.let_go(session, actor, row)
     await session.delete(row)
     await session.flush()
     events.publish(

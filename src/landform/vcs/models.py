@@ -40,6 +40,7 @@ class Connection(Base):
             registered from here.
         has_ssh_key: there is a key for git over SSH among the secrets.
         ssh_public_key: its public half where it is how the connection signs in, for the server.
+        ssh_key_id: of the organization's key that it was made from, and follows.
         sealed_token: the present token as JSON, for `vcs-connections/{id}/token`. It and the
             columns after it change only under the lease, or in the callback.
         token_version: counts tokens, so that who used a dead one can tell it was replaced.
@@ -76,6 +77,9 @@ class Connection(Base):
     sealed_secrets: Mapped[bytes] = mapped_column(Sealed("vcs-connections/{id}/secrets"))
     has_ssh_key: Mapped[bool] = mapped_column(default=False)
     ssh_public_key: Mapped[str] = mapped_column(default="")
+    ssh_key_id: Mapped[str | None] = mapped_column(
+        ForeignKey("ssh_keys.id", ondelete="CASCADE"), index=True
+    )
     sealed_token: Mapped[bytes | None] = mapped_column(Sealed("vcs-connections/{id}/token"))
     token_version: Mapped[int] = mapped_column(default=0)
     token_expires_at: Mapped[datetime | None]

@@ -1,6 +1,6 @@
 """Reads of connections, hooks and deliveries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, TypeVar
 
 from sqlalchemy import func, or_, select
@@ -101,6 +101,17 @@ async def list_connections(
     wanted = select(Connection).where(Connection.organization_id == organization_id)
     order = (*ordering(selection, _FIELDS), func.lower(Connection.name), Connection.id)
     return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
+
+
+async def by_ssh(session: AsyncSession, connection_ids: Collection[str]) -> dict[str, Connection]:
+    """Return those of the connections that sign in by an SSH key, by id.
+
+    Whoever asks may know of them.
+    """
+    query = select(Connection).where(
+        Connection.id.in_(connection_ids), Connection.sign_in == SignIn.SSH_KEY
+    )
+    return {row.id: row for row in await session.scalars(query)}
 
 
 async def list_usable(

@@ -150,7 +150,8 @@ async def delete(visit: InOrganization, ssh_key_id: str, form: OwnForm) -> Respo
     row = await _find(visit, ssh_key_id)
     if form.line("name") != row.name:
         raise SendBackError(f"{visit.path}/ssh-keys/{row.id}", "Type the key's name to delete it.")
-    await service.delete_key(visit.session, visit.actor, row)
+    with refusals_to(f"{visit.path}/ssh-keys/{row.id}"):
+        await service.delete_key(visit.session, visit.actor, row)
     return redirect(f"{visit.path}/ssh-keys", say="The key was deleted.")
 
 

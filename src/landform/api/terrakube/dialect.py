@@ -30,6 +30,7 @@ from landform.kit.selection import All, Selection
 from landform.organizations.models import Organization
 from landform.runs.models import Run
 from landform.triggers.models import Webhook
+from landform.vcs.models import Connection
 from landform.workspaces import organizations
 from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace, WorkspaceRepository
@@ -59,6 +60,7 @@ class Context:
     process: Process
     base: str
     repositories: dict[str, WorkspaceRepository] = field(default_factory=dict)
+    by_ssh: dict[str, Connection] = field(default_factory=dict)
     newest_runs: dict[str, Run] = field(default_factory=dict)
     consumers: dict[str, list[str]] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)

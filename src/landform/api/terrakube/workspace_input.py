@@ -12,9 +12,11 @@ from landform.api.jsonapi import Body, Camel, Input, given
 from landform.api.terrakube.dialect import TERRAKUBE, Context, refuse_set
 from landform.api.terrakube.templates import auto_apply_of
 from landform.edge.brief import BriefActor
-from landform.edge.deps import CurrentProcess
+from landform.edge.deps import CurrentProcess, base_url
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError
+from landform.ssh_keys import connecting
+from landform.ssh_keys.queries import get_key_of
 from landform.toolchain.versions import Tool
 from landform.triggers import linking
 from landform.triggers.linking import Found
@@ -31,7 +33,6 @@ _NOT_OFFERED: Final = {
     "allow_remote_apply": (
         "Whoever may apply here may do so from the command line too; leave allowRemoteApply false."
     ),
-    "ssh": "A repository is reached through a `vcs`; one of type GIT signs in by an SSH key.",
     "agent": (
         "Agents of Terrakube's kind are not offered; set execution mode agent and an agent pool"
         " in the workspace's settings, and leave this out."
@@ -76,8 +77,7 @@ def settings_of(body: Body[WorkspaceInput]) -> WorkspaceSettings:
         InvalidError: something is set that there is not here.
     """
     sent = {name: value for name, value in given(body.attributes).items() if value is not None}
-    linked = {name: body.one(name) for name in ("ssh", "agent")}
-    refuse_set(_NOT_OFFERED, sent | linked)
+    refuse_set(_NOT_OFFERED, sent | {"agent": body.one("agent")})
     template = sent.get("default_template")
     return WorkspaceSettings(
         name=sent.get("name") or None,
@@ -115,9 +115,19 @@ async def _find(
         InvalidError: no such repository or connection, for the actor or for the connection.
     """
     sent = body.attributes
-    if sent.deleted is True or not _names_repository(body):
+    if sent.deleted is True:
         return None
-    linked = body.one("vcs")
+    if body.one("ssh") and _text(sent.source) == NO_SOURCE:
+        raise InvalidError(
+            "A key reaches a repository: name one in `source`. For modules it is moduleSshKey.",
+            pointer="ssh",
+        )
+    if not _names_repository(body):
+        return None
+    linked, key = body.one("vcs"), body.one("ssh")
+    if linked and key:
+        raise InvalidError("A repository is reached by a `vcs` or by an `ssh`, not by both.")
+    connection_id = linked.id if linked else ""
     async with transaction(process.platform.sessions) as session:
         named = request.path_params
         owner = await organizations.by_id_or_name(session, actor, named["organization_id"])
@@ -126,12 +136,19 @@ async def _find(
             workspace = await queries.get(session, actor, named["workspace_id"])
             rows = await repositories.repositories_of(session, [workspace])
             current = rows.get(workspace.id)
-    if current is not None and _is_as_it_was(body, current):
+        if key and (_text(sent.source) or current is None):
+            row = await get_key_of(session, actor, owner.id, key.id)
+            keyring, url = process.platform.keyring, _text(sent.source)
+            made = await connecting.connection_to(
+                session, keyring, actor, row, url, base=base_url(request)
+            )
+            connection_id = made.id
+    if current is not None and _is_as_it_was(body, current, connection_id):
         return None
-    if current is None and (linked is None or not _text(sent.source)):
+    if current is None and not (connection_id and _text(sent.source)):
         raise InvalidError(
-            "A repository is reached through a connection: name it in the relationship `vcs`, and"
-            " the repository in `source`.",
+            "A repository is reached through a connection or by a key: name it in the relationship"
+            " `vcs` or `ssh`, and the repository in `source`.",
             pointer="source",
         )
     try:
@@ -140,7 +157,7 @@ async def _find(
             actor,
             owner.id,
             current,
-            connection_id=linked.id if linked else "",
+            connection_id=connection_id,
             reference=_text(sent.source),
             branch=_branch(body),
         )
@@ -171,22 +188,22 @@ async def keep_repository(
 
 
 def _unlinks(body: Body[WorkspaceInput]) -> bool:
-    return body.mentions("vcs") and body.one("vcs") is None
+    return body.mentions("vcs") and body.one("vcs") is None and body.one("ssh") is None
 
 
 def _names_repository(body: Body[WorkspaceInput]) -> bool:
     source = _text(body.attributes.source)
     if source == NO_SOURCE or _unlinks(body):
         return False
-    return bool(source) or body.one("vcs") is not None
+    return bool(source) or body.one("vcs") is not None or body.one("ssh") is not None
 
 
-def _is_as_it_was(body: Body[WorkspaceInput], row: WorkspaceRepository) -> bool:
+def _is_as_it_was(body: Body[WorkspaceInput], row: WorkspaceRepository, connection_id: str) -> bool:
     """Tell whether a client says what it was shown, so that nobody need be asked for it."""
-    linked, branch = body.one("vcs"), _text(body.attributes.branch)
+    branch = _text(body.attributes.branch)
     return (
         _text(body.attributes.source) in ("", row.web_url)
-        and (linked is None or linked.id == row.connection_id)
+        and connection_id in ("", row.connection_id)
         and branch in ("", row.followed_branch)
     )
 

@@ -51,6 +51,8 @@ from landform.toolchain.versions import Tool
 from landform.triggers import webhooks
 from landform.variables import queries as variables
 from landform.variables.queries import ShownVariable
+from landform.vcs import queries as vcs
+from landform.vcs.providers.git.urls import address_of
 from landform.workspaces import module_keys, projects, queries, repositories, service, sharing
 from landform.workspaces.models import ExecutionMode, LockHolder, Project, Workspace
 
@@ -72,7 +74,12 @@ _FIELDS: Final = {
 
 def _source(workspace: Workspace, context: Context) -> str:
     row = context.repositories.get(workspace.id)
-    return row.web_url if row else NO_SOURCE
+    if row is None:
+        return NO_SOURCE
+    reached = context.by_ssh.get(row.connection_id)
+    if row.web_url or reached is None:
+        return row.web_url
+    return address_of(row.repository_id, reached.endpoint, reached.username)
 
 
 def _branch(workspace: Workspace, context: Context) -> str:
@@ -81,8 +88,15 @@ def _branch(workspace: Workspace, context: Context) -> str:
 
 
 def _connection(workspace: Workspace, context: Context) -> str | None:
+    """Return how its repository is reached, but for what a key was named for alone."""
     row = context.repositories.get(workspace.id)
-    return row.connection_id if row else None
+    return row.connection_id if row and _key(workspace, context) is None else None
+
+
+def _key(workspace: Workspace, context: Context) -> str | None:
+    row = context.repositories.get(workspace.id)
+    found = context.by_ssh.get(row.connection_id) if row else None
+    return found.ssh_key_id if found else None
 
 
 def _webhook(workspace: Workspace, context: Context) -> str | None:
@@ -144,6 +158,8 @@ async def _by_ids(ids: Sequence[str], context: Context) -> list[Workspace]:
 async def _prepare(workspaces: Sequence[Workspace], context: Context) -> None:
     session = context.session
     context.repositories.update(await repositories.repositories_of(session, list(workspaces)))
+    reached_by = {row.connection_id for row in context.repositories.values()}
+    context.by_ssh.update(await vcs.by_ssh(session, reached_by))
     context.newest_runs.update(await runs.last_runs(session, workspaces))
     context.webhooks.update(await webhooks.webhooks_of(session, workspaces))
     context.consumers.update(await sharing.named_consumers(session, context.actor, workspaces))
@@ -179,6 +195,7 @@ WORKSPACE = Resource[Workspace, Context](
         ToOne("organization", "organization"),
         ToOne("project", "project"),
         ToOne("vcs", "vcs", id=_connection),
+        ToOne("ssh", "ssh", id=_key),
         ToMany("variable", "variable", load=_variables, eager=False),
         ToOne("webhook", "webhook", id=_webhook),
         ToMany("schedule", "schedule", load=_schedules, eager=False),

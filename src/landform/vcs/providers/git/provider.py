@@ -126,7 +126,7 @@ class Git(NoGroups):
 
     async def _found(self, path: str) -> Repository:
         branch = await self._ask(path, listing.default_branch)
-        url = address_of(path, self._setup)
+        url = address_of(path, self._setup.endpoint, self._setup.username)
         return Repository(
             id=path,
             name=path.rpartition("/")[2].removesuffix(".git"),
@@ -233,7 +233,7 @@ class Git(NoGroups):
 
     async def _credentials(self, path: str) -> CloneCredentials:
         token = await self._token()
-        url = address_of(path, self._setup)
+        url = address_of(path, self._setup.endpoint, self._setup.username)
         if self._is_ssh:
             return CloneCredentials(
                 url=url,

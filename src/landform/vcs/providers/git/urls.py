@@ -51,10 +51,10 @@ def read_reference(text: str, setup: Setup) -> Reference:
     return Reference(_checked(given, given))
 
 
-def address_of(path: str, setup: Setup) -> str:
+def address_of(path: str, endpoint: str, username: str) -> str:
     """Return where git fetches the repository at a path; the user is in it only for SSH."""
-    base = urlsplit(setup.endpoint)
-    user = f"{setup.username or DEFAULT_USER}@" if base.scheme == "ssh" else ""
+    base = urlsplit(endpoint)
+    user = f"{username or DEFAULT_USER}@" if base.scheme == "ssh" else ""
     below = base.path.rstrip("/")
     return f"{base.scheme}://{user}{base.netloc}{below}/{quote(path, safe='/~')}"
 
