@@ -1,14 +1,14 @@
 """Connections that follow an SSH key of their organization.
 
 Revision ID: keys_of_connections
-Revises: told_kinds
+Revises: project_remote_state
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "keys_of_connections"
-down_revision = "told_kinds"
+down_revision = "project_remote_state"
 branch_labels = None
 depends_on = None
 
