@@ -1,14 +1,14 @@
 """Connections that follow an SSH key of their organization.
 
 Revision ID: keys_of_connections
-Revises: project_remote_state
+Revises: webhooks
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "keys_of_connections"
-down_revision = "project_remote_state"
+down_revision = "webhooks"
 branch_labels = None
 depends_on = None
 
