@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from landform import __version__
 from landform.access.tokens import issue_for_pool
 from landform.agents.presence import Description, agent_id, say_present
 from landform.agents.service import PoolSettings, create_pool
@@ -25,7 +26,7 @@ async def join(world: World) -> dict[str, str]:
         spare = await create_pool(session, world.owner, organization, PoolSettings(name="spare"))
         member = Actor(kind=ActorKind.AGENT_POOL, id=pool.id)
         own = agent_id(member, AGENT_SECRET)
-        await say_present(session, member, own, Description(name="box"))
+        await say_present(session, member, own, Description(name="box", version=__version__))
         token, _ = await issue_for_pool(session, world.owner, pool.id, description="a box")
     far = await world.beside(
         name=f"{world.organization}-far", execution_mode=ExecutionMode.AGENT, agent_pool_id=pool.id
@@ -53,6 +54,7 @@ async def join(world: World) -> dict[str, str]:
         "spare-pool": spare.id,
         "agents": own,
         "agent-token": token.id,
+        "agent-version": __version__,
         "jobs": world.phase_id(waiting, Phase.PLAN),
         "attempts": world.phase_id(planned, Phase.PLAN),
         "agent-apply": world.phase_id(applied, Phase.APPLY),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import count
 
+from landform import __version__
 from landform.access.tokens import issue_for_pool
 from landform.agents.models import AgentPool
 from landform.agents.presence import Description, agent_id, say_present
@@ -34,7 +35,9 @@ class Member:
     async def join(self) -> "Member":
         """Say that the agent is there."""
         async with transaction(self.pool.world.platform.sessions) as session:
-            await say_present(session, self.pool.actor, self.id, Description(name="box"))
+            await say_present(
+                session, self.pool.actor, self.id, Description(name="box", version=__version__)
+            )
         return self
 
     async def begin(self, run_id: str, phase: Phase = Phase.PLAN) -> PhaseJob | None:

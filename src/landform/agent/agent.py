@@ -60,6 +60,7 @@ class Agent:
 
         Raises:
             UnauthenticatedError: the platform does not take the token with which it begins.
+            ConflictError: the platform is of another version.
         """
         welcome = await self._begin()
         log.info("agent ready", agent=welcome.agent_id, pool=welcome.pool, slots=self._slots.count)
@@ -133,7 +134,9 @@ class Agent:
             job = await self._lease(offer)
         except LandformError as failure:
             log.warning("a phase was not taken", phase=offer.phase_id, error=str(failure))
-            await asyncio.sleep(_FIRST_PAUSE_S)
+            # What lasts, as another version does, is not asked for again at once.
+            lasts = isinstance(failure, ConflictError)
+            await asyncio.sleep(_LONGEST_PAUSE_S if lasts else _FIRST_PAUSE_S)
             return
         finally:
             settled.set()

@@ -6,6 +6,7 @@ An attempt is one agent's: who asks about it has taken it under its own name, in
 
 from sqlalchemy import select
 
+from landform import __version__
 from landform.agents.models import Agent
 from landform.contract import Attempt, Choice, LostLeaseError, Offer, PhaseJob
 from landform.dispatch import service as dispatch
@@ -37,7 +38,7 @@ async def begin(
     None when there is nothing to do; otherwise as `attempts.begin`.
 
     Raises:
-        ConflictError: the agent has not said what it is.
+        ConflictError: the agent has not said what it is, or is of another version.
     """
     async with transaction(platform.sessions) as session:
         if await dispatch.pool_of(session, phase_id) != pool_id:
@@ -45,6 +46,7 @@ async def begin(
         agent = await session.get(Agent, agent_id)
         if agent is None:
             raise ConflictError("Say first what this agent is.")
+        require_same_version(agent.version)
         sandbox = agent.sandbox
 
     async def chosen(tool: Tool, asked: str) -> str:
@@ -64,6 +66,19 @@ async def begin(
         sandbox=sandbox,
         pool=pool_id,
     )
+
+
+def require_same_version(version: str) -> None:
+    """Refuse an agent that could not read what it is given, before it is given anything.
+
+    Raises:
+        ConflictError: it is of another version than the platform.
+    """
+    if version != __version__:
+        raise ConflictError(
+            f"This platform is version {__version__}, the agent {version[:40] or 'of none'}: run an"
+            " agent of the platform's version."
+        )
 
 
 async def held(

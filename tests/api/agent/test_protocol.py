@@ -10,7 +10,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from landform import __version__
 from landform.access import tokens as access_tokens
+from landform.agents.models import Agent as AgentRow
 from landform.api.agent import PREFIX
 from landform.contract import Outcome, Phase, PhaseJob
 from landform.dispatch.models import LeaseState
@@ -40,6 +42,9 @@ async def far(pool: Pool) -> World:
     return await pool.workspace()
 
 
+SELF = {"name": "box", "version": __version__, "sandbox": "none"}
+
+
 class Agent:
     """An agent that is driven by hand."""
 
@@ -53,7 +58,7 @@ class Agent:
         return await self.http.request(method, f"{PREFIX}{path}", headers=headers, **sent)
 
     async def introduce(self) -> "Agent":
-        answer = await self.ask("PUT", "/agent", json={"name": "box", "sandbox": "none"})
+        answer = await self.ask("PUT", "/agent", json=SELF)
         assert answer.json()["agent_id"] == self.member.id
         return self
 
@@ -295,3 +300,21 @@ async def test_a_phase_that_ends_by_its_agents_fault_is_told_as_a_workers_is(
     result = {"outcome": Outcome.ERRORED, "error": "It broke."}
     await agent.of(job, "POST", "/finish", json=result)
     assert (await far.run(run_id)).error == "It broke."
+
+
+async def test_an_agent_of_another_version_takes_nothing_and_ends_what_it_had(
+    server: Server, pool: Pool, far: World
+) -> None:
+    agent = await joined(server, pool)
+    first, second = [await far.create(plan_only=True) for _ in range(2)]
+    job = await agent.take()
+    async with transaction(far.platform.sessions) as session:  # the platform was upgraded
+        (await session.get_one(AgentRow, agent.member.id)).version = "0.0.9"
+    path = f"/jobs/{far.phase_id(second, Phase.PLAN)}/lease"
+    refused = await agent.ask("POST", path, json={"version": "1.11.4"})
+    assert (refused.status_code, refused.json()["kind"]) == (409, "conflict")
+    refused = await agent.ask("PUT", "/agent", json={**SELF, "version": "0.0.9"})
+    assert "run an agent of the platform's version" in refused.json()["message"]
+    assert (await far.lease(second)).state is LeaseState.QUEUED
+    await agent.of(job, "POST", "/finish", json={"outcome": "finished"})
+    assert (await far.run(first)).status == "planned_and_finished"

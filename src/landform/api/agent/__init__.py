@@ -24,6 +24,9 @@ and of an attempt the agent holds, below `/attempts/{phase}/{epoch}`:
     POST   /finish                   PhaseResult; a repeat changes nothing
     POST   /forfeit                  the process ends before its phase does
 
+An agent of another version than the platform is let in no more (`conflict`): it could take what it
+cannot read. What it had taken before it may still end.
+
 What is refused is answered with `{"kind": …, "message": …}`. Kind `lost-lease` (409) says that the
 attempt is not the agent's any more: it stops what runs and writes nothing but offered states.
 `unavailable` (503) and whatever else is 5xx says: the same again, a little later. A token that is

@@ -25,6 +25,7 @@ _WAIT_S: Final = 25.0
 @router.put("/agent")
 async def introduce(request: Request, caller: CurrentCaller) -> Response:
     said = await read_message(request, Introduction)
+    agent_attempts.require_same_version(said.version)
     described = Description(
         name=said.name, version=said.version, sandbox=said.sandbox, slots=said.slots
     )
