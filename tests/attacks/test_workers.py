@@ -46,6 +46,7 @@ CALLS: Final[dict[str, Call]] = {
     "put_state": lambda plane, job: plane.put_state(job, make_state(99), final=True),
     "report_created": lambda plane, job: plane.report_created(job, [Created(address="a.b")]),
     "finish": lambda plane, job: plane.finish(job, PhaseResult(outcome=Outcome.FINISHED)),
+    "forfeit": lambda plane, job: plane.forfeit(job),
 }
 HARMLESS: Final = {"wait_for_orders", "offer_state"}
 """The one reads and writes nothing; what the other keeps stands beside the states, for a person."""

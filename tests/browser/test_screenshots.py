@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,12 @@ from playwright.async_api import Page, ViewportSize
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from landform import __version__
 from landform.access import invitations
 from landform.access.models import Team
+from landform.access.tokens import issue_for_pool
+from landform.agents.models import Agent, AgentPool
+from landform.agents.service import PoolSettings, create_pool
 from landform.contract import Artefact, Counts, Phase
 from landform.federation.workloads import CredentialSettings, create_credential
 from landform.identity.models import User
@@ -99,6 +104,7 @@ async def furnish(desk: Desk) -> str:
             await factories.make_workspace(session, organization, name, tags=tags)
         team = await factories.make_team(session, organization, "platform", members=[user])
         await people(world, session, team)
+        await hire(world, session, organization)
         session.add(azure(world.platform.keyring, organization.id, user.id))
         await schedule(session, world, workspace)
         session.add(github(world.platform.keyring, organization.id, user.id))
@@ -190,6 +196,25 @@ async def people(world: World, session: AsyncSession, team: Team) -> None:
         await variables.create_variable(session, keyring, owner, shared, given)
 
 
+async def hire(world: World, session: AsyncSession, organization: Organization) -> None:
+    """Have agents in a pool, one of which is silent."""
+    pool = await create_pool(session, world.owner, organization, PoolSettings(name="data-centre"))
+    await issue_for_pool(session, world.owner, pool.id, description="machines in Frankfurt")
+    for number, address, age_s in ((1, "10.20.0.11", 4), (2, "10.20.0.12", 11), (3, "", 9000)):
+        agent = Agent(
+            id=new_id("agent"),
+            pool_id=pool.id,
+            name=f"fra-runner-{number}",
+            version=__version__,
+            address=address or "10.20.0.13",
+            sandbox="bubblewrap",
+            slots=4,
+            seen_at=clock.now() - timedelta(seconds=age_s),
+        )
+        session.add(agent)
+    await session.flush()
+
+
 async def plan(desk: Desk, message: str) -> str:
     world = desk.world
     run_id = await world.create(message=message)
@@ -211,6 +236,7 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         older, newest = await session.scalars(select(StateVersion.id).order_by(StateVersion.serial))
         team_id = (await session.scalars(select(Team.id).where(Team.name == "platform"))).one()
         set_id = (await session.scalars(select(VariableSet.id))).one()
+        pool_id = (await session.scalars(select(AgentPool.id))).one()
     place, home = await desk.place(), "/organizations/acme"
     state = f"{place}/states/{newest}"
     return {
@@ -232,6 +258,8 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         "rollback": f"{place}/states/{older}/rollback",
         "graph": f"{state}/graph",
         "settings": f"{place}/settings",
+        "agent-pools": f"{home}/agent-pools",
+        "agent-pool": f"{home}/agent-pools/{pool_id}",
         "schedules": f"{place}/settings/schedules",
         "access": f"{place}/access",
         "projects": f"{home}/projects",
