@@ -11,8 +11,9 @@ import pytest
 
 from landform.kit.early import SUPERVISOR_VARIABLE
 from tests.cli import command
-from tests.cli.command import Running
+from tests.cli.command import Running, eventually
 from tests.e2e.configurations import COLOR
+from tests.e2e.gate import Gate
 from tests.e2e.platforms import Organization
 
 READY = re.compile(r"agent ready\s+.*?pool=(\S+)")
@@ -85,3 +86,54 @@ def test_an_agent_plans_and_applies_with_nothing_but_an_address_and_a_token(pool
         agent.process.send_signal(signal.SIGTERM)
         assert agent.process.wait(30) == 0
     assert pool.agents() == {"one": "exited"}
+
+
+def test_a_run_waits_until_an_agent_of_its_pool_is_there(pool: Pool) -> None:
+    terraform = pool.organization.initialized(COLOR)
+    with terraform.at_terminal("plan") as terminal:
+        run = pool.workspace.wait_for_run("plan_queued")
+        assert run["attributes"]["wait-reason"] == (
+            "Waiting for an agent: none of pool site is connected."
+        )
+        with pool.agent():
+            terminal.wait_for("Plan: 1 to add, 0 to change, 0 to destroy.")
+            assert terminal.end().status == 0
+
+
+def test_an_agent_takes_a_new_token_from_its_file_while_it_runs(pool: Pool) -> None:
+    file = pool.root.parent / "token"
+    file.write_text(f"{pool.token}\n")
+    with pool.agent(LANDFORM_AGENT_TOKEN="", LANDFORM_AGENT_TOKEN_FILE=str(file)):
+        token_id, token = pool.new_token()
+        pool.api.request("DELETE", f"authentication-tokens/{pool.token_id}")
+        file.write_text(f"{token}\n")
+        done = pool.organization.initialized(COLOR).ok("apply", "-auto-approve")
+        assert ADDED in done.said
+        last_used = pool.api.get(f"authentication-tokens/{token_id}")["attributes"]["last-used-at"]
+        assert last_used is not None
+
+
+def test_an_agent_without_a_good_token_ends_with_words(pool: Pool) -> None:
+    url = pool.organization.platform.url
+    env = {"LANDFORM_URL": url, "LANDFORM_AGENT_TOKEN": f"lfa_{'x' * 43}"}
+    refused = command.run("agent", "--home", pool.root, **env)
+    assert refused.returncode == 1
+    assert f"landform: {url} refuses this agent: The token is not valid." in refused.stderr
+    for wrong, words in (
+        ({**env, "LANDFORM_URL": "landform.example.com"}, "Set LANDFORM_URL"),
+        ({**env, "LANDFORM_AGENT_TOKEN": ""}, "Set LANDFORM_AGENT_TOKEN"),
+    ):
+        refused = command.run("agent", "--home", pool.root, **wrong)
+        assert (refused.returncode, words in refused.stderr) == (1, True), refused.stderr
+
+
+def test_an_agent_that_is_told_to_end_lets_its_plan_end_first(pool: Pool, gate: Gate) -> None:
+    terraform = pool.organization.initialized(gate.data())
+    with terraform.at_terminal("plan") as terminal, pool.agent() as agent:
+        gate.until_reached()
+        agent.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "waiting for phases" in agent.stderr, within_s=20)
+        gate.open()
+        assert agent.process.wait(30) == 0
+        assert terminal.end().status == 0
+    assert pool.workspace.newest_run()["attributes"]["status"] == "planned_and_finished"
