@@ -72,7 +72,11 @@ class Allowances:
 
     def has_accepted(self, token: str) -> bool:
         """Tell whether the token was found to be somebody's."""
-        return self._digest(token) in self._accepted
+        digest = self._digest(token)
+        if digest not in self._accepted:
+            return False
+        self._accepted.move_to_end(digest)
+        return True
 
     def forget(self, token: str) -> None:
         """Take back that the token was accepted."""

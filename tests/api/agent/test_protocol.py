@@ -17,6 +17,7 @@ from landform.api.agent import PREFIX
 from landform.contract import Outcome, Phase, PhaseJob
 from landform.dispatch.models import LeaseState
 from landform.dispatch.service import AGENTS_CHANNEL, ORDERS_CHANNEL
+from landform.edge.allowances import Allowances
 from landform.identity.models import ApiToken
 from landform.kit.clock import now
 from landform.kit.db import transaction
@@ -318,3 +319,18 @@ async def test_an_agent_of_another_version_takes_nothing_and_ends_what_it_had(
     assert (await far.lease(second)).state is LeaseState.QUEUED
     await agent.of(job, "POST", "/finish", json={"outcome": "finished"})
     assert (await far.run(first)).status == "planned_and_finished"
+
+
+async def test_agents_are_not_counted_and_who_only_looks_like_one_is(
+    server: Server, pool: Pool
+) -> None:
+    server.with_limits(allowances=Allowances(3))
+    agent = await joined(server, pool)
+    answers = [await agent.ask("GET", "/jobs?wait_s=0") for _ in range(20)]
+    assert {each.status_code for each in answers} == {204}
+    await withdraw(pool)
+    guess = Agent(server, agent.member, token=f"lfa_{'x' * 43}")
+    for asking in (agent, guess, Agent(server, agent.member, token=server.owner.token)):
+        answers = [await asking.ask("GET", "/jobs?wait_s=0") for _ in range(6)]
+        assert {each.status_code for each in answers} <= {401, 429}
+        assert (answers[-1].status_code, answers[-1].json()["kind"]) == (429, "too-many")
