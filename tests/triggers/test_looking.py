@@ -7,7 +7,7 @@ from landform.kit.clock import now
 from landform.kit.db import transaction
 from landform.triggers.looking import look_at_due
 from landform.triggers.models import RepositoryWatch
-from landform.triggers.watching import enroll
+from landform.triggers.watching import after, enroll
 from landform.workspaces import repositories
 from tests.standins.serving import Answer
 from tests.triggers.scene import Scene
@@ -137,3 +137,10 @@ async def test_a_renamed_repository_is_still_the_same_one(scene: Scene) -> None:
         row = await repositories.repository_of(session, scene.world.owner, workspace)
     assert row.identifier.endswith("platform")
     assert len(await scene.runs()) == 1
+
+
+def test_repositories_that_are_due_together_are_not_all_due_together_again() -> None:
+    moment = now()
+    pauses = [(after(100) - moment).total_seconds() for _ in range(200)]
+    assert 79 < min(pauses) < 90
+    assert 110 < max(pauses) < 122

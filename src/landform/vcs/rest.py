@@ -84,7 +84,7 @@ class RestApi(ABC):
                 fresh = await self._token(refused=token.value)
                 if renewed:
                     raise SignInNeededError(
-                        f"{self.name} does not take this connection's token: {self._said(answer)}"
+                        f"{self.name} does not take this connection's token: {self.said(answer)}"
                     )
                 token, renewed = fresh, True
                 continue
@@ -135,7 +135,7 @@ class RestApi(ABC):
         return None
 
     def _checked(self, answer: Answer) -> Answer:
-        status, said = answer.status, self._said(answer)
+        status, said = answer.status, self.said(answer)
         limit_s = self.limit_s(answer)
         if limit_s is not None:
             raise ProviderAwayError(
@@ -159,7 +159,8 @@ class RestApi(ABC):
             f"{self.name} refuses ({status}): {said or 'no reason given'}", code=str(status)
         )
 
-    def _said(self, answer: Answer) -> str:
+    def said(self, answer: Answer) -> str:
+        """Return what an answer says is wrong, in one line; empty when it is no document."""
         try:
             said = answer.json()
         except NoAnswerError:

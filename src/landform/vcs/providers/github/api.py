@@ -3,35 +3,21 @@
 What may not be seen is 404. Limits are 403 or 429 with `retry-after`, or with nothing remaining.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple
 
-from landform.kit.egress import Answer, NoAnswerError
-from landform.vcs.errors import (
-    NoSuchRepositoryError,
-    NotAllowedError,
-    ProviderAwayError,
-    ProviderRefusedError,
-    SignInNeededError,
-)
-from landform.vcs.oauth import quoted as in_one_line
+from landform.kit.egress import Answer
 from landform.vcs.oauth import retry_after_s
 from landform.vcs.provider import Services, Setup, Token, TokenSource
 from landform.vcs.providers.github.urls import api_of
+from landform.vcs.rest import Query, RestApi
 
 PAGE: Final = 100  # the most a page has
 VERSION: Final = "2022-11-28"
-_TRIES: Final = 4
-_LONGEST_PAUSE_S: Final = 20.0
-_SERVER_FAILED: Final = 500
-_REDIRECTS: Final = 2  # a renamed repository is one; they stay on the host, or carry no token
 _MORE: Final = re.compile(r"""rel="?next"?""")
-
-Query: TypeAlias = Mapping[str, str | int]
 
 
 class Reply(NamedTuple):
@@ -43,12 +29,10 @@ class Reply(NamedTuple):
 
 
 class GitHubApi:
-    """One connection's calls; waits when asked to, signs in anew once when refused."""
+    """One connection's calls."""
 
     def __init__(self, setup: Setup, services: Services, token: TokenSource) -> None:
-        self._http = services.http
-        self._token = token
-        self.base = api_of(setup)
+        self._rest = _Rest(services.http, token, api_of(setup))
 
     async def get(self, path: str, query: Query | None = None) -> Reply:
         """Read; tried again when the service is busy."""
@@ -58,33 +42,30 @@ class GitHubApi:
         self, method: str, path: str, query: Query | None = None, body: Any = None
     ) -> Reply:
         """Send a request, whatever it takes to be answered; a write only when it was not taken."""
-        token = await self._token()
-        renewed = False
-        for number in range(_TRIES):
-            answer = await self._once(method, path, query or {}, body, token)
-            if answer.status == HTTPStatus.UNAUTHORIZED:
-                fresh = await self._token(refused=token.value)
-                if renewed:
-                    raise SignInNeededError(
-                        f"GitHub does not take this connection's token: {_message(answer)}"
-                    )
-                token, renewed = fresh, True
-                continue
-            pause_s = _pause_s(method, answer, number)
-            if pause_s is None or number == _TRIES - 1:
-                break
-            await asyncio.sleep(pause_s)
-        return _read(answer)
+        answer = await self._rest.call(method, path, query, body)
+        has_more = _MORE.search(answer.headers.get("link", "")) is not None
+        return Reply(self._rest.document(answer), has_more, answer.headers)
 
-    async def _once(self, method: str, path: str, query: Query, body: Any, token: Token) -> Answer:
-        return await self._http.request(
-            method,
-            f"{self.base}{path}",
-            params={name: str(value) for name, value in query.items()},
-            headers=headers_of(token.value),
-            json=body,
-            follow=_REDIRECTS if method == "GET" else 0,
-        )
+
+class _Rest(RestApi):
+    name: ClassVar = "GitHub"
+
+    def headers(self, token: Token) -> Mapping[str, str]:
+        return headers_of(token.value)
+
+    def words(self, said: Any) -> str:
+        return str(said.get("message") or "")
+
+    def limit_s(self, answer: Answer) -> float | None:
+        return limit_s(answer) if is_limited(answer) else None
+
+    def said(self, answer: Answer) -> str:
+        """Add what a token lacks that its organization wants signed in for."""
+        said = super().said(answer)
+        if answer.status == HTTPStatus.FORBIDDEN and "x-github-sso" in answer.headers:
+            why = said.rstrip(".") or "no reason given"
+            return f"{why}. Authorize the token for the organization's single sign-on."
+        return said
 
 
 def headers_of(credential: str) -> dict[str, str]:
@@ -94,16 +75,6 @@ def headers_of(credential: str) -> dict[str, str]:
         "accept": "application/vnd.github+json",
         "x-github-api-version": VERSION,
     }
-
-
-def _pause_s(method: str, answer: Answer, number: int) -> float | None:
-    """Return how long to wait before asking again; None not to."""
-    if is_limited(answer):
-        wait_s = limit_s(answer)
-        return wait_s if wait_s <= _LONGEST_PAUSE_S else None
-    if answer.status >= _SERVER_FAILED and method == "GET":
-        return 0.25 * float(2**number)
-    return None
 
 
 def is_limited(answer: Answer) -> bool:
@@ -121,40 +92,3 @@ def limit_s(answer: Answer) -> float:
     reset = answer.headers.get("x-ratelimit-reset", "")
     left_s = float(reset) - time.time() if reset.isdecimal() else 60.0
     return min(max(left_s, 1.0), 3600.0)
-
-
-def _read(answer: Answer) -> Reply:
-    status, said = answer.status, _message(answer)
-    if is_limited(answer):
-        raise ProviderAwayError(
-            f"GitHub limits this connection for now. {said}", retry_after_s=limit_s(answer)
-        )
-    if status < HTTPStatus.MULTIPLE_CHOICES:
-        try:
-            document = answer.json() if answer.body else None
-        except NoAnswerError:
-            raise ProviderAwayError("GitHub answered with something that is not JSON.") from None
-        has_more = _MORE.search(answer.headers.get("link", "")) is not None
-        return Reply(document, has_more, answer.headers)
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) or status < HTTPStatus.BAD_REQUEST:
-        raise NoSuchRepositoryError(
-            f"GitHub has no such thing, or this connection may not see it. {said}".strip()
-        )
-    if status == HTTPStatus.FORBIDDEN:
-        needs_sso = "x-github-sso" in answer.headers
-        more = " Authorize the token for the organization's single sign-on." if needs_sso else ""
-        raise NotAllowedError(f"GitHub does not allow it: {said or 'no reason given'}.{more}")
-    if status >= _SERVER_FAILED:
-        raise ProviderAwayError(
-            f"GitHub answers {status}; try again later. {said}".strip(),
-            retry_after_s=retry_after_s(answer),
-        )
-    raise ProviderRefusedError(f"GitHub refuses ({status}): {said or 'no reason given'}")
-
-
-def _message(answer: Answer) -> str:
-    try:
-        said = answer.json()
-    except NoAnswerError:
-        return ""
-    return in_one_line(str(said.get("message") or "")) if isinstance(said, dict) else ""
