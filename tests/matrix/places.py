@@ -198,6 +198,10 @@ async def furnish(world: World) -> dict[str, Made]:
         "tag": "plain",
         "workspaceTag": "plain",
         "relationship": "organization",
+        **{
+            f"{name}-relationship": name
+            for name in ("workspace", "project", "job", "webhook", "vcs")
+        },
         "variable": variable,
         "job": run_id,
         "step": world.phase_id(run_id, Phase.PLAN),

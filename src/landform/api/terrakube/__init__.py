@@ -11,6 +11,7 @@ from landform.api.terrakube import (
     organizations,
     project_access,
     projects,
+    relationships,
     schedules,
     ssh,
     tags,
@@ -34,7 +35,17 @@ _RESOURCES = (
     schedules,
     webhooks,
 )
-for each in (*_RESOURCES, global_variables, project_access, ssh, tags, templates, vcs, operations):
+for each in (
+    *_RESOURCES,
+    global_variables,
+    project_access,
+    ssh,
+    tags,
+    templates,
+    vcs,
+    operations,
+    relationships,
+):
     router.include_router(each.router)
 router.include_router(histories.files)
 router.include_router(tokens.router)

@@ -64,6 +64,7 @@ class Context:
     newest_runs: dict[str, Run] = field(default_factory=dict)
     consumers: dict[str, list[str]] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
+    pulls: dict[str, int | None] = field(default_factory=dict)
     jobs: dict[str, Run] = field(default_factory=dict)
     organization_ids: dict[str, str] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)

@@ -106,6 +106,9 @@ class JobAttributes(Attributes[Run]):
     status: str = reads(lambda run: JOB_STATUS[run.status])
     comments: str = reads("message")
     commit_id: str | None = reads(_commit)
+    pr_number: int | None = reads(
+        lambda run, context: context.pulls.get(run.configuration_version_id)
+    )
     template_reference: str = reads(lambda run: _template(run).id)
     tcl: str = reads(lambda run: _template(run).tcl)
     via: str = reads(lambda run: _VIA.get(run.source, run.source))
@@ -139,6 +142,7 @@ async def _prepare(rows: Sequence[Run], context: Context) -> None:
         context.session, {row.configuration_version_id for row in rows}
     )
     context.commits.update({key: each.commit_sha for key, each in found.items()})
+    context.pulls.update({key: each.pull_request_number for key, each in found.items()})
 
 
 async def _by_ids(ids: Sequence[str], context: Context) -> list[Run]:

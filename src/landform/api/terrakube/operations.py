@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 
 from landform.api.jsonapi import ActionInput, Camel, wrong
+from landform.api.terrakube.asking import Answer, ask
 from landform.api.terrakube.dialect import PREFIX, TERRAKUBE, new_router
 from landform.api.terrakube.workspace_input import NO_SOURCE
 from landform.edge.brief import BriefActor
@@ -70,7 +71,7 @@ INPUT = ActionInput(TERRAKUBE, Operations)
 class _RefusedError(Exception):
     """One of the operations cannot be; the transaction ends with it."""
 
-    def __init__(self, answer: "_Answer") -> None:
+    def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -112,8 +113,14 @@ async def _do_all(
     made: dict[str, str] = {}
     for index, each in enumerate(asked):
         _check(each, f"/atomic:operations/{index}")
-        scope = {**_scope(request, each, made), **shared}
-        answer = await _ask(request, scope, _renamed(each, made))
+        answer = await ask(
+            request,
+            request.app.state.within_a_batch,
+            _METHODS[each.op],
+            _path(each, made),
+            _renamed(each, made),
+            keeping=shared,
+        )
         if answer.status >= _REFUSED_FROM:
             raise _RefusedError(answer)
         data = answer.document.get("data")
@@ -156,19 +163,9 @@ def _check(asked: Operation, pointer: str) -> None:
         )
 
 
-def _scope(request: Request, asked: Operation, made: Mapping[str, str]) -> dict[str, Any]:
+def _path(asked: Operation, made: Mapping[str, str]) -> str:
     parts = asked.href.removeprefix(PREFIX).split("/")
-    path = PREFIX + "/".join(made.get(part, part) for part in parts)
-    kept = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
-    return {
-        **{name: request.scope[name] for name in kept if name in request.scope},
-        "method": _METHODS[asked.op],
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(b"host", request.headers.get("host", "").encode("latin-1"))],
-        "state": {},
-    }
+    return PREFIX + "/".join(made.get(part, part) for part in parts)
 
 
 def _renamed(asked: Operation, made: Mapping[str, str]) -> bytes:
@@ -208,29 +205,3 @@ def _members(value: Any, name: str) -> dict[str, Any]:
     """Return a member that is an object; anything else is for the route itself to refuse."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, dict) else {}
-
-
-class _Answer:
-    """What an application sends."""
-
-    def __init__(self) -> None:
-        self.status = 500
-        self.body = b""
-
-    async def take(self, message: Mapping[str, Any]) -> None:
-        self.status = message.get("status", self.status)
-        self.body += message.get("body", b"")
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return json.loads(self.body) if self.body else {}
-
-
-async def _ask(request: Request, scope: dict[str, Any], body: bytes) -> _Answer:
-    answer = _Answer()
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    await request.app.state.within_a_batch(scope, receive, answer.take)
-    return answer

@@ -287,13 +287,6 @@ async def delete(workspace: CurrentWorkspace, context: CurrentContext) -> Respon
     return Response(status_code=204)
 
 
-@router.get(_ONE + "/relationships/{relationship}")
-async def linkage(
-    workspace: CurrentWorkspace, relationship: str, query: One, context: CurrentContext
-) -> Response:
-    return await WORKSPACE.linkage(workspace, relationship, query, context)
-
-
 async def _project(
     context: Context, organization: Organization, body: Body[WorkspaceInput]
 ) -> Project | None:
