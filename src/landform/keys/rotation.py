@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -294,4 +294,9 @@ async def _alone(database_url: str) -> AsyncIterator[None]:
         cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
         if await cursor.fetchone() != (True,):
             raise ConflictError("Another rotation of keys is under way.")
-        yield
+        try:
+            yield
+        finally:
+            # Closing alone would leave the lock for as long as the server takes to notice.
+            with suppress(psycopg.OperationalError):
+                await connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
