@@ -32,6 +32,8 @@ from landform.organizations.models import Organization
 from landform.runs import attempts
 from landform.schedules import service as schedules
 from landform.schedules.service import ScheduleSettings
+from landform.ssh_keys.models import SshKey
+from landform.ssh_keys.service import SshKeySettings, create_key
 from landform.states.models import StateVersion
 from landform.variables import service as variables
 from landform.variables import sets
@@ -185,6 +187,7 @@ async def people(world: World, session: AsyncSession, team: Team) -> None:
         claims={"sub": "p://acme/Cloud Team/deploy"},
     )
     await create_credential(session, owner, team, job)
+    await create_key(session, keyring, owner, of_it, SshKeySettings(name="Private modules"))
     shared = await sets.create_set(
         session, owner, organization, sets.SetSettings(name="Azure, production")
     )
@@ -237,6 +240,7 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         team_id = (await session.scalars(select(Team.id).where(Team.name == "platform"))).one()
         set_id = (await session.scalars(select(VariableSet.id))).one()
         pool_id = (await session.scalars(select(AgentPool.id))).one()
+        key_id = (await session.scalars(select(SshKey.id))).one()
     place, home = await desk.place(), "/organizations/acme"
     state = f"{place}/states/{newest}"
     return {
@@ -277,6 +281,9 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         "vcs-ways": f"{home}/vcs/new?kind=ado_services",
         "vcs-new": f"{home}/vcs/new?kind=ado_services&way=entra-oauth",
         "register": f"{home}/vcs/{connected['GitHub']}",
+        "vcs-people": f"{home}/vcs/{connected['Azure DevOps']}/people",
+        "ssh-keys": f"{home}/ssh-keys",
+        "ssh-key": f"{home}/ssh-keys/{key_id}",
         "audit": f"{home}/audit",
         "repository": f"{place}/repository",
         "tokens": "/account/tokens",
