@@ -1,4 +1,7 @@
+from sqlalchemy import select
+
 from landform.kit.db import transaction
+from landform.kit.events import EventRow
 from landform.triggers.models import SeenRef
 from tests.standins.repositories import ZEROS, RefUpdate
 from tests.standins.serving import Answer
@@ -16,6 +19,23 @@ async def test_a_push_starts_a_run_of_that_very_commit(scene: Scene) -> None:
     assert await scene.run_jobs() == 1
     assert await scene.world.status(run.id) == "plan_queued"
     assert sha in scene.repository.git.log(ZEROS, "refs/heads/main")
+
+
+async def test_a_fetch_with_a_connection_s_credential_is_told_once_for_all_workspaces(
+    scene: Scene,
+) -> None:
+    other = await scene.world.beside()
+    await scene.link(other)
+    sha = scene.push({"main.tf": "# second\n"})
+    await scene.take()
+    await scene.run_jobs()
+    async with transaction(scene.world.platform.sessions) as session:
+        query = select(EventRow).where(EventRow.name == "CommitFetched")
+        [told] = (await session.scalars(query)).all()
+    assert told.subject_id == scene.connection_id
+    assert told.payload["commit_sha"] == sha
+    mine = [scene.world.workspace_id, other.workspace_id]
+    assert told.payload["workspace_ids"] == sorted(mine)
 
 
 async def test_a_delivery_that_comes_twice_starts_one_run(scene: Scene) -> None:

@@ -5,10 +5,13 @@ from typing import Final
 
 import structlog
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.checkout import service as checkout
 from landform.checkout.service import Checkout
 from landform.configurations.models import ConfigurationVersion, Ingress
+from landform.identity.actor import SYSTEM
+from landform.kit import events
 from landform.kit.db import transaction
 from landform.kit.errors import LandformError, NotFoundError, UnavailableError
 from landform.kit.tasks import defer
@@ -17,6 +20,8 @@ from landform.runs.uploads import receive_configuration, refuse_configuration
 from landform.triggers.desk import Desk
 from landform.triggers.starting import FETCH_COMMIT, QUEUE, waiting_for
 from landform.vcs.credentials import open_provider
+from landform.vcs.events import CommitFetched
+from landform.vcs.models import Connection
 
 log = structlog.get_logger()
 
@@ -82,6 +87,7 @@ async def _check_out(desk: Desk, ingress: Ingress) -> tuple[Checkout, str]:
 async def _hand_over(desk: Desk, group: Waiting, got: Checkout, url: str) -> None:
     platform = desk.platform
     async with transaction(desk.sessions) as session:
+        await _tell(session, group)
         for version, ingress in group:
             values = {
                 "commit_url": url,
@@ -113,6 +119,25 @@ async def _hand_over(desk: Desk, group: Waiting, got: Checkout, url: str) -> Non
             raise
         except LandformError as failure:
             log.info("a commit is no configuration", configuration=version.id, reason=str(failure))
+
+
+async def _tell(session: AsyncSession, group: Waiting) -> None:
+    """Tell of the credential's use, once for all that the commit was fetched for."""
+    ingress = group[0][1]
+    connection = await session.get(Connection, ingress.connection_id)
+    if connection is None:
+        return  # it was deleted meanwhile
+    events.publish(
+        session,
+        CommitFetched(
+            actor_id=SYSTEM.id,
+            organization_id=connection.organization_id,
+            subject_id=connection.id,
+            repository_id=ingress.repository_id,
+            commit_sha=ingress.commit_sha,
+            workspace_ids=sorted({version.workspace_id for version, _ in group}),
+        ),
+    )
 
 
 async def _refuse(desk: Desk, group: Waiting, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What happens to connections, hooks and deliveries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landform.kit.events import Event
@@ -59,6 +60,15 @@ class ConnectionDeleted(Event):
     """A connection, its hooks and its credentials are gone."""
 
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitFetched(Event):
+    """The credential of a connection, the subject, was used to fetch a commit for workspaces."""
+
+    repository_id: str
+    commit_sha: str
+    workspace_ids: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
