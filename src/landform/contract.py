@@ -228,12 +228,17 @@ class Orders(Message):
 
 
 class Counts(Message):
-    """Resources by what is or was done to them."""
+    """Resources by what is or was done to them.
+
+    Attributes:
+        drifted: those that a plan found changed or gone, and not by terraform.
+    """
 
     additions: int = 0
     changes: int = 0
     destructions: int = 0
     imports: int = 0
+    drifted: int = 0
 
 
 class Created(Message):

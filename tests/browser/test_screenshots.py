@@ -228,7 +228,7 @@ async def plan(desk: Desk, message: str) -> str:
     )
     await attempts.put(world.platform, job, Artefact.PLAN_JSON_REDACTED, document)
     await world.append(job, 0, LOG)
-    await world.finish(job, counts=Counts(additions=5, changes=1, destructions=2))
+    await world.finish(job, counts=Counts(additions=5, changes=1, destructions=2, drifted=2))
     return run_id
 
 

@@ -108,6 +108,21 @@ def test_a_plan_has_changes_when_there_is_something_to_apply(plan: bytes, expect
     assert read_plan(plan).has_changes is expected
 
 
+@pytest.mark.parametrize(
+    ("actions", "mode", "drifted"),
+    [
+        (["update"], "managed", 1),
+        (["delete"], "managed", 1),
+        (["no-op"], "managed", 0),  # moved to another address, and nothing else
+        (["update"], "data", 0),
+    ],
+)
+def test_drift_is_what_changed_or_is_gone(actions: list[str], mode: str, drifted: int) -> None:
+    plan = json.loads(plan_of(change(1, 1, False) | {"actions": ["no-op"]}))
+    plan["resource_drift"] = [{"mode": mode, "change": {"actions": actions}}]
+    assert read_plan(json.dumps(plan).encode()).counts.drifted == drifted
+
+
 def test_a_moved_object_is_a_change_to_older_versions() -> None:
     plan = json.loads(plan_of(change(1, 1, False) | {"actions": ["no-op"]}))
     plan["resource_changes"][0]["previous_address"] = "a.old"

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import event, func, select
 
+from landform.contract import Counts
 from landform.kit.db import transaction
 from landform.organizations.models import Organization
 from landform.workspaces.models import Workspace
@@ -36,6 +37,20 @@ async def test_the_table_is_narrowed_by_name_tag_and_status(site: Site) -> None:
     assert mine not in rows(await site.owner.get(f"{path}?status=never"))
     assert rows(await site.owner.get(f"{path}?locked=yes")) == [mine]
     assert rows(await site.owner.get(f"{path}?q=no-such")) == []
+
+
+async def test_what_has_drifted_is_told_in_the_table_and_on_the_front_page(site: Site) -> None:
+    await add(site, "still")
+    run_id = await site.world.create(plan_only=True)
+    await site.world.plan(run_id, counts=Counts(drifted=3))
+    path, name = f"/app/{site.world.organization}", (await site.world.workspace()).name
+    page = await site.owner.get(path)
+    assert f'href="{path}/{name}/runs/{run_id}" title' in page
+    assert "3 drifted" in text_of(page)
+    assert "Drifted 1" in text_of(page)
+    assert "All 2" in text_of(page), "those that drifted are not counted twice"
+    assert rows(await site.owner.get(f"{path}?status=drifted")) == [name]
+    assert "3 objects changed or gone" in text_of(await site.owner.get(f"{path}/{name}"))
 
 
 async def test_the_table_is_sorted_both_ways(site: Site) -> None:

@@ -65,7 +65,7 @@ def read_plan(shown: bytes) -> PlanOutput:
     }
     return PlanOutput(
         redacted=redacted,
-        counts=_count(resources),
+        counts=_count(resources, drift=_list(plan, "resource_drift")),
         has_changes=_has_changes(plan, resources),
         providers=frozenset(
             str(entry.get("provider_name"))
@@ -122,7 +122,7 @@ def _list(plan: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     return plan.get(name) or []
 
 
-def _count(resources: Iterable[Mapping[str, Any]]) -> Counts:
+def _count(resources: Iterable[Mapping[str, Any]], *, drift: Iterable[Mapping[str, Any]]) -> Counts:
     additions = changes = destructions = imports = 0
     for entry in resources:
         change = entry.get("change") or {}
@@ -132,7 +132,19 @@ def _count(resources: Iterable[Mapping[str, Any]]) -> Counts:
             changes += "update" in actions
             destructions += "delete" in actions
         imports += bool(change.get("importing"))
-    return Counts(additions=additions, changes=changes, destructions=destructions, imports=imports)
+    return Counts(
+        additions=additions,
+        changes=changes,
+        destructions=destructions,
+        imports=imports,
+        drifted=sum(_has_drifted(entry) for entry in drift),
+    )
+
+
+def _has_drifted(entry: Mapping[str, Any]) -> bool:
+    """Tell a real change from a resource that only has another address now."""
+    actions = (entry.get("change") or {}).get("actions") or []
+    return entry.get("mode") != "data" and ("update" in actions or "delete" in actions)
 
 
 def _has_changes(plan: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> bool:

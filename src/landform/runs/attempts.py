@@ -39,7 +39,7 @@ from landform.kit.failpoints import FailPoint, reach
 from landform.kit.storage import Store
 from landform.logs import service as logs
 from landform.organizations.models import Organization
-from landform.runs import endings, inputs, module_access, rows, service, workload_identity
+from landform.runs import drift, endings, inputs, module_access, rows, service, workload_identity
 from landform.runs.attempt_paths import artefact_path
 from landform.runs.given_secrets import tell_given, tell_signed
 from landform.runs.models import Run, RunPhase
@@ -259,6 +259,7 @@ async def finish(platform: Platform, job: Attempt, result: PhaseResult) -> None:
             result = result.model_copy(update={"outcome": Outcome.CANCELED})
         if result.outcome is Outcome.FINISHED:
             phase.move(PhaseStatus.FINISHED)
+            drift.note(workspace, run, phase, result.counts)
             await _move_on(session, workspace, run, phase)
         else:
             was_killed = lease is not None and lease.stop is Stop.KILL

@@ -23,7 +23,7 @@ _Rows: TypeAlias = "Select[Workspace, Run, str]"
 
 
 class Standing(StrEnum):
-    """How a workspace is doing, by the run it is at."""
+    """How a workspace is doing: each stands in one way by the run it is at; some have drifted."""
 
     ATTENTION = "attention"
     WORKING = "working"
@@ -31,6 +31,7 @@ class Standing(StrEnum):
     DONE = "done"
     STOPPED = "stopped"
     NEVER = "never"
+    DRIFTED = "drifted"
 
 
 STATUSES: Final[Mapping[Standing, frozenset[RunStatus]]] = {
@@ -180,6 +181,8 @@ async def _visible(session: AsyncSession, actor: Actor, organization: Organizati
 def _stands(standing: Standing) -> ColumnElement[bool]:
     if standing is Standing.NEVER:
         return Run.id.is_(None)
+    if standing is Standing.DRIFTED:
+        return Workspace.drifted > 0
     return Run.status.in_(STATUSES[standing])
 
 

@@ -151,6 +151,9 @@ async def _values(
         "modules": present_states.by_module(resources),
         "outputs": present_states.outputs_of(keyring, outputs, as_json),
         "readme": readme,
+        "drift": (workspace.drifted, f"/app/{owner}/{workspace.name}/runs/{workspace.drift_run_id}")
+        if workspace.drifted and Permission.READ_RUNS in held
+        else None,
         "tags": [f"{each.key}={each.value}" if each.value else each.key for each in bound],
     }
 

@@ -160,7 +160,7 @@ async def _table(
             for each in found.items
         ],
         "total": found.total,
-        "all_count": sum(counts.values()),
+        "all_count": present.all_of(counts),
         "columns": present.columns(path, query, asked.sort),
         "choices": present.choices(path, query, counts, asked.standing),
         "projects": [(each.id, each.name) for each in shelves.items],

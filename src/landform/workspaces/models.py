@@ -64,6 +64,9 @@ class Workspace(Base):
         current_run_id: the run that has its turn, is next while a lock holds it back, or had it
             last.
         current_state_version_id: the newest finalized state; None before the first.
+        drifted: objects that were found changed or gone, and not by terraform; by the newest plan
+            that looked.
+        drift_run_id: the run of that plan; None: no plan found any since the last apply.
         global_remote_state: the runs of every workspace of the organization may read its state.
         project_remote_state: those of every workspace of the project it is in may.
         lock_holder_kind: None when the workspace is not locked.
@@ -94,6 +97,8 @@ class Workspace(Base):
     file_triggers_enabled: Mapped[bool] = mapped_column(default=True)
     global_remote_state: Mapped[bool] = mapped_column(default=False)
     project_remote_state: Mapped[bool] = mapped_column(default=False, server_default="false")
+    drifted: Mapped[int] = mapped_column(default=0, server_default="0")
+    drift_run_id: Mapped[str | None]
     queue_all_runs: Mapped[bool] = mapped_column(default=False)
     speculative_enabled: Mapped[bool] = mapped_column(default=True)
     structured_run_output_enabled: Mapped[bool] = mapped_column(default=True)

@@ -18,6 +18,7 @@ STANDINGS: Final[Mapping[Standing, str]] = {
     Standing.DONE: "Up to date",
     Standing.STOPPED: "Stopped",
     Standing.NEVER: "Never run",
+    Standing.DRIFTED: "Drifted",
 }
 # What each deed is called, and what is said of a workspace it was done to.
 DEEDS: Final[Mapping[Deed, tuple[str, str]]] = {
@@ -53,6 +54,8 @@ class Row:
     status: str
     run_href: str
     run_title: str
+    drifted: int
+    drift_href: str
     project: str
     tool: str
     version: str
@@ -86,6 +89,8 @@ def row_of(
         status=run.status.value if run else "",
         run_href=f"{href}/runs/{run.id}" if run else "",
         run_title=title_of(run.message) if run else "",
+        drifted=workspace.drifted,
+        drift_href=f"{href}/runs/{workspace.drift_run_id}" if workspace.drift_run_id else "",
         project=listed.project,
         tool=TOOLS[workspace.tool],
         version=workspace.tool_version,
@@ -125,6 +130,11 @@ def columns(path: str, query: Mapping[str, str], sort: str) -> list[Column]:
     return found
 
 
+def all_of(counts: Mapping[Standing, int]) -> int:
+    """Return how many workspaces there are: those that drifted stand in another way too."""
+    return sum(count for standing, count in counts.items() if standing is not Standing.DRIFTED)
+
+
 @dataclass(frozen=True)
 class Choice:
     """One way to narrow the table, with how many rows it leaves."""
@@ -141,7 +151,7 @@ def choices(
     """Return the ways to narrow by standing; the chosen one leads back to all."""
     narrowed = {**query, "page": ""}
     everything = with_query(path, {**narrowed, "status": ""})
-    found = [Choice("All", everything, sum(counts.values()), chosen is None)]
+    found = [Choice("All", everything, all_of(counts), chosen is None)]
     for standing, label in STANDINGS.items():
         href = with_query(path, {**narrowed, "status": standing.value})
         if counts[standing] or standing is chosen:
