@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from landform.access.permissions import Permission, Place
 from landform.access.service import require, visible_anywhere, visible_workspaces
@@ -136,7 +137,7 @@ async def count_by_standing(
 
 @dataclass(frozen=True)
 class Tally:
-    """How many workspaces of an organization there are for somebody, and how many need them."""
+    """How many workspaces there are somewhere for somebody, and how many need them."""
 
     workspaces: int = 0
     attention: int = 0
@@ -147,19 +148,36 @@ async def tallies(
     session: AsyncSession, actor: Actor, organizations: Sequence[Organization]
 ) -> dict[str, Tally]:
     """Count by id of the organization the workspaces that `actor` may read; in one statement."""
+    ids = [each.id for each in organizations]
+    seen = await visible_anywhere(session, actor)
+    return await _tallied(session, Workspace.organization_id, ids, seen)
+
+
+async def tallies_of_projects(
+    session: AsyncSession, actor: Actor, organization_id: str, projects: Sequence[Project]
+) -> dict[str, Tally]:
+    """Count by id of the project the workspaces that `actor` may read, of one organization."""
+    ids = [each.id for each in projects]
+    seen = await visible_workspaces(session, actor, organization_id)
+    return await _tallied(session, Workspace.project_id, ids, seen)
+
+
+async def _tallied(
+    session: AsyncSession,
+    column: InstrumentedAttribute[str],
+    ids: Sequence[str],
+    seen: ColumnElement[bool],
+) -> dict[str, Tally]:
     query = (
         select(
-            Workspace.organization_id,
+            column,
             func.count(),
             func.count().filter(_stands(Standing.ATTENTION)),
             func.count().filter(_stands(Standing.ERRORED)),
         )
         .outerjoin(Run, _IS_AT)
-        .where(
-            Workspace.organization_id.in_([each.id for each in organizations]),
-            await visible_anywhere(session, actor),
-        )
-        .group_by(Workspace.organization_id)
+        .where(column.in_(ids), seen)
+        .group_by(column)
     )
     return {row[0]: Tally(*row[1:]) for row in await session.execute(query)}
 

@@ -231,6 +231,9 @@ async def show_projects(visit: InOrganization, q: Text = "", page: Number = 1) -
         crumbs=[Crumb("Projects")],
         projects=found.items,
         counts=await projects.workspace_counts(visit.session, found.items),
+        tallies=await overview.tallies_of_projects(
+            visit.session, visit.actor, visit.organization.id, found.items
+        ),
         default_id=visit.organization.default_project_id,
         may_create=visit.may(Permission.CREATE_PROJECT),
         q=q,
