@@ -3,7 +3,7 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -25,11 +25,23 @@ from landform.kit.postgres import EmbeddedPostgres
 from landform.kit.storage import Store, open_store
 from landform.runs.attempts import Limits, Platform
 from landform.settings import Settings
+from tests.evidence import FAILED
 from tests.world import World
 
 _TEMPLATE = "landform"
 _SHARED = "shared"
 _NUMBERS = count(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know, as they are taken down, that their test failed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

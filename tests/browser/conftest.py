@@ -5,6 +5,8 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -19,6 +21,7 @@ from landform.identity.models import User
 from landform.kit.db import transaction
 from landform.settings import Settings
 from landform.web.pages import COOKIE
+from tests.evidence import TRACED, has_failed, place_for
 from tests.world import World
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -37,19 +40,35 @@ class Desk:
         async with transaction(self.world.platform.sessions) as session:
             user = await session.get_one(User, (actor or self.world.owner).id)
             secret = await sessions.open_session(session, user)
-        context: BrowserContext = await self.browser.new_context(base_url=self.url, **options)  # type: ignore[arg-type] # its many options
+        context = await self.stranger(**options)
         await context.add_cookies([{"name": COOKIE, "value": secret, "url": self.url}])
         page = await context.new_page()
         page.set_default_timeout(15_000)
         return page
+
+    async def stranger(self, **options: object) -> BrowserContext:
+        """Return a browser's profile in which nobody is signed in."""
+        given: Any = {"base_url": self.url, **options}
+        context = await self.browser.new_context(**given)
+        await context.tracing.start(**TRACED)
+        return context
 
     async def place(self) -> str:
         """Return the address of the world's workspace."""
         return f"/app/{self.world.organization}/{(await self.world.workspace()).name}"
 
 
+async def _keep(browser: Browser, place: Path) -> None:
+    for number, context in enumerate(browser.contexts, start=1):
+        for other, page in enumerate(context.pages, start=1):
+            await page.screenshot(path=place / f"{number}-{other}.png", full_page=True)
+        await context.tracing.stop(path=place / f"{number}.zip")
+
+
 @pytest.fixture
-async def desk(app: FastAPI, world: World, database_url: str) -> AsyncIterator[Desk]:
+async def desk(
+    app: FastAPI, world: World, database_url: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Desk]:
     if CHROMIUM is None:
         pytest.skip("NO BROWSER TESTS: there is no chromium (apt-get install chromium)")
     process = make_process(Settings(database_url=SecretStr(database_url)), world.platform)
@@ -65,6 +84,8 @@ async def desk(app: FastAPI, world: World, database_url: str) -> AsyncIterator[D
                 executable_path=CHROMIUM, args=["--no-sandbox"]
             )
             yield Desk(f"http://127.0.0.1:{port}", world, browser)
+            if has_failed(request.node):
+                await _keep(browser, place_for(request.node))
             await browser.close()
     finally:
         server.should_exit = True

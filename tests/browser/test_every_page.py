@@ -137,6 +137,6 @@ def of_path(text: str) -> Line:
 
 @pytest.mark.parametrize("path", ["/login", "/welcome", "/organizations/acme/nowhere"])
 async def test_what_strangers_see_has_no_such_fault_either(path: str, desk: Desk) -> None:
-    page = await (await desk.browser.new_context(base_url=desk.url)).new_page()
+    page = await (await desk.stranger()).new_page()
     await page.goto(path)
     assert await faults_of(page) == []

@@ -36,7 +36,7 @@ async def test_signing_in(desk: Desk) -> None:
     async with transaction(desk.world.platform.sessions) as session:
         user = await session.get_one(User, desk.world.owner.id)
         user.username, user.password_hash = "ada", await passwords.hash_password(PASSWORD)
-    page = await (await desk.browser.new_context(base_url=desk.url)).new_page()
+    page = await (await desk.stranger()).new_page()
     await page.goto("/login")
     await page.keyboard.type("ada")  # where the page begins
     await tab_to(page, "Password")

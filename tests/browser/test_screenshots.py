@@ -346,9 +346,7 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     for scheme, size, suffix in LOOKS:
         window = await desk.sit(color_scheme=scheme, viewport=size)
-        stranger = await desk.browser.new_context(
-            base_url=desk.url, color_scheme=scheme, viewport=size
-        )
+        stranger = await desk.stranger(color_scheme=scheme, viewport=size)
         strangers = {"sign-in": "/login", "invitation": f"/invitation/{secret}"}
         for name, path in strangers.items():
             picture = await take(await stranger.new_page(), name, path)

@@ -46,7 +46,7 @@ async def test_a_browser_goes_to_a_provider_and_comes_back_signed_in(
         reach = await open_provider(app, desk, database_url, Kind.OIDC, registration)
         # Another site than the provider's, which is at 127.0.0.1.
         here = desk.url.replace("127.0.0.1", "localhost")
-        context = await desk.browser.new_context(base_url=here)
+        context = await desk.stranger(base_url=here)
         page = await context.new_page()
         await page.goto("/account/tokens")
         await page.get_by_role("link", name="Sign in with Acme").click()
@@ -67,7 +67,7 @@ async def test_a_browser_comes_back_from_a_provider_of_saml_with_scripts_and_wit
         registration = ProviderSettings(name="Acme", metadata=idp.metadata())
         reach = await open_provider(app, desk, database_url, Kind.SAML, registration)
         here = desk.url.replace("127.0.0.1", "localhost")
-        context = await desk.browser.new_context(base_url=here, java_script_enabled=has_scripts)
+        context = await desk.stranger(base_url=here, java_script_enabled=has_scripts)
         page = await context.new_page()
         await page.goto("/account/tokens")
         await page.get_by_role("link", name="Sign in with Acme").click()
@@ -88,7 +88,7 @@ async def test_the_page_that_hands_an_answer_over_has_no_fault(
     with saml_provider() as idp:
         registration = ProviderSettings(name="Acme", metadata=idp.metadata())
         reach = await open_provider(app, desk, database_url, Kind.SAML, registration)
-        page = await (await desk.browser.new_context(base_url=desk.url)).new_page()
+        page = await (await desk.stranger()).new_page()
         script = re.compile(r"/static/app.*\.js")
         await page.route(script, lambda route: route.fulfill(body=""))
         await page.goto("/login")

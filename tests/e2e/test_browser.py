@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.cli.command import eventually
 from tests.e2e.platforms import Platform, platform_in
+from tests.evidence import TRACED, has_failed, place_for
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_world import EVERYTHING
 
@@ -36,15 +37,21 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def page(platform: Platform) -> Iterator[Page]:
+def page(platform: Platform, request: pytest.FixtureRequest) -> Iterator[Page]:
     if CHROMIUM is None:
         pytest.skip("NO BROWSER TESTS: there is no chromium (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(base_url=platform.url)
+        context = browser.new_context(base_url=platform.url)
+        context.tracing.start(**TRACED)
+        page = context.new_page()
         page.set_default_timeout(30_000)
         expect.set_options(timeout=60_000)
         yield page
+        if has_failed(request.node):
+            place = place_for(request.node)
+            page.screenshot(path=place / "page.png", full_page=True)
+            context.tracing.stop(path=place / "trace.zip")
         browser.close()
 
 
