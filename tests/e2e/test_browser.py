@@ -110,7 +110,7 @@ def open_run(page: Page, message: str) -> None:
     page.get_by_role("link", name=message).first.click()
 
 
-def test_the_first_sign_in_leads_to_an_applied_push_of_azure_devops(
+def test_the_first_sign_in_leads_to_an_applied_push_and_a_planned_pull_request(
     page: Page, platform: Platform, azure: AzureDevOps
 ) -> None:
     theirs = azure.organization("Acme")
@@ -131,6 +131,7 @@ def test_the_first_sign_in_leads_to_an_applied_push_of_azure_devops(
     azure.people.push(repository, ann, {"main.tf": MAIN % "second"}, message="Add the second")
     open_run(page, "Add the second")
     head = page.locator("#run-head")
+    expect(head).to_contain_text("Ann started it by a push")
     expect(head.locator(".status")).to_have_text("Needs confirmation")
     head.get_by_text("Confirm and apply").first.click()
     question = page.get_by_role("dialog", name="Apply this plan?")
@@ -140,3 +141,17 @@ def test_the_first_sign_in_leads_to_an_applied_push_of_azure_devops(
     page.goto("/organizations/acme/vcs")
     page.get_by_role("link", name="Azure DevOps Services").last.click()
     expect(page.get_by_role("region", name="Deliveries")).to_contain_text("git.push")
+
+    azure.people.push(repository, ann, {"main.tf": MAIN % "third"}, branch="topic")
+    pull = azure.people.open_pull(repository, ann, "topic", title="Try a third")
+    open_run(page, "Try a third")
+    expect(head.locator(".status")).to_have_text("Planned, done")
+    expect(head).to_contain_text("Ann started it by a pull request")
+    expect(head).to_contain_text(f"pull request {pull.id}, topic at")
+    expect(page.locator("main")).to_contain_text("terraform_data.third")
+    expect(page.get_by_text("Confirm and apply")).to_have_count(0)
+    eventually(lambda: [each["state"] for each in pull.statuses][-1:] == ["succeeded"], within_s=60)
+    eventually(lambda: len(pull.threads) == 1, within_s=60, say=lambda: pull.threads)
+    azure.people.push(repository, ann, {"main.tf": MAIN % "fourth"}, branch="topic")
+    eventually(lambda: "terraform_data.fourth" in str(pull.threads), within_s=60)
+    assert len(pull.threads) == 1, "the comment is written anew in its place"

@@ -8,7 +8,7 @@ from typing import Final
 from landform.access.permissions import Permission
 from landform.configurations.models import Ingress
 from landform.contract import Created, Phase
-from landform.identity.actor import Actor
+from landform.identity.actor import SYSTEM, Actor
 from landform.kit.clock import now
 from landform.runs.models import Comment, Run, RunPhase
 from landform.runs.recovery import import_block
@@ -258,6 +258,16 @@ def commit_of(source: Ingress | None) -> CommitView | None:
     )
 
 
+def _started(run: Run, names: Mapping[str, str], source: Ingress | None) -> tuple[str, str]:
+    """Return who started a run, and how; what a repository started is its people's doing."""
+    author = names.get(run.created_by, run.created_by)
+    if source is None or run.created_by != SYSTEM.id:
+        return author, _SOURCES.get(run.source, f"by {run.source}")
+    if source.pull_request_number is not None:
+        return source.sender_name or author, "by a pull request"
+    return source.sender_name or author, "by a tag" if source.tag else "by a push"
+
+
 def _outward(address: str) -> str:
     return address if address.startswith(("https://", "http://")) else ""
 
@@ -319,6 +329,7 @@ def view(
 ) -> RunView:
     """Return the view of a run, of which `saved_state` is the newest state it saved."""
     plan, apply = phases
+    author, road = _started(run, names, source)
     return RunView(
         id=run.id,
         title=title_of(run.message),
@@ -326,8 +337,8 @@ def view(
         status=run.status.value,
         kind=kind_of(run),
         tool=f"{run.tool.value} {run.tool_version}",
-        author=names.get(run.created_by, run.created_by),
-        source=_SOURCES.get(run.source, f"by {run.source}"),
+        author=author,
+        source=road,
         created_at=run.created_at,
         changed_at=run.changed_at,
         error=run.error,
