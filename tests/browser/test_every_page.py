@@ -35,6 +35,7 @@ NOT_PAGES: Final = {
     "/login/saml/{provider_id}": "for machines",
     "/search/found": "a part of a page",
     f"{RUN}/plan": "a part of a page",
+    "/organizations/{organization}/workspaces/new/repository/branches": "a part of a page",
     f"{RUN}/events": "a stream",
     f"{RUN}/log/{{name}}/download": "a file",
     "/app/{organization}/{workspace}/events": "a stream",

@@ -1,6 +1,7 @@
 """The page of a workspace's repository, against a provider on loopback."""
 
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import select
@@ -288,3 +289,22 @@ async def test_who_may_not_make_workspaces_asks_nothing_of_a_provider(
     given = {"connection": connection.id, "repository": "1", "name": "x"}
     for path in (new, f"{new}/preview"):
         await reader.post(path, given, of="/account/tokens", status=403)
+
+
+async def test_branches_are_offered_while_one_is_typed(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    here = f"/organizations/{site.world.organization}/workspaces/new/repository/branches"
+    where = urlencode({"connection": connection.id, "repository": address_of(azure)})
+    assert await site.owner.get(f"{here}?{where}") == offer("main", "next")
+    assert await site.owner.get(f"{here}?{where}&branch=ne") == offer("next")
+    assert await site.owner.get(f"{here}?{where}&branch=no-such") == offer()
+    reader = await site.member("read")
+    assert await reader.get(f"{here}?{where}") == offer()
+    form = await site.owner.get(f"{here.removesuffix('/branches')}?{where}")
+    assert f'hx-get="{here}?connection={connection.id}&amp;repository=' in form
+
+
+def offer(*names: str) -> str:
+    options = "".join(f'<option value="{name}"></option>' for name in names)
+    return f'<datalist id="branches">{options}</datalist>'

@@ -1,5 +1,6 @@
 """Workspaces and repositories joined: found at the provider, connected, and begun with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -91,6 +92,31 @@ async def search(
         await repositories.usable_connection(session, actor, organization_id, connection_id)
     provider = await open_provider(reach, connection_id)
     return await provider.repositories(search=words, page=page)
+
+
+async def branches(
+    reach: Reach,
+    actor: Actor,
+    organization_id: str,
+    connection_id: str,
+    reference: str,
+    words: str,
+) -> Sequence[str]:
+    """Return names of a repository's branches: its provider's first page of those it finds.
+
+    Args:
+        reference: the provider's id, or any form of the repository's address.
+        words: what is looked for in the names; empty for any.
+
+    Raises:
+        InvalidError: no such repository or connection, for `actor` or for the connection.
+        SignInNeededError, NotAllowedError, ProviderAwayError: the provider does not say.
+    """
+    async with transaction(reach.sessions) as session:
+        await repositories.usable_connection(session, actor, organization_id, connection_id)
+    provider = await open_provider(reach, connection_id)
+    listing = await provider.branches(await provider.repository(reference), search=words)
+    return [each.name.removeprefix("refs/heads/") for each in listing.items]
 
 
 async def link(

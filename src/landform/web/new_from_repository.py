@@ -1,6 +1,8 @@
 """A new workspace from a repository: where from, which one, and what of it is to start runs."""
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -217,6 +219,25 @@ async def preview(seen: Alone, form: FormAlone) -> Response:
         part = fragment("workspaces/_foreseen.html", **told.values)
         return HTMLResponse(part, headers=SECURITY_HEADERS)
     return await _form(seen, chosen, _given(form), triggers, told=told)
+
+
+@router.get(f"{_NEW}/branches")
+async def branches(
+    seen: Alone, connection: Text = "", repository: Text = "", branch: Text = ""
+) -> Response:
+    """Return branches to choose from while one is typed; none where the provider does not say."""
+    names: Sequence[str] = ()
+    with suppress(LandformError):
+        names = await linking.branches(
+            seen.process.reach,
+            seen.visitor.actor,
+            seen.organization_id,
+            connection,
+            repository,
+            branch.strip(),
+        )
+    part = fragment("workspaces/_branches.html", branches=names)
+    return HTMLResponse(part, headers=SECURITY_HEADERS)
 
 
 async def _foreseen(
