@@ -248,7 +248,9 @@ async def test_a_value_that_no_key_opens_is_named_and_left(vault: Vault, full: W
 async def another(vault: Vault) -> AsyncIterator[Keyring]:
     """The ring of another process, which looks for new keys a few times a second."""
     ring = ring_of(vault.source)
-    task = asyncio.create_task(keep_present(vault.sessions, ring, Beat(Kind.SERVER, 0.05)))
+    beat = Beat(Kind.SERVER, 0.05)
+    await say_present(vault.sessions, ring, beat)
+    task = asyncio.create_task(keep_present(vault.sessions, ring, beat))
     yield ring
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

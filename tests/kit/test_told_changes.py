@@ -34,6 +34,6 @@ async def test_an_event_wakes_who_waits_for_its_organization_subject_or_workspac
             )
             publish(session, of_site)
             publish(session, long)
-        told = [note.payload async for note in listening.notifies(timeout=10, stop_after=3)]
+        told = [note.payload async for note in listening.notifies(timeout=10, stop_after=4)]
     await engine.dispose()
-    assert told == ["org-1", "s" * 200, "ws-1"]
+    assert told == ["org-1", "s" * 200, "ws-1", "Painted"]

@@ -5,6 +5,8 @@ from typing import Any
 
 from landform.contract import Phase
 from landform.kit.db import transaction
+from landform.runs import queries
+from landform.runs.models import Run
 from landform.variables.service import VariableSettings, create_variable
 from landform.workspaces.models import Workspace
 from tests.runs.test_module_access import key
@@ -42,6 +44,9 @@ async def test_each_phase_that_gets_sensitive_variables_is_told_with_their_keys(
         ("apply", ["DATADOG_API_KEY"]),
     ]
     assert "hunter2" not in str([each.payload for each in await world.events(run_id)])
+    async with transaction(world.platform.sessions) as session:
+        shown = await queries.events_of(session, await session.get_one(Run, run_id))
+    assert "DATADOG_API_KEY" not in str([each.payload for each in shown]), "for auditors only"
 
 
 async def test_identity_tokens_are_told_by_their_audience(world: World) -> None:

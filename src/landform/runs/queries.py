@@ -21,6 +21,7 @@ from landform.kit.storage import Store
 from landform.organizations.models import Organization
 from landform.runs import pools, workspace_queue
 from landform.runs.attempt_paths import artefact_path
+from landform.runs.events import SecretsGiven
 from landform.runs.models import Comment, Run, RunPhase
 from landform.runs.standing import Standing, standings
 from landform.runs.status import FINAL, RUNNING, PhaseStatus, RunStatus
@@ -347,9 +348,14 @@ async def comment(session: AsyncSession, actor: Actor, comment_id: str) -> Comme
 
 
 async def events_of(session: AsyncSession, run: Run) -> Sequence[EventRow]:
-    """Return what happened to a run the caller could get, in order."""
-    query = select(EventRow).where(EventRow.subject_id == run.id).order_by(EventRow.id)
-    return (await session.scalars(query)).all()
+    """Return what happened to a run the caller could get, in order.
+
+    Which secrets it was given is for readers of the audit trail.
+    """
+    query = select(EventRow).where(
+        EventRow.subject_id == run.id, EventRow.name != SecretsGiven.__name__
+    )
+    return (await session.scalars(query.order_by(EventRow.id))).all()
 
 
 async def creators(session: AsyncSession, run_ids: Iterable[str]) -> Mapping[str, str]:

@@ -55,6 +55,7 @@ async def test_entitlements_tell_the_truth(server: Server) -> None:
     assert (data["type"], data["id"]) == ("entitlement-sets", server.world.organization_id)
     offered = {name for name, value in data["attributes"].items() if value is True}
     assert offered == {
+        "agents",
         "audit-logging",
         "operations",
         "sso",
