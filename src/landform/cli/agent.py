@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from uvicorn.loops.auto import auto_loop_factory
-
 from landform.agent import Agent, Line
 from landform.bootstrap import configure_logs
 from landform.identity.credentials import new_secret
 from landform.kit.errors import InvalidError
+from landform.kit.loops import NEW_LOOP
 from landform.machine import make_toolchain, open_host, until_told
 from landform.settings import Settings
 
@@ -28,7 +27,7 @@ def work(settings: Settings) -> None:
         UnauthenticatedError: the platform does not take the token.
         UnavailableError: there is no sandbox, or no network of a run's own, where one is required.
     """
-    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=NEW_LOOP) as runner:
         runner.run(_work(settings))
 
 

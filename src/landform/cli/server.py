@@ -8,13 +8,13 @@ from typing import Final
 
 import structlog
 import uvicorn
-from uvicorn.loops.auto import auto_loop_factory
 
 from landform.app import build, make_process
 from landform.bootstrap import configure_logs
 from landform.cli.addresses import bind
 from landform.cli.database import require_current_schema
 from landform.kit.errors import UnavailableError
+from landform.kit.loops import NEW_LOOP
 from landform.kit.telemetry import Redactor
 from landform.settings import Settings
 from landform.wiring import open_platform
@@ -35,7 +35,7 @@ def serve(settings: Settings) -> None:
         UnavailableError: the database does not answer.
     """
     redactor = configure_logs(settings, process="server")
-    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=NEW_LOOP) as runner:
         runner.run(_serve(settings, redactor))
 
 

@@ -3,10 +3,9 @@
 import asyncio
 import os
 
-from uvicorn.loops.auto import auto_loop_factory
-
 from landform.bootstrap import configure_logs
 from landform.cli.database import require_current_schema
+from landform.kit.loops import NEW_LOOP
 from landform.machine import make_toolchain, open_host, until_told
 from landform.settings import Settings
 from landform.triggers.background import Background
@@ -25,7 +24,7 @@ def work(settings: Settings) -> None:
         UnavailableError: the database does not answer, or there is no sandbox, or no network
             of a run's own, where one is required.
     """
-    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=NEW_LOOP) as runner:
         runner.run(_work(settings))
 
 
