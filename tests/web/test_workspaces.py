@@ -50,7 +50,9 @@ async def test_what_has_drifted_is_told_in_the_table_and_on_the_front_page(site:
     assert "Drifted 1" in text_of(page)
     assert "All 2" in text_of(page), "those that drifted are not counted twice"
     assert rows(await site.owner.get(f"{path}?status=drifted")) == [name]
-    assert "3 objects changed outside of terraform" in text_of(await site.owner.get(f"{path}/{name}"))
+    assert "3 objects changed outside of terraform" in text_of(
+        await site.owner.get(f"{path}/{name}")
+    )
 
 
 async def test_the_table_is_sorted_both_ways(site: Site) -> None:
