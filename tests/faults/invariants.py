@@ -138,15 +138,19 @@ def _overlapping(platform: Platform) -> list[Any]:
 
 
 def _out_of_order(platform: Platform) -> list[Any]:
-    """A run that takes turns and was planned before one that arrived before it."""
+    """A run that takes turns and was planned before one that arrived before it.
+
+    By the order of what was told, as clocks may be wrong, and a plan that is queued again has the
+    time of that.
+    """
     return list(
         platform.rows(
             """
             WITH turns AS (
-                SELECT id, workspace_id, number,
-                    (status_timestamps ->> 'plan-queued-at')::timestamptz AS began
-                FROM runs WHERE NOT plan_only AND NOT save_plan
-                AND status_timestamps ? 'plan-queued-at'
+                SELECT run.id, run.workspace_id, run.number, min(event.id) AS began
+                FROM runs AS run JOIN events AS event ON event.subject_id = run.id
+                WHERE NOT run.plan_only AND NOT run.save_plan AND event.name = 'RunMoved'
+                AND event.payload ->> 'status' = 'plan_queued' GROUP BY run.id
             )
             SELECT one.id, other.id AS other FROM turns AS one JOIN turns AS other
             ON one.workspace_id = other.workspace_id AND one.number < other.number
