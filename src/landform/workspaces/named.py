@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.service import visible_projects, visible_workspaces
@@ -23,12 +23,7 @@ async def workspace_ids(
         InvalidError: there is none of such a name, or `actor` may not know of it.
     """
     seen = await visible_workspaces(session, actor, organization_id)
-    query = select(func.lower(Workspace.name), Workspace.id).where(
-        Workspace.organization_id == organization_id, seen
-    )
-    wanted = _wanted(names)
-    rows = await session.execute(query.where(func.lower(Workspace.name).in_(wanted)))
-    return _found({row[0]: row[1] for row in rows}, wanted, what="workspace")
+    return await _ids(session, Workspace, organization_id, seen, names, what="workspace")
 
 
 async def project_ids(
@@ -40,12 +35,7 @@ async def project_ids(
         InvalidError: there is none of such a name, or `actor` may not know of it.
     """
     seen = await visible_projects(session, actor, organization_id)
-    query = select(func.lower(Project.name), Project.id).where(
-        Project.organization_id == organization_id, seen
-    )
-    wanted = _wanted(names)
-    rows = await session.execute(query.where(func.lower(Project.name).in_(wanted)))
-    return _found({row[0]: row[1] for row in rows}, wanted, what="project")
+    return await _ids(session, Project, organization_id, seen, names, what="project")
 
 
 async def workspace_names(
@@ -53,10 +43,7 @@ async def workspace_names(
 ) -> Mapping[str, str]:
     """Return the names of an organization's workspaces by id, of those that `actor` may see."""
     seen = await visible_workspaces(session, actor, organization_id)
-    query = select(Workspace.id, Workspace.name).where(
-        Workspace.organization_id == organization_id, Workspace.id.in_(set(ids)), seen
-    )
-    return {row[0]: row[1] for row in await session.execute(query)}
+    return await _names(session, Workspace, organization_id, seen, ids)
 
 
 async def project_names(
@@ -64,8 +51,38 @@ async def project_names(
 ) -> Mapping[str, str]:
     """Return the names of an organization's projects by id, of those that `actor` may see."""
     seen = await visible_projects(session, actor, organization_id)
-    query = select(Project.id, Project.name).where(
-        Project.organization_id == organization_id, Project.id.in_(set(ids)), seen
+    return await _names(session, Project, organization_id, seen, ids)
+
+
+async def _ids(
+    session: AsyncSession,
+    table: type[Workspace | Project],
+    organization_id: str,
+    seen: ColumnElement[bool],
+    names: Sequence[str],
+    *,
+    what: str,
+) -> list[str]:
+    wanted = _wanted(names)
+    query = select(func.lower(table.name), table.id).where(
+        table.organization_id == organization_id, seen, func.lower(table.name).in_(wanted)
+    )
+    ids = {row[0]: row[1] for row in await session.execute(query)}
+    missing = wanted - ids.keys()
+    if missing:
+        raise InvalidError(f"There is no {what} {min(missing)[:80]} here.")
+    return sorted(ids.values())
+
+
+async def _names(
+    session: AsyncSession,
+    table: type[Workspace | Project],
+    organization_id: str,
+    seen: ColumnElement[bool],
+    ids: Iterable[str],
+) -> Mapping[str, str]:
+    query = select(table.id, table.name).where(
+        table.organization_id == organization_id, table.id.in_(set(ids)), seen
     )
     return {row[0]: row[1] for row in await session.execute(query)}
 
@@ -76,10 +93,3 @@ def _wanted(names: Sequence[str]) -> set[str]:
     if any("\0" in name for name in names):
         raise InvalidError("A name holds a NUL, which is not text.")
     return {name.lower() for name in names}
-
-
-def _found(ids: Mapping[str, str], wanted: set[str], *, what: str) -> list[str]:
-    missing = wanted - ids.keys()
-    if missing:
-        raise InvalidError(f"There is no {what} {min(missing)[:80]} here.")
-    return sorted(ids.values())
