@@ -160,12 +160,12 @@ async def test_turning_sensitive_on_hides_the_value_from_then_on(
 
 async def test_every_change_gives_a_new_version(session: AsyncSession, keyring: Keyring) -> None:
     workspace = await make_workspace(session)
-    made = await _create(session, keyring, workspace)
+    made = await _create(session, keyring, workspace, value='"eu"')
     before = made.row.version_id
     changed = await service.update_variable(
         session, keyring, SYSTEM, workspace, made.row.id, VariableSettings(key="zone", hcl=True)
     )
-    assert (changed.row.key, changed.row.hcl, changed.value) == ("zone", True, "eu")
+    assert (changed.row.key, changed.row.hcl, changed.value) == ("zone", True, '"eu"')
     assert changed.row.version_id != before
 
 

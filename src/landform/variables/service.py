@@ -1,5 +1,6 @@
 """Writes of variables: limits, names that cannot be, and the seal on every value."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -18,6 +19,7 @@ from landform.kit.errors import InvalidError
 from landform.kit.ids import new_id
 from landform.kit.text import check_text
 from landform.kit.unique import unique
+from landform.variables import hcl
 from landform.variables.events import VariableCreated, VariableDeleted, VariableUpdated
 from landform.variables.models import Variable
 from landform.variables.queries import Owner, ShownVariable, find, of, place_of, shown
@@ -62,18 +64,22 @@ async def create_variable(
 
     Raises:
         ForbiddenError: `actor` may not change variables there.
-        InvalidError: the key is taken, malformed or reserved, or something is too long.
+        InvalidError: the key is taken, malformed or reserved, something is too long, or the value
+            is HCL that terraform could not read.
     """
-    await _require_writer(session, actor, owner)
+    await require_writer(session, actor, owner)
     if settings.category is None or settings.key is None:
         missing = "key" if settings.key is None else "category"
         raise InvalidError(f"A variable needs a {missing}.", pointer=missing)
-    await _hold(session, owner)
-    await _require_room(session, owner)
     given: dict[str, Any] = {"hcl": False, "sensitive": False, "description": ""}
     given |= _given(settings)
     value = given.pop("value", "")
     _check(given)
+    check_value(value)
+    if given["hcl"]:
+        await asyncio.to_thread(hcl.understand, value)
+    await _hold(session, owner)
+    await _require_room(session, owner)
     variable_id = new_id("var")
     row = Variable(
         id=variable_id,
@@ -117,7 +123,7 @@ async def update_variable(
         NotFoundError: there is no such variable in it.
         InvalidError: the change cannot be.
     """
-    await _require_writer(session, actor, owner)
+    await require_writer(session, actor, owner)
     await _hold(session, owner)
     row = await find(session, owner, variable_id)
     given = _given(settings)
@@ -125,6 +131,7 @@ async def update_variable(
     changed = {name: new for name, new in given.items() if new != getattr(row, name)}
     _check_sensitive(row, changed)
     _check({name: changed.get(name, getattr(row, name)) for name in _CHECKED})
+    await _check_hcl(keyring, row, value, is_hcl=changed.get("hcl"))
     sealed = row.sealed_value if value is None else _seal(keyring, row.id, value)
     changes = events.changes_of(row, changed)
     if value is not None:
@@ -160,7 +167,7 @@ async def delete_variable(
         ForbiddenError: `actor` may not change variables there.
         NotFoundError: there is no such variable in it.
     """
-    await _require_writer(session, actor, owner)
+    await require_writer(session, actor, owner)
     await _hold(session, owner)
     row = await find(session, owner, variable_id)
     await session.delete(row)
@@ -177,6 +184,49 @@ async def delete_variable(
             category=row.category,
         ),
     )
+
+
+async def require_writer(session: AsyncSession, actor: Actor, owner: Owner) -> None:
+    """Let `actor` pass who may change the variables of a workspace or a set.
+
+    Raises:
+        ForbiddenError: it may not, but may know of the workspace or the set.
+        NotFoundError: it may not know of it.
+    """
+    if isinstance(owner, Workspace):
+        await require(session, actor, Permission.WRITE_VARIABLES, owner.place)
+    else:
+        await require_writer_of_set(session, actor, owner)
+
+
+def check_key(key: str) -> None:
+    """Pass what can name a Terraform variable.
+
+    Raises:
+        InvalidError: it cannot.
+    """
+    check_text(key, what="The key", limit=KEY_LIMIT, pointer="key")
+    if _IDENTIFIER.fullmatch(key) is None:
+        raise InvalidError(
+            f"{key!r} cannot name a Terraform variable: it starts with a letter or underscore"
+            " and goes on with letters, digits, underscores and dashes.",
+            pointer="key",
+        )
+
+
+def check_value(value: str) -> None:
+    """Pass a value that can be kept.
+
+    Raises:
+        InvalidError: it is too long, or no text.
+    """
+    check_text(value, what="The value", limit=VALUE_LIMIT, pointer="value")
+    size_bytes = len(value.encode())
+    if size_bytes > VALUE_LIMIT:
+        raise InvalidError(
+            f"The value has {size_bytes} bytes; at most {VALUE_LIMIT} are accepted.",
+            pointer="value",
+        )
 
 
 def _given(settings: VariableSettings) -> dict[str, Any]:
@@ -213,20 +263,16 @@ def _check_sensitive(row: Variable, changed: dict[str, Any]) -> None:
 
 def _check(variable: dict[str, Any]) -> None:
     key, category = variable["key"], variable["category"]
-    check_text(key, what="The key", limit=KEY_LIMIT, pointer="key")
     check_text(
         variable["description"],
         what="The description",
         limit=DESCRIPTION_LIMIT,
         pointer="description",
     )
-    if category is Category.TERRAFORM and _IDENTIFIER.fullmatch(key) is None:
-        raise InvalidError(
-            f"{key!r} cannot name a Terraform variable: it starts with a letter or underscore"
-            " and goes on with letters, digits, underscores and dashes.",
-            pointer="key",
-        )
-    if category is Category.ENV:
+    if category is Category.TERRAFORM:
+        check_key(key)
+    else:
+        check_text(key, what="The key", limit=KEY_LIMIT, pointer="key")
         _check_env(key, hcl=variable["hcl"])
 
 
@@ -244,22 +290,20 @@ def _check_env(key: str, *, hcl: bool) -> None:
         )
 
 
+async def _check_hcl(
+    keyring: Keyring, row: Variable, value: str | None, *, is_hcl: bool | None
+) -> None:
+    """Have what becomes an expression, or becomes another, be one; what stays is not asked."""
+    if is_hcl is False or not (is_hcl or row.hcl) or (value is None and is_hcl is None):
+        return
+    if value is None:
+        value = keyring.open(row.sealed_value, place=place_of(row.id)).decode()
+    await asyncio.to_thread(hcl.understand, value)
+
+
 def _seal(keyring: Keyring, variable_id: str, value: str) -> bytes:
-    check_text(value, what="The value", limit=VALUE_LIMIT, pointer="value")
-    clear = value.encode()
-    if len(clear) > VALUE_LIMIT:
-        raise InvalidError(
-            f"The value has {len(clear)} bytes; at most {VALUE_LIMIT} are accepted.",
-            pointer="value",
-        )
-    return keyring.seal(clear, place=place_of(variable_id))
-
-
-async def _require_writer(session: AsyncSession, actor: Actor, owner: Owner) -> None:
-    if isinstance(owner, Workspace):
-        await require(session, actor, Permission.WRITE_VARIABLES, owner.place)
-    else:
-        await require_writer_of_set(session, actor, owner)
+    check_value(value)
+    return keyring.seal(value.encode(), place=place_of(variable_id))
 
 
 async def _hold(session: AsyncSession, owner: Owner) -> None:
