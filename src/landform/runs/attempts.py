@@ -259,7 +259,7 @@ async def finish(platform: Platform, job: Attempt, result: PhaseResult) -> None:
             result = result.model_copy(update={"outcome": Outcome.CANCELED})
         if result.outcome is Outcome.FINISHED:
             phase.move(PhaseStatus.FINISHED)
-            drift.note(workspace, run, phase, result.counts)
+            drift.note(session, workspace, run, phase, result.counts)
             await _move_on(session, workspace, run, phase)
         else:
             was_killed = lease is not None and lease.stop is Stop.KILL

@@ -55,13 +55,11 @@ class Outcome:
 
     Attributes:
         name: empty when there is no such workspace, as far as the actor may know.
-        run_id: the run that was started, if one was.
         failure: why it was refused; None when it was done.
     """
 
     workspace_id: str
     name: str = ""
-    run_id: str = ""
     failure: LandformError | None = None
 
 
@@ -125,15 +123,15 @@ async def _one(
             if workspace.organization_id != organization.id:
                 raise NotFoundError(f"There is no workspace {workspace_id}.")
             name = workspace.name
-            run_id = await _do(session, keyring, actor, workspace, order)
+            await _do(session, keyring, actor, workspace, order)
     except LandformError as failure:
         return Outcome(workspace_id=workspace_id, name=name, failure=failure)
-    return Outcome(workspace_id=workspace_id, name=name, run_id=run_id)
+    return Outcome(workspace_id=workspace_id, name=name)
 
 
 async def _do(
     session: AsyncSession, keyring: Keyring, actor: Actor, workspace: Workspace, order: Order
-) -> str:
+) -> None:
     match order.deed:
         case Deed.TAG:
             await tags.update_bindings(session, actor, workspace, order.tags)
@@ -145,9 +143,8 @@ async def _do(
             await locks.unlock(session, actor, workspace)
         case Deed.PLAN | Deed.RUN:
             plan_only = True if order.deed is Deed.PLAN else None
-            new = NewRun(message=order.text, source="tfe-ui", plan_only=plan_only)
-            return (await creation.create_run(session, keyring, actor, workspace, new)).id
-    return ""
+            new = NewRun(message=order.text, source=creation.OUR_PAGES, plan_only=plan_only)
+            await creation.create_run(session, keyring, actor, workspace, new)
 
 
 def _check_count(count: int) -> None:

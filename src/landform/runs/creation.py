@@ -28,6 +28,8 @@ from landform.toolchain.versions import parse_requirement
 from landform.workspaces import rows as workspace_rows
 from landform.workspaces.models import ExecutionMode, Workspace
 
+OUR_PAGES: Final = "tfe-ui"
+"""Source of runs that are asked for on this site; the word is TFE's."""
 _MAX_WAITING: Final = 500  # runs per workspace that wait or are at work
 _MAX_MESSAGE: Final = 4096  # characters
 _MAX_ADDRESSES: Final = 1000
@@ -139,7 +141,7 @@ async def create_again(
     """
     new = NewRun(
         message=run.message,
-        source="tfe-ui",
+        source=OUR_PAGES,
         configuration_version_id=run.configuration_version_id,
         is_destroy=run.is_destroy,
         refresh=run.refresh,
@@ -202,14 +204,19 @@ async def _configuration(
 async def _auto_apply(
     session: AsyncSession, actor: Actor, workspace: Workspace, new: NewRun, *, plan_only: bool
 ) -> bool:
-    """Plan does not imply apply: the workspace's setting helps only those who may apply."""
+    """Plan does not imply apply: the workspace's setting helps only those who may apply.
+
+    Where everything is to be destroyed from a page, the setting does not count: there it is
+    promised that nothing happens before somebody has seen the plan.
+    """
     if plan_only or new.save_plan:
         return False
     may_apply = await may(session, actor, Permission.QUEUE_APPLY, workspace.place)
     if new.auto_apply and not may_apply:
         raise ForbiddenError(f"You need permission to {Permission.QUEUE_APPLY} for auto-apply.")
-    wanted = workspace.auto_apply if new.auto_apply is None else new.auto_apply
-    return wanted and may_apply
+    is_asked_for = new.is_destroy and new.source == OUR_PAGES
+    by_itself = workspace.auto_apply and not is_asked_for
+    return may_apply and (by_itself if new.auto_apply is None else new.auto_apply)
 
 
 def _check(workspace: Workspace, new: NewRun, *, plan_only: bool) -> None:

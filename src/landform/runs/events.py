@@ -23,6 +23,14 @@ class RunMoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DriftFound(Event):
+    """The plan of a run found objects changed or gone, and not by terraform; so many."""
+
+    workspace_id: str
+    drifted: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfirmed(Event):
     """Somebody, or auto-apply, said that a plan is to be applied."""
 

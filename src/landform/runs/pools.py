@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.access.permissions import Permission
 from landform.access.service import require
 from landform.agents import service as agents
-from landform.agents.models import AgentPool
+from landform.agents.models import Agent, AgentPool
 from landform.agents.queries import present
+from landform.contract import Phase
 from landform.dispatch.models import Lease, LeaseState
 from landform.identity.actor import Actor
 from landform.kit.errors import ConflictError, InvalidError
@@ -62,6 +63,20 @@ async def require_usable(session: AsyncSession, workspace: Workspace) -> None:
             f"Workspace {workspace.name} is set to run in agent pool {workspace.agent_pool_id},"
             " which is not for this workspace any more. Choose another pool or execution mode."
         ) from None
+
+
+async def agents_of(session: AsyncSession, run: Run) -> Mapping[Phase, str]:
+    """Say by phase which agent has it, or had it last, of those that an agent took."""
+    query = (
+        select(Lease.phase, Lease.worker_id, Agent.name, AgentPool.name.label("pool"))
+        .join(AgentPool, AgentPool.id == Lease.pool)
+        .outerjoin(Agent, Agent.id == Lease.worker_id)
+        .where(Lease.run_id == run.id, Lease.worker_id.is_not(None))
+    )
+    return {
+        row.phase: f"by agent {row.name or row.worker_id} of pool {row.pool}"
+        for row in await session.execute(query)
+    }
 
 
 async def wait_reasons(session: AsyncSession, run_ids: Sequence[str]) -> Mapping[str, str]:

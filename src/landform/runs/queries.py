@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +33,8 @@ from landform.workspaces.models import LockHolder, Workspace
 _WAITING: Final = frozenset({RunStatus.PENDING, RunStatus.CONFIRMED})
 _QUEUED: Final = frozenset({RunStatus.PLAN_QUEUED, RunStatus.APPLY_QUEUED})
 _CONFIRMED: Final = frozenset({RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED, RunStatus.APPLYING})
+_MOST_BEFORE: Final = 200  # runs before one that are looked at
+_ROUNDED: Final = timedelta(milliseconds=1)  # as the times of a run's statuses are
 _AT_REST: Final = {
     RunStatus.PLAN_QUEUED: "Waiting for a worker.",
     RunStatus.APPLY_QUEUED: "Waiting for a worker.",
@@ -326,6 +329,26 @@ def _turn_reason(workspace: Workspace, ahead: Run | None) -> str:
         because = f": {workspace.lock_reason}" if workspace.lock_reason else "."
         return f"Waiting for the workspace to be unlocked by {workspace.lock_holder_id}{because}"
     return "Waiting for the runs before it."
+
+
+async def went_before(session: AsyncSession, run: Run) -> list[str]:
+    """Return which runs a run waited for until its turn came, oldest first; none before that."""
+    turn_came = run.status_timestamps.get("plan-queued-at")
+    if turn_came is None or not run.is_queued:
+        return []
+    query = (
+        select(Run.id)
+        .where(
+            Run.workspace_id == run.workspace_id,
+            Run.number.between(run.number - _MOST_BEFORE, run.number - 1),
+            Run.changed_at > run.created_at,
+            Run.changed_at <= datetime.fromisoformat(turn_came) + _ROUNDED,
+            Run.plan_only.is_(False),
+            Run.save_plan.is_(False),
+        )
+        .order_by(Run.number)
+    )
+    return list(await session.scalars(query))
 
 
 async def comments_of(session: AsyncSession, run: Run) -> Sequence[Comment]:
