@@ -31,3 +31,16 @@ await build({
   legalComments: "none",
   banner: { js: `/* ${licenses.join("\n\n")}\n*/` },
 });
+// Only pages with a field for HCL load these. prism-code-editor is under the MIT license.
+const license = readFileSync("node_modules/prism-code-editor/LICENSE", "utf8").trim();
+await build({
+  entryPoints: ["js/hcl.js", "hcl.css"],
+  outdir: out,
+  entryNames: "[name]",
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: "es2022",
+  legalComments: "none",
+  banner: { js: `/* prism-code-editor:\n${license}\n*/`, css: `/* prism-code-editor:\n${license}\n*/` },
+});

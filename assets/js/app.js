@@ -5,9 +5,13 @@ import { startForms } from "./forms.js";
 import { startPalette } from "./palette.js";
 import { startLogs } from "./logs.js";
 import { startStreams } from "./live.js";
+import { startKeeping } from "./keep.js";
+import { startReturning } from "./returning.js";
 
 startTimes();
 startForms();
+startReturning();
 startPalette();
 startLogs();
 startStreams();
+startKeeping();

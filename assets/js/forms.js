@@ -34,7 +34,9 @@ function onChange(event) {
   const file = event.target;
   if (file.matches?.("input[type=file][data-into]") && file.files[0]) {
     file.files[0].text().then((text) => {
-      document.getElementById(file.dataset.into).value = text;
+      const into = document.getElementById(file.dataset.into);
+      into.value = text;
+      into.dispatchEvent(new Event("input", { bubbles: true }));
     });
   }
   if (event.target.matches?.("[data-submit]")) event.target.form.requestSubmit();

@@ -53,7 +53,7 @@ from landform.web import router as web
 from landform.web import static
 from landform.web.health import Measure
 from landform.web.pages import failure_page
-from landform.wiring import make_federation, make_reach
+from landform.wiring import make_federation, make_mail, make_reach
 
 _FOR_CLIENTS: Final = (
     *("/api/", "/.well-known/", f"{SIGNED}/", "/hooks/", "/webhook/"),
@@ -69,6 +69,8 @@ _LIMITED: Final = (
     "/oauth/token",
     f"{SCIM_PREFIX}/",
 )
+
+_FAILURES: Final = (LandformError, HTTPException, RequestValidationError, Exception)
 
 
 def build(process: Process) -> FastAPI:
@@ -107,9 +109,11 @@ def build(process: Process) -> FastAPI:
     )
     app.state.process = process
     install_failures(app)
-    app.include_router(tfe)
+    # Laid beside each other, as dialects and pages lay theirs: FastAPI looks for a request in what
+    # is included once more at each level, and makes its routes anew. A prefix or limit needs that.
+    app.router.routes.extend(tfe.routes)
     app.include_router(agent)
-    app.include_router(terrakube)
+    app.router.routes.extend(terrakube.routes)
     app.include_router(scim)
     app.include_router(hooks)
     app.include_router(issuer)
@@ -122,6 +126,7 @@ def build(process: Process) -> FastAPI:
     app.add_middleware(NoteOrigin)
     install_openapi(app, TFE, TERRAKUBE)
     app.state.within_a_batch = _within_a_batch(app)
+    app.state.pages = _pages_alone(app)
     return app
 
 
@@ -141,6 +146,19 @@ def _within_a_batch(app: FastAPI) -> FastAPI:
     return inner
 
 
+def _pages_alone(app: FastAPI) -> FastAPI:
+    """Return an application by which pages that somebody follows are read again in this process.
+
+    A page that its reader may not see any more is no attempt of theirs, and goes into no trail.
+    """
+    inner = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    inner.state = app.state
+    for kind in _FAILURES:
+        inner.add_exception_handler(kind, failure_page)
+    inner.include_router(web)
+    return inner
+
+
 def install_failures(app: FastAPI) -> None:
     """Answer failures in the form of whoever asked: a document to a client, a page to a person."""
 
@@ -157,7 +175,7 @@ def install_failures(app: FastAPI) -> None:
             return await error_response(request, failure, wire=wire)
         return await failure_page(request, failure)
 
-    for kind in (LandformError, HTTPException, RequestValidationError, Exception):
+    for kind in _FAILURES:
         app.add_exception_handler(kind, answer)
 
 
@@ -206,6 +224,7 @@ def make_process(settings: Settings, platform: Platform) -> Process:
         max_state_bytes=settings.max_state_mb * 2**20,
         sweep_s=settings.sweep_s,
         allowances=Allowances(settings.api_requests_per_second),
+        mail=make_mail(settings),
         upkeep=Upkeep(
             sinks=make_sinks(
                 settings.audit_syslog,

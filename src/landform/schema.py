@@ -1,5 +1,8 @@
 """Applies and checks the database's schema."""
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +66,21 @@ def configuration() -> alembic.config.Config:
 def _upgrade(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")
+    is_new = MigrationContext.configure(connection).get_current_revision() is None
+    with _quiet() if is_new else contextlib.nullcontext():
+        alembic.command.upgrade(config, "head")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the steps to a first schema to ourselves: they tell whoever upgrades, nobody else."""
+    logger = logging.getLogger("alembic")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _differences(connection: Connection) -> list[str]:

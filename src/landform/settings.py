@@ -42,6 +42,9 @@ class Settings(BaseSettings):
             networks and host names, with or without a port, between commas.
         vcs_poll_s: seconds between two looks at a repository that no webhook tells of.
         vcs_hook_secret_days: after which a webhook gets a new secret; 0 for never by itself.
+        smtp_url: where notifications by mail are handed in: `smtp://` or `smtps://`, with user and
+            password where the server asks for them.
+        mail_from: the address that such mail is from.
         entra_url: where Microsoft Entra is; another for national clouds.
         imds_url: where a machine of Azure gets its managed identity's tokens.
     """
@@ -91,5 +94,7 @@ class Settings(BaseSettings):
     egress_allow: str = ""
     vcs_poll_s: float = Field(default=30.0, ge=1.0, le=86400.0)
     vcs_hook_secret_days: int = Field(default=90, ge=0, le=3650)
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = ""
     entra_url: str = "https://login.microsoftonline.com"
     imds_url: str = "http://169.254.169.254"

@@ -1,4 +1,7 @@
-"""Imports every models module, so that the mapper and Alembic know every table."""
+"""Imports every models module, so that the mapper and Alembic know every table.
+
+And what is to be written along with a row of some table, in every process that writes any.
+"""
 
 from landform.access import models as access
 from landform.agents import models as agents
@@ -12,6 +15,8 @@ from landform.identity import models as identity
 from landform.kit import events, key_check
 from landform.kit.db import Base
 from landform.logs import models as logs
+from landform.notifications import enqueuing
+from landform.notifications import models as notifications
 from landform.organizations import models as organizations
 from landform.runs import models as runs
 from landform.schedules import models as schedules
@@ -32,12 +37,14 @@ __all__ = [
     "configurations",
     "directories",
     "dispatch",
+    "enqueuing",
     "events",
     "federation",
     "fleet",
     "identity",
     "key_check",
     "logs",
+    "notifications",
     "organizations",
     "runs",
     "schedules",

@@ -21,6 +21,7 @@ from landform.kit.errors import ConflictError, InvalidError
 from landform.kit.key_check import require_right_key
 from landform.kit.storage import open_store
 from landform.kit.telemetry import Redactor
+from landform.notifications.mail import MailServer
 from landform.runs.attempts import Limits, Platform
 from landform.settings import Settings
 from landform.vcs.provider import Services
@@ -90,6 +91,15 @@ def make_reach(settings: Settings, sessions: Sessions, keyring: Keyring) -> Reac
         assertion=assertion,
     )
     return Reach(sessions=sessions, keyring=keyring, services=services, public_url=public_url)
+
+
+def make_mail(settings: Settings) -> MailServer | None:
+    """Return where mail is handed in; None where the operator named no server.
+
+    Raises:
+        InvalidError: the settings are no server's, or one of the two is missing.
+    """
+    return MailServer.parse(settings.smtp_url.get_secret_value(), settings.mail_from)
 
 
 def make_federation(reach: Reach) -> Federation:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import procrastinate
@@ -20,6 +21,7 @@ from landform.fleet.service import Beat, keep_present
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import run_worker, worker_app
 from landform.logs import service as logs
+from landform.notifications.courier import Courier
 from landform.runs import attempts
 from landform.runs.attempts import Platform
 from landform.runs.sweep import sweep_forever
@@ -92,6 +94,19 @@ class LocalControlPlane:
         await attempts.forfeit(self._platform, job)
 
 
+@dataclass(frozen=True)
+class Chores:
+    """What a worker sees to beside phases.
+
+    Attributes:
+        background: repositories, and what their providers are told.
+        courier: what others are told of runs.
+    """
+
+    background: Background
+    courier: Courier
+
+
 class Worker:
     """One worker process: some slots, a listener for orders, and the sweep.
 
@@ -109,10 +124,11 @@ class Worker:
         slots: int,
         sweep_s: float,
         farewell_s: float,
-        background: Background,
+        chores: Chores,
     ) -> None:
         self._platform = platform
-        self._background = background
+        self._background = chores.background
+        self._courier = chores.courier
         self._toolchain = toolchain
         self._host = host
         self._database_url = database_url
@@ -143,7 +159,8 @@ class Worker:
         scheduler = asyncio.create_task(
             tick_forever(self._platform.sessions, self._platform.keyring, every_s=_TICK_S)
         )
-        beside = (sweeper, present, repositories, scheduler)
+        courier = asyncio.create_task(self._courier.run())
+        beside = (sweeper, present, repositories, scheduler, courier)
         try:
             await self._take_jobs()
         finally:

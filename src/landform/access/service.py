@@ -34,6 +34,15 @@ async def may(session: AsyncSession, actor: Actor, permission: Permission, on: P
     return permission in await permissions(session, actor, on)
 
 
+async def may_somewhere(
+    session: AsyncSession, actor: Actor, permission: Permission, organization_id: str
+) -> bool:
+    """Tell whether `actor` has `permission` in the organization, or in some project of it."""
+    grants = await grants_of(session, actor, organization_id)
+    held = (grants.everywhere, grants.in_default_project, *grants.on_projects.values())
+    return any(permission in each for each in held)
+
+
 async def require(session: AsyncSession, actor: Actor, permission: Permission, on: Place) -> None:
     """Let `actor` pass who has `permission` at `on`.
 
@@ -45,8 +54,9 @@ async def require(session: AsyncSession, actor: Actor, permission: Permission, o
     if permission in held:
         return
     if knowledge(on) not in held:
-        raise HiddenError(f"There is no {_name(on)}.", permission, on)
-    raise DeniedError(f"You lack the permission to {permission} ({_name(on)}).", permission, on)
+        raise HiddenError(f"There is no {' '.join(_which(on))}.", permission, on)
+    name = await _name(session, on)
+    raise DeniedError(f"You lack the permission to {permission} ({name}).", permission, on)
 
 
 async def visible_workspaces(
@@ -97,6 +107,22 @@ async def visible_projects(
     return condition
 
 
+async def projects_with(
+    session: AsyncSession, actor: Actor, permission: Permission, organization_id: str
+) -> ColumnElement[bool]:
+    """Return the condition on table `projects` that holds for those at which `actor` may do it.
+
+    It says nothing of which organization a project is in.
+    """
+    grants = await grants_of(session, actor, organization_id)
+    if permission in grants.everywhere:
+        return true()
+    ids = {each for each, held in grants.on_projects.items() if permission in held}
+    if permission in grants.in_default_project and grants.default_project_id:
+        ids.add(grants.default_project_id)
+    return _column("projects", "id").in_(ids)
+
+
 async def visible_anywhere(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
     """Return the condition on table `workspaces` that holds for those `actor`, a user, may read.
 
@@ -139,9 +165,17 @@ def _column(table: str, name: str) -> ColumnElement[Any]:
     return Base.metadata.tables[table].c[name]
 
 
-def _name(place: Place) -> str:
+async def _name(session: AsyncSession, place: Place) -> str:
+    """Return what people call the place, for those who may know of it."""
+    noun, row_id = _which(place)
+    table = f"{noun}s"
+    query = select(_column(table, "name")).where(_column(table, "id") == row_id)
+    return f"{noun} {await session.scalar(query) or row_id}"
+
+
+def _which(place: Place) -> tuple[str, str]:
     if place.workspace_id is not None:
-        return f"workspace {place.workspace_id}"
+        return "workspace", place.workspace_id
     if place.project_id is not None:
-        return f"project {place.project_id}"
-    return f"organization {place.organization_id}"
+        return "project", place.project_id
+    return "organization", place.organization_id

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.agents.events import AgentJoined
 from landform.agents.models import Agent, AgentPool, Farewell
+from landform.agents.queries import SILENCE
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.credentials import LENGTH, LONGEST
 from landform.kit import events
@@ -93,6 +94,8 @@ async def say_present(
                 name=said.name,
             ),
         )
+    elif row.farewell is not None or row.seen_at < now() - SILENCE:
+        await events.tell(session, pool.organization_id, "agents")
     row.name, row.version, row.sandbox, row.slots = (
         said.name,
         said.version,
@@ -110,6 +113,8 @@ async def say_farewell(session: AsyncSession, own_id: str, how: Farewell) -> Non
     row = await session.get(Agent, own_id, with_for_update=True)
     if row is not None:
         row.farewell, row.seen_at = how, now()
+        pool = await session.get_one(AgentPool, row.pool_id)
+        await events.tell(session, pool.organization_id, "agents")
 
 
 async def _forget_old(session: AsyncSession, pool: AgentPool) -> None:

@@ -20,7 +20,7 @@ from landform.kit.pagination import Page, Paged, fetch_page
 PING_S: Final = 20.0
 """Seconds between two words of an agent that it lives."""
 
-_SILENCE: Final = timedelta(seconds=3 * PING_S)
+SILENCE: Final = timedelta(seconds=3 * PING_S)
 
 # Of the packages above: named as their tables name them.
 _LEASES: Final = table("leases", column("worker_id"), column("pool"), column("state"))
@@ -221,7 +221,7 @@ async def present(session: AsyncSession, pool_ids: Iterable[str]) -> Mapping[str
         .where(
             Agent.pool_id.in_(set(pool_ids)),
             Agent.farewell.is_(None),
-            Agent.seen_at > now() - _SILENCE,
+            Agent.seen_at > now() - SILENCE,
         )
         .group_by(Agent.pool_id)
     )
@@ -241,6 +241,6 @@ async def _shown(session: AsyncSession, rows: Sequence[Agent]) -> list[ShownAgen
 def _status(row: Agent, is_busy: bool) -> AgentStatus:
     if row.farewell is not None:
         return AgentStatus(row.farewell.value)
-    if row.seen_at < now() - _SILENCE:
+    if row.seen_at < now() - SILENCE:
         return AgentStatus.UNKNOWN
     return AgentStatus.BUSY if is_busy else AgentStatus.IDLE

@@ -17,15 +17,15 @@ from landform.cli.demo_api import demo_api
 from landform.cli.halt import Halt
 from landform.cli.platform import Ready, running
 from landform.identity.first_admin import FIRST_ADMIN
-from landform.kit.errors import ConflictError, LandformError, UnavailableError
+from landform.kit.errors import ConflictError, LandformError
 from landform.machine import make_toolchain
+from landform.runs.example import EXAMPLE
 from landform.settings import Settings
 from landform.toolchain.cli_config import blocks
 from landform.toolchain.engine import Engine, choose_engine
 
 ORGANIZATION: Final = "demo"
 WORKSPACE: Final = "hello"
-_EXAMPLE: Final = Path(__file__).parents[3] / "examples" / WORKSPACE
 _LOG: Final = "landform.log"
 _LOG_TAIL: Final = 40  # lines
 
@@ -48,11 +48,6 @@ async def demo(home: Path | None, port: int | None, *, leave: bool) -> int:
     Raises:
         LandformError: a part of it failed; everything is stopped by then.
     """
-    if not _EXAMPLE.is_dir():
-        raise UnavailableError(
-            f"The demo's configuration is not at {_EXAMPLE}. The demo runs from a checkout of"
-            " Landform: git clone it, and `make demo`."
-        )
     halt = Halt()
     with halt.on_signals(), _home(home) as place:
         settings = read_settings(
@@ -105,7 +100,7 @@ async def _take_through(settings: Settings, ready: Ready, engine: Engine) -> _Re
         terraform_rc.write(config, blocks(hostname, ready.url, token))
         directory = settings.home / WORKSPACE
         shutil.copytree(
-            _EXAMPLE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*")
+            EXAMPLE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*")
         )
         cli = demo_cli.Cli(engine.path, directory, config, hostname)
         for arguments in (

@@ -7,11 +7,13 @@ from landform.bootstrap import configure_logs
 from landform.cli.database import require_current_schema
 from landform.kit.loops import NEW_LOOP
 from landform.machine import make_toolchain, open_host, until_told
+from landform.notifications.courier import Courier
+from landform.notifications.post import Post
 from landform.settings import Settings
 from landform.triggers.background import Background
 from landform.triggers.desk import Desk
-from landform.wiring import make_reach, open_platform
-from landform.worker import Worker
+from landform.wiring import make_mail, make_reach, open_platform
+from landform.worker import Chores, Worker
 
 
 def work(settings: Settings) -> None:
@@ -19,7 +21,8 @@ def work(settings: Settings) -> None:
 
     Raises:
         ConflictError: the database is not at this version's schema.
-        InvalidError: no database is set, or networks of runs are set that cannot be.
+        InvalidError: no database is set, or networks of runs or a mail server
+            are set that cannot be.
         MissingKeyError: no key, or not the one the database was made with.
         UnavailableError: the database does not answer, or there is no sandbox, or no network
             of a run's own, where one is required.
@@ -40,6 +43,9 @@ async def _work(settings: Settings) -> None:
         open_platform(settings, redactor) as platform,
     ):
         reach = make_reach(settings, platform.sessions, platform.keyring)
+        mail = make_mail(settings)
+        http = reach.services.http
+        post = Post(platform.sessions, platform.keyring, http, mail, public_url)
         worker = Worker(
             platform,
             toolchain,
@@ -48,9 +54,12 @@ async def _work(settings: Settings) -> None:
             slots=settings.worker_slots,
             sweep_s=settings.sweep_s,
             farewell_s=settings.cancel_grace_s,
-            background=Background(
-                Desk(platform, reach, settings.vcs_hook_secret_days),
-                look_s=settings.vcs_poll_s,
+            chores=Chores(
+                Background(
+                    Desk(platform, reach, settings.vcs_hook_secret_days),
+                    look_s=settings.vcs_poll_s,
+                ),
+                Courier(post),
             ),
         )
         try:

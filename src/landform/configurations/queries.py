@@ -8,7 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission
 from landform.access.service import require
-from landform.configurations.models import ConfigurationVersion, Ingress, WorkspaceReadme
+from landform.configurations.models import (
+    ConfigurationStatus,
+    ConfigurationVersion,
+    Ingress,
+    WorkspaceReadme,
+)
 from landform.configurations.readme import Readme, clean
 from landform.identity.actor import Actor
 from landform.kit.crypto import Keyring
@@ -92,11 +97,15 @@ async def readme_of(
     return Readme(row.directory, row.name, clean(html), row.is_cut)
 
 
+class NoConfigurationError(NotFoundError):
+    """There is nothing yet that a run could be of."""
+
+
 async def newest_usable(session: AsyncSession, workspace: Workspace) -> ConfigurationVersion:
     """Return what a run plans that names no configuration version: the newest that can apply.
 
     Raises:
-        NotFoundError: nothing was uploaded yet.
+        NoConfigurationError: nothing was uploaded yet, or fetched from the repository.
     """
     query = (
         select(ConfigurationVersion)
@@ -111,8 +120,26 @@ async def newest_usable(session: AsyncSession, workspace: Workspace) -> Configur
     )
     row = (await session.scalars(query)).one_or_none()
     if row is None:
-        raise NotFoundError(
+        if await _is_on_its_way(session, workspace):
+            raise NoConfigurationError(
+                "The configuration is being fetched from the repository. Try again in a moment."
+            )
+        raise NoConfigurationError(
             f"Workspace {workspace.name} has no configuration yet: run `terraform plan` from a"
             " directory with its `cloud` block, or upload a configuration version."
         )
     return row
+
+
+async def _is_on_its_way(session: AsyncSession, workspace: Workspace) -> bool:
+    query = (
+        select(Ingress.id)
+        .join(ConfigurationVersion, ConfigurationVersion.id == Ingress.configuration_version_id)
+        .where(
+            ConfigurationVersion.workspace_id == workspace.id,
+            ConfigurationVersion.status == ConfigurationStatus.PENDING,
+            ConfigurationVersion.speculative.is_(False),
+        )
+        .limit(1)
+    )
+    return await session.scalar(query) is not None

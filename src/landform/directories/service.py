@@ -130,6 +130,7 @@ async def authenticate(session: AsyncSession, secret: str) -> Source:
         raise UnauthenticatedError("The token is not a directory's.")
     if row.last_used_at is None or row.last_used_at < now() - _USE_NOTED_EVERY:
         row.last_used_at = now()
+        await events.tell(session, "", "directories")
     return Source(row, Actor(kind=ActorKind.SYSTEM, id=row.id, name=row.name))
 
 

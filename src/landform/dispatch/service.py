@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.contract import LostLeaseError, Orders, Phase, Stop
 from landform.dispatch.models import WORKERS, Lease, LeaseState
 from landform.identity import run_tokens
+from landform.kit import events
 from landform.kit.db import database_now, notify
 from landform.kit.tasks import defer
 
@@ -70,7 +71,10 @@ async def lease(
             leased_until=func.clock_timestamp() + timedelta(seconds=lease_s),
         )
     )
-    return await _changed(session, taken)
+    row = await _changed(session, taken)
+    if row is not None:
+        await _tell(session, row)
+    return row
 
 
 async def renew(session: AsyncSession, *, phase_id: str, epoch: int, lease_s: float) -> Orders:
@@ -143,6 +147,7 @@ async def end(
     if row is not None:
         await run_tokens.revoke(session, phase_id)
         await notify(session, ORDERS_CHANNEL, phase_id)
+        await _tell(session, row)
     elif epoch is not None:
         raise _lost(phase_id, epoch)
     return row
@@ -178,6 +183,13 @@ async def requeue(session: AsyncSession, row: Lease) -> None:
     row.queued_at = await database_now(session)
     await run_tokens.revoke(session, row.phase_id)
     await _ring(session, row)
+    await _tell(session, row)
+
+
+async def _tell(session: AsyncSession, row: Lease) -> None:
+    """Wake who looks at which agents of a pool are at work."""
+    if row.pool != WORKERS:
+        await events.tell(session, row.pool, "agents")
 
 
 async def _ring(session: AsyncSession, row: Lease) -> None:

@@ -1,5 +1,6 @@
 """What a server process holds for all its requests."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from landform.audit.denials import Denials
@@ -9,6 +10,8 @@ from landform.edge.signed_urls import UrlSigner
 from landform.federation.departure import Reach as Federation
 from landform.kit.notify import Listener
 from landform.logs.sharing import SharedReads
+from landform.notifications.mail import MailServer
+from landform.notifications.post import Post
 from landform.runs.attempts import Platform
 from landform.toolchain.versions import Tool
 from landform.vcs.reach import Reach
@@ -29,6 +32,9 @@ class Process:
         default_tool: for workspaces that do not say.
         log_reads: what readers of the same log share.
         allowances: how often clients of the API may ask.
+        page_readings: how many pages are read at once for those who follow them, so that many who
+            look leave room for who acts.
+        mail: where notifications by mail are handed in; None: none are sent.
     """
 
     platform: Platform
@@ -45,3 +51,11 @@ class Process:
     default_tool: Tool = Tool.TERRAFORM
     log_reads: SharedReads = field(default_factory=SharedReads)
     allowances: Allowances = field(default_factory=lambda: Allowances(0))
+    page_readings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    mail: MailServer | None = None
+
+    @property
+    def post(self) -> Post:
+        """What telling of runs needs."""
+        platform, http = self.platform, self.reach.services.http
+        return Post(platform.sessions, platform.keyring, http, self.mail, self.public_url)

@@ -58,6 +58,17 @@ def in_sessions(sessions: Container[int]) -> set[int]:
     return {pid for pid, (_, session) in _living().items() if session in sessions}
 
 
+def working_below(directory: Path) -> set[int]:
+    """Return the processes whose current directory is `directory` or below it."""
+    root = directory.resolve()
+    found = set()
+    for pid in _parents():
+        with suppress(OSError):  # it ended, or is another user's
+            if (_PROC / f"{pid}/cwd").readlink().is_relative_to(root):
+                found.add(pid)
+    return found
+
+
 def resident_bytes(pids: Iterable[int]) -> int:
     """Return the memory of `pids` together, without what is mapped from files."""
     total = 0

@@ -92,6 +92,22 @@ async def begin(session: AsyncSession, keyring: Keyring, actor: Actor, issuer: s
     return _enrolment(secret, user.username, issuer)
 
 
+async def begun(
+    session: AsyncSession, keyring: Keyring, actor: Actor, issuer: str
+) -> Enrolment | None:
+    """Return again what was begun and is not confirmed yet, for whoever mistyped the code.
+
+    Raises:
+        ForbiddenError: `actor` is not a user in a browser.
+    """
+    _require_browser(actor)
+    factor = await session.get(SecondFactor, actor.id)
+    if factor is None or factor.confirmed_at is not None:
+        return None
+    user = await session.get_one(User, actor.id)
+    return _enrolment(_opened(keyring, factor), user.username, issuer)
+
+
 async def confirm(session: AsyncSession, keyring: Keyring, actor: Actor, code: str) -> list[str]:
     """Ask for codes from now on; return the recovery codes, which cannot be had again.
 
@@ -170,13 +186,16 @@ async def recovery_codes_left(session: AsyncSession, actor: Actor) -> int:
     return 0 if factor is None else len(factor.recovery_digests)
 
 
+def _opened(keyring: Keyring, factor: SecondFactor) -> str:
+    return keyring.open(factor.sealed_secret, place=_place(factor.user_id)).decode()
+
+
 def _step_of(keyring: Keyring, factor: SecondFactor, code: str) -> int | None:
     """Return the half minute whose code this is, of those that count now."""
     given = _plain(code[:_LONGEST])
     if not (given.isascii() and given.isdigit()):
         return None
-    secret = keyring.open(factor.sealed_secret, place=_place(factor.user_id)).decode()
-    totp = pyotp.TOTP(secret)
+    totp = pyotp.TOTP(_opened(keyring, factor))
     present = int(now().timestamp()) // STEP_S
     steps: Sequence[int] = range(present - _TOLERATED, present + _TOLERATED + 1)
     matching = [step for step in steps if secrets.compare_digest(totp.generate_otp(step), given)]

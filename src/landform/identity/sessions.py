@@ -181,6 +181,7 @@ async def _note_seen(session: AsyncSession, row: BrowserSession) -> None:
             update(BrowserSession).where(BrowserSession.id.in_(free)).values(seen_at=now()),
             execution_options={"synchronize_session": False},
         )
+        await events.tell(session, row.user_id, "identity")
 
 
 def _is_over(row: BrowserSession, user: User) -> bool:

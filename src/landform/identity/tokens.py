@@ -299,6 +299,7 @@ async def _note_use(session: AsyncSession, token: ApiToken) -> None:
             .values(last_used_at=now(), last_used_from=events.ORIGIN.get().address),
             execution_options={"synchronize_session": False},
         )
+        await events.tell(session, owner_of(token), "identity")
 
 
 def _owns(actor: Actor, user_id: str) -> bool:

@@ -202,6 +202,12 @@ async def reinstate(session: AsyncSession, actor: Actor, user: User) -> None:
     )
 
 
+async def awaits_first_sign_in(session: AsyncSession) -> bool:
+    """Tell whether the first admin has still the one-time password that was printed."""
+    query = select(User.id).where(User.username == FIRST_ADMIN, User.must_change_password)
+    return await session.scalar(query) is not None
+
+
 async def ensure_first_admin(session: AsyncSession) -> str | None:
     """Make the site admin `admin` unless there are users; return the one-time password, once.
 

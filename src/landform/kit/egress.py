@@ -9,8 +9,9 @@ resolves to something else a moment later gains nothing.
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import httpcore2
 import httpx2
 import msgspec
 
+from landform.kit import clock
 from landform.kit.egress_allow import Allow, is_public
 from landform.kit.errors import InvalidError, LandformError, TooLargeError, UnavailableError
 
@@ -26,6 +28,7 @@ _MIB: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT: Final = "landform"
+_LONGEST_PAUSE_S: Final = 3600.0
 
 SocketOptions: TypeAlias = "Iterable[httpcore2.SOCKET_OPTION] | None"
 
@@ -52,6 +55,22 @@ class Answer:
     body: bytes = field(repr=False)
     url: str
 
+    @property
+    def retry_after_s(self) -> float:
+        """How long we are asked to wait, in seconds or by a date, an hour at most; 0: not at all.
+
+        <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
+        """
+        said = self.headers.get("retry-after", "")
+        try:
+            wait_s = float(said)
+        except ValueError:
+            try:
+                wait_s = (parsedate_to_datetime(said) - clock.now()).total_seconds()
+            except (ValueError, TypeError):  # no date, or one that names no zone
+                return 0.0
+        return min(wait_s, _LONGEST_PAUSE_S) if wait_s > 0.0 else 0.0  # also where it is no number
+
     def json(self) -> Any:
         """Return the body as plain JSON.
 
@@ -75,11 +94,13 @@ class Bounds:
         total_s: seconds for all of it, redirects included.
         connect_s: seconds to reach one address.
         body_bytes: of the answer, decompressed.
+        cuts: an answer that is longer is cut there, rather than refused.
     """
 
     total_s: float = 30.0
     connect_s: float = 10.0
     body_bytes: int = 16 * _MIB
+    cuts: bool = False
 
 
 class Outbound:
@@ -133,7 +154,8 @@ class Outbound:
         """Send a request and read the answer; any status is an answer.
 
         Args:
-            form: sent as `application/x-www-form-urlencoded`; or `json`, not both.
+            form: sent as `application/x-www-form-urlencoded`; or `json`, not both; of
+                msgspec.Raw it is sent as it is.
             follow: redirects to go after, each checked as the first address is. Credentials
                 do not go along to another host.
 
@@ -162,6 +184,21 @@ class Outbound:
         except httpx2.HTTPError as failure:
             raise _explained(host, failure) from None
 
+    async def require_allowed(self, url: str) -> None:
+        """Judge where `url` leads now, without a word to it; a request judges that anew.
+
+        Raises:
+            BlockedAddressError: to an address that is not allowed.
+            InvalidError: `url` is not one that can be called.
+            NoAnswerError: its name does not resolve.
+        """
+        try:
+            parsed = httpx2.URL(url)
+        except httpx2.InvalidURL:
+            raise InvalidError("That is not a URL that can be called.") from None
+        port = await self._check(parsed)
+        _usable(self.allow, parsed.host, await resolve(parsed.host, port), port)
+
     async def _send(self, request: httpx2.Request, follow: int, limits: Bounds) -> Answer:
         client = self._open()
         for left in range(follow, -1, -1):
@@ -171,7 +208,7 @@ class Outbound:
                 if left and response.status_code in _REDIRECTS and response.next_request:
                     request = response.next_request
                     continue
-                body = await _read(response, limits.body_bytes)
+                body = await _read(response, limits)
             finally:
                 await response.aclose()
             return Answer(
@@ -182,7 +219,8 @@ class Outbound:
             )
         raise AssertionError  # pragma: no cover - the last round returns
 
-    async def _check(self, url: httpx2.URL) -> None:
+    async def _check(self, url: httpx2.URL) -> int:
+        """Return the port that is called."""
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidError(f"{url!s} is not an http or https URL.")
         if url.userinfo:
@@ -193,6 +231,7 @@ class Outbound:
                 f"{url.host} is called without TLS, which would show credentials to the network."
                 " Use https, or let the operator allow it (LANDFORM_EGRESS_ALLOW)."
             )
+        return port
 
     async def _is_allowed(self, host: str, port: int) -> bool:
         if self.allow.names(host, port):
@@ -213,11 +252,13 @@ class Outbound:
         return self._client
 
 
-async def _read(response: httpx2.Response, limit: int) -> bytes:
+async def _read(response: httpx2.Response, limits: Bounds) -> bytes:
     parts: list[bytes] = []
-    size = 0
+    size, limit = 0, limits.body_bytes
     async for part in response.aiter_bytes(_CHUNK_BYTES):
         size += len(part)
+        if size > limit and limits.cuts:
+            return b"".join((*parts, part))[:limit]
         if size > limit:
             raise TooLargeError(
                 f"{response.url.host} answered with more than {limit} bytes, which is not read."
@@ -241,6 +282,26 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def _usable(allow: Allow, host: str, addresses: Sequence[str], port: int) -> list[str]:
+    """Return those of a host's addresses that may be called.
+
+    Raises:
+        BlockedAddressError: none may.
+    """
+    usable = [
+        each
+        for each in addresses
+        if is_public(each) or allow.names(host, port) or allow.covers(each, port)
+    ]
+    if not usable:
+        raise BlockedAddressError(
+            f"{host} is at an address that is not public, which Landform does not call"
+            " unless its operator allows it: LANDFORM_EGRESS_ALLOW takes host names, with or"
+            " without a port, and networks such as 10.1.0.0/16."
+        )
+    return usable
+
+
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
     """Resolves a name once, judges every address, and connects to those very addresses."""
 
@@ -256,14 +317,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: SocketOptions = None,
     ) -> httpcore2.AsyncNetworkStream:
-        addresses = await resolve(host, port)
-        usable = [each for each in addresses if self._may_call(host, each, port)]
-        if not usable:
-            raise BlockedAddressError(
-                f"{host} is at an address that is not public, which Landform does not call"
-                " unless its operator allows it: LANDFORM_EGRESS_ALLOW takes host names, with or"
-                " without a port, and networks such as 10.1.0.0/16."
-            )
+        usable = _usable(self._allow, host, await resolve(host, port), port)
         failure: Exception = NoAnswerError(f"{host} does not answer.")
         for address in usable:
             try:
@@ -284,11 +338,6 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-    def _may_call(self, host: str, address: str, port: int) -> bool:
-        return (
-            is_public(address) or self._allow.names(host, port) or self._allow.covers(address, port)
-        )
 
 
 class _CheckedTransport(httpx2.AsyncHTTPTransport):
@@ -315,7 +364,13 @@ def _explained(host: str, failure: httpx2.HTTPError) -> LandformError:
             return NoAnswerError(
                 f"{host} shows a certificate that is not trusted here: {cause.verify_message}."
             )
+        if isinstance(cause, ssl.SSLError):
+            return NoAnswerError(f"{host} does not speak TLS as https needs it: {cause.reason}.")
         cause = cause.__cause__ or cause.__context__
+    if isinstance(failure, httpx2.ConnectError):
+        return NoAnswerError(
+            f"{host} takes no connection: nothing listens there, or a firewall is in between."
+        )
     return NoAnswerError(f"{host} did not answer: {type(failure).__name__}.")
 
 

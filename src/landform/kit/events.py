@@ -1,7 +1,8 @@
 """The event log: one row per thing that happened, written with the change it describes.
 
-Whoever waits for changes is told by the database itself: each row wakes the listeners of
-`CHANNEL` for its organization, its subject and the workspace it happened in, at the commit.
+Whoever waits for changes is told by the database itself: each row wakes the listeners of `CHANNEL`
+for its organization, its subject, the workspace it happened in and whose the subject is; for its
+name; and for each of those with its name (`org-…/TeamCreated`). They wake at the commit.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from landform.kit.clock import now, rfc3339
-from landform.kit.db import Base
+from landform.kit.db import Base, notify
 
 Changes: TypeAlias = dict[str, list[Any]]
 
@@ -88,22 +89,24 @@ class EventRow(Base):
     digest: Mapped[bytes | None]
 
 
-# By the ids that it is about, and by its name for who waits for all of a kind. A payload of NOTIFY
-# that is too long would undo the change; none of ours is.
+# By the ids that it is about, by its name for who waits for all of a kind, and by both for who
+# waits for a kind at one place. A payload that is too long would undo the change; none is.
 TELL: Final = (
     f"""
 CREATE FUNCTION landform_tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_notify('{CHANNEL}', left(place, 200))
+  PERFORM pg_notify('{CHANNEL}', left(told, 200))
   FROM unnest(ARRAY[
-    NEW.organization_id, NEW.subject_id, NEW.payload ->> 'workspace_id', NEW.name]) AS place
-  WHERE place <> '';
+    NEW.organization_id, NEW.subject_id,
+    NEW.payload ->> 'workspace_id', NEW.payload ->> 'owner_id', '']) AS place,
+  LATERAL (VALUES (place), (concat_ws('/', nullif(place, ''), NEW.name))) AS each (told)
+  WHERE told <> '' AND place IS NOT NULL;
   RETURN NULL;
 END
 $$""",
     """
 CREATE TRIGGER tell_change AFTER INSERT ON events FOR EACH ROW
-WHEN (NEW.organization_id IS NOT NULL) EXECUTE FUNCTION landform_tell_change()""",
+EXECUTE FUNCTION landform_tell_change()""",
 )
 for statement in TELL:
     on.listen(EventRow.__table__, "after_create", DDL(statement))  # type: ignore[no-untyped-call] # it has no types
@@ -126,6 +129,14 @@ def publish(session: AsyncSession, event: Event) -> None:
             request_id=origin.request_id,
         )
     )
+
+
+async def tell(session: AsyncSession, place: str, noun: str) -> None:
+    """Wake who looks at such things of a place, for what changes without an event of the log.
+
+    For what is noted of them besides, as when a token was last used; at the caller's commit.
+    """
+    await notify(session, CHANNEL, f"{place}/{noun}" if place else noun)
 
 
 def changes_of(row: object, changed: Mapping[str, Any]) -> Changes:

@@ -43,6 +43,10 @@ class FailPoint(StrEnum):
     DELIVERY_SETTLING = "delivery.settling"
     DELIVERY_SETTLED = "delivery.settled"
 
+    # In workers: what is told of runs.
+    NOTIFICATION_TAKEN = "notification.taken"
+    NOTIFICATION_SENT = "notification.sent"
+
     # In servers and workers: whose attempts died.
     SWEEP_FOUND = "sweep.found"
     SWEEP_LOOKED = "sweep.looked"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import psycopg
@@ -46,15 +46,22 @@ class Listener:
 
         Enter before looking at the database, so that nothing falls between look and wait.
         """
-        key = (channel, payload)
+        with self.expect_any({(channel, payload)}) as event:
+            yield event
+
+    @contextlib.contextmanager
+    def expect_any(self, keys: Collection[tuple[str, str]]) -> Iterator[asyncio.Event]:
+        """Yield an event that is set at the next of these notifications: channels and payloads."""
         event = asyncio.Event()
-        self._waiters[key].add(event)
+        for key in keys:
+            self._waiters[key].add(event)
         try:
             yield event
         finally:
-            self._waiters[key].discard(event)
-            if not self._waiters[key]:
-                del self._waiters[key]
+            for key in keys:
+                self._waiters[key].discard(event)
+                if not self._waiters[key]:
+                    del self._waiters[key]
 
     async def _run(self) -> None:
         while True:

@@ -20,5 +20,5 @@ async def find(session: AsyncSession, name: str) -> Organization:
     query = select(Organization).where(func.lower(Organization.name) == name.lower())
     row = None if "\0" in name else (await session.scalars(query)).one_or_none()
     if row is None:
-        raise NotFoundError(f"There is no organization {name}.")
+        raise NotFoundError(f"There is no organization called {name}.")
     return row

@@ -68,7 +68,9 @@ async def foresee(
         TooLargeError, CheckoutTimeoutError: git or the provider does not say.
     """
     if not rules.branch:
-        raise InvalidError("The repository had no default branch; follow one first.")
+        raise InvalidError(
+            "The repository has no branch yet: push a commit to it, or name the branch to follow."
+        )
     commits = await _RECENT.read(reach, connection_id, repository_id, rules.branch)
     return [_judged(rules, commit) for commit in commits]
 

@@ -92,7 +92,10 @@ async def _row(desk: Desk, watched: Watched) -> Hook:
     )
     async with transaction(desk.sessions) as session:
         await session.execute(new.on_conflict_do_nothing())
-        return (await session.scalars(select(Hook).filter_by(**key))).one()
+        row = (await session.scalars(select(Hook).filter_by(**key))).one()
+        called = select(WorkspaceRepository.identifier).filter_by(**key).limit(1)
+        row.repository_name = await session.scalar(called) or row.repository_name
+        return row
 
 
 async def _keep(

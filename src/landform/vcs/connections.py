@@ -13,7 +13,13 @@ from landform.identity.actor import Actor, ActorKind
 from landform.kit import clock, events
 from landform.kit.crypto import Keyring
 from landform.kit.db import transaction
-from landform.kit.errors import ConflictError, ForbiddenError, InvalidError, LandformError
+from landform.kit.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    LandformError,
+    UnavailableError,
+)
 from landform.kit.ids import new_id
 from landform.kit.unique import unique
 from landform.vcs import queries, settings
@@ -219,10 +225,15 @@ async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Cap
         await require(session, actor, Permission.MANAGE_VCS, row.place)
         if row.status is ConnectionStatus.FAILED:
             row.lease_until = None  # what was wrong may be mended: ask now, not in a while
+        before = row.status
         if row.sign_in in STATIC:
             row.status = ConnectionStatus.PENDING
-    provider = await open_provider(reach, connection_id)
-    found = await provider.capabilities()
+    try:
+        provider = await open_provider(reach, connection_id)
+        found = await provider.capabilities()
+    except LandformError as failure:
+        await _note_failure(reach, connection_id, failure, before)
+        raise
     async with transaction(reach.sessions) as session:
         row = await session.get_one(Connection, connection_id, with_for_update=True)
         row.capabilities = shown_capabilities(found)
@@ -233,6 +244,20 @@ async def test_connection(reach: Reach, actor: Actor, connection_id: str) -> Cap
             row.connected_at = row.connected_at or clock.now()
             row.secret_expires_at = found.ends_at or row.secret_expires_at
     return found
+
+
+async def _note_failure(
+    reach: Reach, connection_id: str, failure: LandformError, before: ConnectionStatus
+) -> None:
+    """Have a connection say why it does not work, where nothing else has noted it."""
+    async with transaction(reach.sessions) as session:
+        row = await session.get(Connection, connection_id, with_for_update=True)
+        if row is None or row.status is not ConnectionStatus.PENDING:
+            return
+        if before is ConnectionStatus.CONNECTED and isinstance(failure, UnavailableError):
+            row.status = before  # it worked, and may again: the provider is away
+        else:
+            row.status_reason = str(failure)
 
 
 async def ask_host_keys(reach: Reach, actor: Actor, connection_id: str) -> Sequence[HostKey]:

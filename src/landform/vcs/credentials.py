@@ -37,8 +37,8 @@ _FIRST_LOOK_S: Final = 0.02
 _LAST_LOOK_S: Final = 0.5
 
 _NEW_ONE_NEEDED: Final = (
-    "The provider no longer takes the token of this connection: make a new one and put it into the"
-    " connection."
+    "The provider does not take the token of this connection: it is mistyped, has ended or was"
+    " withdrawn; make a new one and put it into the connection."
 )
 _KEY_REFUSED: Final = (
     "The server does not take the SSH key of this connection: add its public half there, for the"

@@ -22,7 +22,6 @@ from landform.identity.actor import SYSTEM, Actor
 from landform.kit import clock, events, failpoints
 from landform.kit.db import transaction
 from landform.kit.errors import ConflictError, MalformedError, UnauthenticatedError
-from landform.kit.events import CHANNEL as CHANGES
 from landform.kit.failpoints import FailPoint
 from landform.kit.ids import is_id, new_id
 from landform.kit.tasks import ALIVE, defer, defer_all
@@ -220,9 +219,9 @@ async def redeliver(session: AsyncSession, actor: Actor, delivery_id: str) -> De
 
 async def _tell(session: AsyncSession, hook_id: str) -> None:
     """Wake who watches what arrives; that a delivery was dealt with is no event of its own."""
-    of_hook = select(func.pg_notify(CHANGES, Connection.organization_id))
-    joined = of_hook.join(Hook, Hook.connection_id == Connection.id)
-    await session.execute(joined.where(Hook.id == hook_id))
+    query = select(Connection.organization_id).join(Hook, Hook.connection_id == Connection.id)
+    organization_id = await session.scalar(query.where(Hook.id == hook_id))
+    await events.tell(session, organization_id or "", "vcs")
 
 
 async def _receive_all(

@@ -51,7 +51,7 @@ def read_token(answer: Answer, *, provider: str) -> Token:
     if answer.status == _TOO_MANY or answer.status >= _SERVER_FAILED:
         raise ProviderAwayError(
             f"{provider} answers {answer.status}; try again later.",
-            retry_after_s=retry_after_s(answer),
+            retry_after_s=answer.retry_after_s,
         )
     try:
         said = answer.json()
@@ -88,14 +88,6 @@ def quoted(words: str) -> str:
     """Return a provider's own words in one line, cut to a readable length."""
     line = " ".join("".join(each if each.isprintable() else " " for each in words).split())
     return line if len(line) <= _QUOTED else f"{line[: _QUOTED - 1]}…"
-
-
-def retry_after_s(answer: Answer) -> float:
-    """Return how long we are asked to wait; 0 when we are not, or by a date."""
-    try:
-        return min(max(float(answer.headers.get("retry-after", "0")), 0.0), 3600.0)
-    except ValueError:
-        return 0.0
 
 
 def _expiry(known: Mapping[str, Any]) -> Any:

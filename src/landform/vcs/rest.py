@@ -19,7 +19,6 @@ from landform.vcs.errors import (
     SignInNeededError,
 )
 from landform.vcs.oauth import quoted as in_one_line
-from landform.vcs.oauth import retry_after_s
 from landform.vcs.provider import Token, TokenSource
 
 _TRIES: Final = 4
@@ -57,7 +56,7 @@ class RestApi(ABC):
     def limit_s(self, answer: Answer) -> float | None:
         """Return for how long we are limited, 0 when that is not said; None when we are not."""
         is_limited = answer.status == HTTPStatus.TOO_MANY_REQUESTS
-        return retry_after_s(answer) if is_limited else None
+        return answer.retry_after_s if is_limited else None
 
     def is_token_refused(self, answer: Answer) -> bool:
         """Tell if the provider does not know whose the token is, or not any more."""
@@ -153,7 +152,7 @@ class RestApi(ABC):
         if status >= _SERVER_FAILED:
             raise ProviderAwayError(
                 f"{self.name} answers {status}; try again later. {said}".strip(),
-                retry_after_s=retry_after_s(answer),
+                retry_after_s=answer.retry_after_s,
             )
         raise ProviderRefusedError(
             f"{self.name} refuses ({status}): {said or 'no reason given'}", code=str(status)

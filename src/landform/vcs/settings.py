@@ -213,7 +213,6 @@ def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     bare = name == "redirect_url" or not (parts.query or parts.fragment)
     if parts.scheme not in schemes or not host or not plain or not bare or parts.username:
         raise InvalidError(
-            f"{url!r} is not an address for {name}: {schemes[0]}://HOST[:PORT][/PATH], without a"
-            " user.",
+            f"{url!r} is not an address: {schemes[0]}://HOST[:PORT][/PATH], without a user.",
             pointer=name,
         )

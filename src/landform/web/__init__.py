@@ -8,12 +8,14 @@ from landform.web import (
     agents,
     audit,
     bulk,
+    following,
     health,
     identities,
     identity_providers,
     invitations,
     live,
     new_from_repository,
+    notifications,
     oauth,
     organizations,
     pipelines,
@@ -62,6 +64,7 @@ for each in (
     runs,
     run_page,
     live,
+    following,
     repository,
     workspace,
     states,
@@ -69,6 +72,7 @@ for each in (
     variables,
     workspace_settings,
     schedules,
+    notifications,
     access,
     invitations,
     pipelines,
@@ -80,4 +84,4 @@ for each in (
     identity_providers,
     site_users,
 ):
-    router.include_router(each.router)
+    router.routes.extend(each.router.routes)

@@ -50,6 +50,13 @@ _SWITCHES: Final = (
     ("manage-vcs-settings", "Manage VCS connections"),
     ("manage-agent-pools", "Manage agent pools"),
 )
+# What the forms call what the services call otherwise.
+_NAMES: Final = {
+    "sso_team_id": "group",
+    "organization_access": "switch",
+    "approvals_needed": "needed",
+    "access": "level",
+}
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -69,6 +76,7 @@ async def show_teams(visit: InOrganization) -> Response:
     return await visit.page(
         "organizations/teams.html",
         section="teams",
+        follows=(),
         crumbs=[Crumb("Teams")],
         teams=found.items,
         choices=[(team.id, team.name) for team in found.items],
@@ -93,7 +101,7 @@ async def create_team(visit: InOrganization, form: OwnForm) -> Response:
 async def change_members(visit: InOrganization, form: OwnForm) -> Response:
     """Let a user belong to the organization, or no longer."""
     back = f"{visit.path}/teams"
-    with refusals_to(back):
+    with refusals_to(back, at="username", names={"user": "username"}):
         if form.line("deed") == "remove":
             membership = await directory.get_membership(
                 visit.session, visit.actor, form.line("membership")
@@ -121,6 +129,7 @@ async def show_team(visit: InOrganization, team_id: str) -> Response:
     return await visit.page(
         "organizations/team.html",
         section="teams",
+        follows=(f"{team.id}/identity",),
         crumbs=[Crumb("Teams", f"{visit.path}/teams"), Crumb(team.name)],
         team=team,
         members=[(user.id, user.username) for user in known],
@@ -146,7 +155,8 @@ async def change_team(visit: InOrganization, team_id: str, form: OwnForm) -> Res
     team = await _team(visit, team_id)
     here, deed = f"{visit.path}/teams/{team.id}", form.line("deed")
     session, actor = visit.session, visit.actor
-    with refusals_to(here):
+    at = {"add": "username", "group": "group"}.get(deed, "")
+    with refusals_to(here, at=at, names=_NAMES):
         if deed == "delete":
             await teams.delete_team(session, actor, team)
             return redirect(f"{visit.path}/teams", say=f"Team {team.name} was deleted.")
@@ -206,13 +216,15 @@ async def show_access(visit: InWorkspace) -> Response:
     return await visit.page(
         "workspaces/access.html",
         section="access",
+        follows=(),
         crumbs=[Crumb("Access")],
         grants=[(g.id, names.get(g.team_id, g.team_id), g.level) for g in grants],
         free=[(t.id, t.name) for t in listed.items if t.id not in given and not t.is_owners],
         levels=list(WORKSPACE_LEVELS),
         may_manage=visit.may(Permission.MANAGE_ACCESS),
         needed=rule.needed if rule else 0,
-        approving=[(t.id, t.name, t.id in (rule.team_ids if rule else ())) for t in listed.items],
+        choices=[(team.id, team.name) for team in listed.items],
+        approvers=rule.team_ids if rule else (),
         most=approval_rules.MOST_APPROVALS,
     )
 
@@ -221,7 +233,7 @@ async def show_access(visit: InWorkspace) -> Response:
 async def change_approvals(visit: InWorkspace, form: OwnForm) -> Response:
     """Say how many people of which teams must approve a run."""
     here, needed = f"{visit.path}/access", form.line("needed", "0")
-    with refusals_to(here):
+    with refusals_to(here, names=_NAMES):
         await approval_rules.set_rule(
             visit.session,
             visit.actor,
@@ -237,7 +249,7 @@ async def change_access(visit: InWorkspace, form: OwnForm) -> Response:
     """Give a team access to the workspace, another level, or none."""
     here, deed = f"{visit.path}/access", form.line("deed")
     session, actor, place = visit.session, visit.actor, visit.workspace.place
-    with refusals_to(here):
+    with refusals_to(here, names=_NAMES):
         if deed == "give":
             team = await directory.get_team(session, actor, form.line("team"))
             await team_access.grant(session, actor, team, place, Access(level=form.line("level")))

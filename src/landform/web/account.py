@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 _HERE: Final = "/account/tokens"
 _SESSIONS: Final = "/account/sessions"
 _SHOWN: Final = Page(number=1, size=200)
-_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until withdrawn"}
+_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until revoked"}
 
 
 @router.get(_HERE)
@@ -32,9 +32,11 @@ async def show(visit: AnyVisit) -> Response:
 async def create(visit: AnyVisit, form: OwnForm) -> Response:
     """Make a token and show its secret, this once."""
     days = form.line("days")
-    with refusals_to(_HERE):
+    with refusals_to(_HERE, names={"expired_at": "days"}):
         if days not in _LIVES:
-            raise InvalidError("A token lives 30, 90 or 365 days, or until it is withdrawn.")
+            raise InvalidError(
+                "A token lives 30, 90 or 365 days, or until it is withdrawn.", pointer="days"
+            )
         _, secret = await tokens.issue(
             visit.session,
             visit.actor,
@@ -60,6 +62,7 @@ async def show_sessions(visit: AnyVisit) -> Response:
     return await visit.page(
         "account/sessions.html",
         section="sessions",
+        follows=(f"{visit.actor.id}/identity",),
         crumbs=[Crumb("Sessions")],
         sessions=await sessions.list_(visit.session, visit.actor),
         here=visit.visitor.session_id,
@@ -86,6 +89,7 @@ async def _page(visit: AnyVisit, secret: str = "") -> Response:
     return await visit.page(
         "account/tokens.html",
         section="tokens",
+        follows=(f"{visit.actor.id}/identity",),
         crumbs=[Crumb("API tokens")],
         tokens=found.items,
         secret=secret,

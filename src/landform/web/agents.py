@@ -1,10 +1,11 @@
 """Agent pools: their agents, their tokens, and who may use them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access import tokens
 from landform.access.permissions import Permission
@@ -13,20 +14,22 @@ from landform.agents.models import AgentPool
 from landform.agents.queries import AgentStatus
 from landform.agents.service import PoolSettings
 from landform.edge.deps import base_url
+from landform.identity.actor import Actor
 from landform.kit.clock import now
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
 from landform.runs import pools
 from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import redirect
-from landform.web.visit import Crumb, InOrganization, OrganizationVisit
+from landform.web.visit import NAMED, Crumb, InOrganization, OrganizationVisit
 from landform.workspaces import named
 
 router = APIRouter(include_in_schema=False)
 
+_Find = Callable[[AsyncSession, Actor, str, Sequence[str]], Awaitable[list[str]]]
 _HERE: Final = "/organizations/{organization}/agent-pools"
 _SHOWN: Final = Page(number=1, size=200)
-_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until withdrawn"}
+_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "a year", "": "until revoked"}
 _LOOKS: Final[Mapping[AgentStatus, str]] = {
     AgentStatus.BUSY: "work",
     AgentStatus.IDLE: "good",
@@ -46,6 +49,7 @@ async def show_pools(visit: InOrganization) -> Response:
     return await visit.page(
         "agents/pools.html",
         section="agents",
+        follows=("agents", *NAMED),
         crumbs=[Crumb("Agent pools")],
         pools=[(row, present.get(row.id, 0), len(used[row.id])) for row in found.items],
         may_manage=visit.may(Permission.MANAGE_AGENT_POOLS),
@@ -73,6 +77,11 @@ async def show(visit: InOrganization, pool_id: str) -> Response:
 async def change(visit: InOrganization, pool_id: str, form: OwnForm) -> Response:
     """Change a pool, delete it, or forget one of its agents."""
     session, actor, pool = visit.session, visit.actor, await _pool(visit, pool_id)
+
+    async def ids(name: str, find: _Find) -> list[str]:
+        with refusals_to(_path(visit, pool), at=name):
+            return await find(session, actor, visit.organization.id, form.lines(name))
+
     with refusals_to(_path(visit, pool)):
         if form.line("deed") == "delete":
             await pools.delete_pool(session, actor, pool)
@@ -81,19 +90,12 @@ async def change(visit: InOrganization, pool_id: str, form: OwnForm) -> Response
             agent = await queries.get_agent(session, actor, form.line("agent"))
             await service.forget_agent(session, actor, agent.row)
             return redirect(_path(visit, pool), say=f"{agent.row.name} is not listed any more.")
-        organization_id = visit.organization.id
         settings = PoolSettings(
             name=form.line("name"),
             organization_scoped=form.flag("organization_scoped"),
-            allowed_workspaces=await named.workspace_ids(
-                session, actor, organization_id, form.lines("allowed_workspaces")
-            ),
-            allowed_projects=await named.project_ids(
-                session, actor, organization_id, form.lines("allowed_projects")
-            ),
-            excluded_workspaces=await named.workspace_ids(
-                session, actor, organization_id, form.lines("excluded_workspaces")
-            ),
+            allowed_workspaces=await ids("allowed_workspaces", named.workspace_ids),
+            allowed_projects=await ids("allowed_projects", named.project_ids),
+            excluded_workspaces=await ids("excluded_workspaces", named.workspace_ids),
         )
         await service.update_pool(session, actor, pool, settings)
     return redirect(_path(visit, pool), say="Saved.")
@@ -103,7 +105,7 @@ async def change(visit: InOrganization, pool_id: str, form: OwnForm) -> Response
 async def change_tokens(visit: InOrganization, pool_id: str, form: OwnForm) -> Response:
     """Withdraw a token, or make one and show its secret, this once."""
     session, actor, pool = visit.session, visit.actor, await _pool(visit, pool_id)
-    with refusals_to(_path(visit, pool)):
+    with refusals_to(_path(visit, pool), names={"expired_at": "days"}):
         if form.line("deed") == "withdraw":
             token = await tokens.get(session, actor, form.line("token"))
             if token.agent_pool_id != pool.id:
@@ -112,7 +114,9 @@ async def change_tokens(visit: InOrganization, pool_id: str, form: OwnForm) -> R
             return redirect(_path(visit, pool), say="The token was withdrawn.")
         days = form.line("days")
         if days not in _LIVES:
-            raise InvalidError("A token lives 30, 90 or 365 days, or until it is withdrawn.")
+            raise InvalidError(
+                "A token lives 30, 90 or 365 days, or until it is withdrawn.", pointer="days"
+            )
         _, secret = await tokens.issue_for_pool(
             session,
             actor,
@@ -141,6 +145,10 @@ async def _page(visit: OrganizationVisit, pool: AgentPool, secret: str = "") -> 
     return await visit.page(
         "agents/pool.html",
         section="agents",
+        follows=(
+            *(f"{pool.id}/{noun}" for noun in ("agents", "identity")),
+            *("agents", *NAMED),
+        ),
         crumbs=[Crumb("Agent pools", f"{visit.path}/agent-pools"), Crumb(pool.name)],
         pool=pool,
         agents=[(each.row, each.status, _LOOKS[each.status]) for each in agents.items],

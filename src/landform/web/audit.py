@@ -51,6 +51,7 @@ async def show(
     return await visit.page(
         "organizations/audit.html",
         section="audit",
+        follows=(visit.organization.id,),
         status=422 if failure else 200,
         crumbs=[Crumb("Audit trail")],
         rows=[_row(path, row, names.get(row.actor_id, row.actor_id)) for row in found.items],

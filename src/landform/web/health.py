@@ -15,6 +15,7 @@ from landform.fleet.models import Kind
 from landform.fleet.queries import present
 from landform.kit.db import READ_ONLY, is_read_only, transaction
 from landform.kit.errors import NotFoundError, UnavailableError
+from landform.notifications.recording import waiting
 
 router = APIRouter()
 
@@ -22,6 +23,10 @@ _PROBE: Final = "health/probe"
 _requests = Counter("landform_http_requests", "Requests answered", ["method", "route", "status"])
 _seconds = Histogram("landform_http_request_seconds", "Time to answer", ["method", "route"])
 _phases = Gauge("landform_phases", "Plans and applies by where they stand", ["phase", "state"])
+
+_notifications = Gauge(
+    "landform_notifications", "Deliveries that are to be made; failed: for another time", ["state"]
+)
 
 
 @router.get("/healthz", include_in_schema=False)
@@ -67,6 +72,9 @@ async def metrics(request: Request) -> Response:
         _phases.clear()
         for phase, state, count in counted:
             _phases.labels(phase=phase.value, state=state.value).set(count)
+        all_, failed = await waiting(session)
+        _notifications.labels("new").set(all_ - failed)
+        _notifications.labels("failed").set(failed)
     return Response(render_metrics(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -26,6 +26,7 @@ async def show(visit: AnyVisit) -> Response:
     return await visit.page(
         "account/identities.html",
         section="identities",
+        follows=("federation", f"{visit.actor.id}/federation"),
         crumbs=[Crumb("Linked accounts")],
         own=[(row, provider.name) for row, provider in own],
         doors=[(key, name) for key, name in doors if key not in linked],

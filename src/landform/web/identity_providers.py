@@ -74,6 +74,7 @@ async def _overview(visit: Visit, token: str = "") -> Response:
     return await visit.page(
         "site/sign_in.html",
         section="site-sign-in",
+        follows=("federation", "directories", "identity"),
         crumbs=[Crumb(_TITLE)],
         providers=[(row, PRESETS[row.kind].label) for row in found.items],
         kinds=[(kind.value, preset.label) for kind, preset in PRESETS.items()],
@@ -170,6 +171,7 @@ async def _form(
     return await visit.page(
         "site/identity_provider.html",
         section="site-sign-in",
+        follows=("federation",) if row else None,
         status=422 if failure else 200,
         crumbs=[Crumb(_TITLE, _HERE), last],
         provider=row,

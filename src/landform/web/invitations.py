@@ -1,6 +1,6 @@
 """Invitations: made and withdrawn by who manages members, used by who has the link."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -9,7 +9,7 @@ from landform.edge.deps import Session, base_url
 from landform.edge.statuses import status_of
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError
 from landform.organizations.models import Organization
-from landform.web.forms import OwnForm, refusals_to
+from landform.web.forms import OwnForm, Refusal, refusals_to
 from landform.web.pages import page, redirect
 from landform.web.visit import Crumb, InOrganization
 
@@ -52,13 +52,15 @@ async def accept(
     request: Request, session: Session, secret: str, username: Text, password: Text, again: Text
 ) -> Response:
     """Make the account; it signs in as any other then, so that nobody is signed in unawares."""
-    failure = "" if password == again else "The two passwords are not the same."
+    failure = Refusal()
+    if password != again:
+        failure = Refusal("The two passwords are not the same.", "again")
     if not failure:
         try:
             async with session.begin_nested():
                 await invitations.accept(session, secret, username=username, password=password)
         except (InvalidError, ConflictError) as refused:
-            failure = str(refused)
+            failure = Refusal.of(refused)
     if failure:
         return await _page(request, session, secret, failure=failure, username=username)
     return redirect("/login", say="The account is made. Sign in.")
@@ -70,7 +72,8 @@ async def _page(
     try:
         row = await invitations.opened(session, secret)
     except NotFoundError as gone:
-        values = {"failure": str(gone), "organization": "", "invitee": "", "username": ""}
+        values: dict[str, Any] = dict.fromkeys(("organization", "invitee", "username"), "")
+        values["failure"] = str(gone)
         return page(request, "sign_in/invitation.html", status=status_of(gone), **values)
     organization = await session.get_one(Organization, row.organization_id)
     return page(

@@ -27,7 +27,8 @@ from landform.runs.moves import CHANNEL as RUNS
 from landform.web import log_reading, streams
 from landform.web.pages import CurrentSession, fragment
 from landform.web.present.ansi import lines_of
-from landform.web.run_page import RUN, Opened, changes, open_run, parts_of, whole
+from landform.web.regions import mark_of
+from landform.web.run_page import PARTS, RUN, Opened, changes, open_run, parts_of, whole
 from landform.web.run_reading import Reading, read_run
 from landform.web.streams import STREAM, any_of, message, partial
 
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
 _REST_S: Final = 0.25  # between two reads, however fast things change
-_PARTS: Final = ("head", "timeline", "plan", "apply", "comments")
 
 
 @dataclass
@@ -136,12 +136,13 @@ async def events(
 ) -> Response:
     """Tell what changes on the page of a run, for as long as it is watched."""
     opened = await open_run(request, process, visitor)
-    offsets = _offsets(last_event_id or since)
-    stream = _stream(process, opened, offsets)
+    stream = _stream(process, opened, *_shown(last_event_id or since))
     return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM)
 
 
-async def _stream(process: Process, opened: Opened, offsets: list[int]) -> AsyncIterator[str]:
+async def _stream(
+    process: Process, opened: Opened, offsets: list[int], mark: str
+) -> AsyncIterator[str]:
     deadline = asyncio.get_running_loop().time() + streams.LIFE_S
     told: dict[str, str] = {}
     seen = 0
@@ -152,11 +153,8 @@ async def _stream(process: Process, opened: Opened, offsets: list[int]) -> Async
                 yield ": still here\n\n"
                 continue
             seen = watch.version
-            async for each in _told(process, opened, watch, told, offsets):
+            async for each in _told(process, opened, watch, told, offsets, mark):
                 yield each
-            if watch.reading is not None and watch.reading.view.is_over:
-                yield "event: over\ndata: over\n\n"
-                return
 
 
 async def _newer(watch: Watch, seen: int) -> bool:
@@ -168,9 +166,18 @@ async def _newer(watch: Watch, seen: int) -> bool:
 
 
 async def _told(
-    process: Process, opened: Opened, watch: Watch, told: dict[str, str], offsets: list[int]
+    process: Process,
+    opened: Opened,
+    watch: Watch,
+    told: dict[str, str],
+    offsets: list[int],
+    mark: str,
 ) -> AsyncIterator[str]:
-    """Yield the parts that are not as they were told last, and what the logs have gained."""
+    """Yield the parts that are not as they were told last, and what the logs have gained.
+
+    Args:
+        mark: of the parts that the browser shows, if it has come back.
+    """
     reading = watch.reading
     if reading is None:
         return
@@ -178,8 +185,10 @@ async def _told(
     values = whole(watch.parts, now)
     values |= changes(values["plan"], now.here, "", "", 1)
     fresh = []
-    for name in _PARTS:
-        html = fragment(f"runs/_{name}.html", **values)
+    parts = {name: fragment(f"runs/_{name}.html", **values) for name in PARTS}
+    if not told and mark == mark_of(parts):
+        told |= parts
+    for name, html in parts.items():
         if told.get(name) != html:
             told[name] = html
             fresh.append(partial(f"#run-{name}", "outerMorph", html))
@@ -191,12 +200,12 @@ async def _told(
             html = fragment("runs/_log_lines.html", lines=lines, name=name, here=now.here)
             fresh.append(partial(f"#lines-{name}", "beforeend", html))
     if fresh:
-        yield message("".join(fresh), ".".join(map(str, offsets)))
+        yield message("".join(fresh), ".".join([*map(str, offsets), mark_of(told)]))
 
 
-def _offsets(text: str) -> list[int]:
-    """Read `1200.80`: how much of the plan's and of the apply's log the browser has."""
-    parts = text.split(".")
+def _shown(text: str) -> tuple[list[int], str]:
+    """Read `1200.80.MARK`: how much of the logs the browser has, and what else it shows."""
+    *parts, mark = text.split(".") if text.count(".") == 2 else [*text.split("."), ""]  # noqa: PLR2004 - plan, apply, mark
     if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):  # noqa: PLR2004 - plan and apply; a petabyte
-        return [0, 0]
-    return [int(part) for part in parts]
+        return [0, 0], ""
+    return [int(part) for part in parts], mark

@@ -15,6 +15,7 @@ from landform.runs.status import PhaseStatus
 from landform.web.present.ansi import Line, lines_of, plain
 
 WINDOW_BYTES: Final = 128 * 1024
+TAIL_BYTES: Final = 32 * 1024  # each line is an element: beside a large plan, more make a page slow
 _CHUNK_BYTES: Final = 4 * 2**20
 _LONGEST_LINE: Final = 64 * 1024  # bytes a window looks ahead for the end of a line
 _MATCHES: Final = 300
@@ -53,9 +54,15 @@ async def window(process: Process, phase_id: str, *, begin: int, size: int) -> W
 
 
 async def tail(process: Process, phase_id: str) -> Window:
-    """Return the last of the log."""
+    """Return about the last `TAIL_BYTES` of the log."""
     size = await size_of(process, phase_id)
-    return await window(process, phase_id, begin=max(0, size - WINDOW_BYTES), size=size)
+    return await window(process, phase_id, begin=max(0, size - TAIL_BYTES), size=size)
+
+
+async def folded(process: Process, phase_id: str) -> Window:
+    """Return which part `tail` shows, without its lines: they are read once somebody wants them."""
+    size = await size_of(process, phase_id)
+    return Window(lines=(), begin=max(0, size - TAIL_BYTES), end=size, size=size)
 
 
 async def since(

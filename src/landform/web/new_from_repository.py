@@ -16,14 +16,13 @@ from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.kit.db import transaction
 from landform.kit.errors import LandformError
-from landform.kit.pagination import Page
 from landform.toolchain.versions import Tool
 from landform.triggers import linking
 from landform.triggers.foreseeing import rules_to_be
 from landform.triggers.linking import Found
 from landform.vcs import queries as connections
 from landform.vcs.facts import Listing, Repository
-from landform.web.forms import Form, FormAlone, attempt
+from landform.web.forms import Form, FormAlone, Refusal, attempt
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, fragment, redirect
 from landform.web.present import vcs as providers
 from landform.web.present.workspaces import TOOLS
@@ -35,7 +34,6 @@ from landform.workspaces.models import Project, Workspace
 router = APIRouter(include_in_schema=False)
 
 _NEW: Final = "/organizations/{organization}/workspaces/new/repository"
-_PROJECTS: Final = 200  # that can be chosen from
 _LONGEST_NAME: Final = 90
 Text = Annotated[str, Query(max_length=300)]
 Cursor = Annotated[str, Query(max_length=2000)]
@@ -117,19 +115,21 @@ async def show(
     project: Text = "",
 ) -> Response:
     """Lead from a connection to a repository and to what the workspace is to be."""
+    async with transaction(seen.process.platform.sessions) as session:
+        await (await seen.again(session)).shelves()
     if not connection:
         return await _connections(seen, project)
-    failure = ""
+    failure = Refusal()
     if repository:
         try:
             found = await _look_up(seen, connection, repository, "")
         except LandformError as refused:
-            failure = str(refused)
+            failure = Refusal(str(refused), "repository")
         else:
             name = re.sub(r"[^A-Za-z0-9_-]+", "-", found.repository.name).strip("-")
             given = {"name": name[:_LONGEST_NAME], "project": project, "tool": "terraform"}
             return await _form(seen, _Chosen.of(found), given, TriggerForm())
-    return await _choice(seen, connection, q, cursor, project, failure)
+    return await _choice(seen, connection, q, cursor, project, typed=repository, failure=failure)
 
 
 async def _connections(seen: _Alone, project: str) -> Response:
@@ -144,14 +144,23 @@ async def _connections(seen: _Alone, project: str) -> Response:
             section="workspaces",
             crumbs=_crumbs(visit, Crumb("From a repository")),
             here=seen.here,
-            connections=[(each, providers.PROVIDERS[each.kind][0]) for each in usable],
+            connections=[
+                (each, providers.PROVIDERS[each.kind][0], *providers.look(each)) for each in usable
+            ],
             may_connect=visit.may(Permission.MANAGE_VCS),
             project=project,
         )
 
 
 async def _choice(
-    seen: _Alone, connection: str, q: str, cursor: str, project: str, failure: str
+    seen: _Alone,
+    connection: str,
+    q: str,
+    cursor: str,
+    project: str,
+    *,
+    typed: str,
+    failure: Refusal,
 ) -> Response:
     listing = Listing[Repository](items=())
     try:
@@ -164,7 +173,7 @@ async def _choice(
             cursor,
         )
     except LandformError as refused:
-        failure = failure or str(refused)
+        failure = failure or Refusal.of(refused)
     async with transaction(seen.process.platform.sessions) as session:
         visit = await seen.again(session)
         row = await connections.get_connection(session, visit.actor, connection)
@@ -178,6 +187,7 @@ async def _choice(
             found=listing.items,
             following=listing.following,
             q=q,
+            typed=typed,
             project=project,
             failure=failure,
         )
@@ -189,13 +199,13 @@ async def create(seen: Alone, form: FormAlone) -> Response:
     await _require_creating(seen, form)
     chosen = _Chosen.filled(form)
     branch = form.line("branch")
-    made, failure = None, ""
+    made, failure = None, Refusal()
     try:
         found = await _look_up(seen, chosen.connection_id, chosen.repository_id, branch)
         if branch and not found.head:
-            failure = f"{found.repository.identifier} has no branch {branch}."
+            failure = Refusal(f"{found.repository.identifier} has no branch {branch}.", "branch")
     except LandformError as refused:
-        failure = str(refused)
+        failure = Refusal.of(refused)
     if not failure:
         async with transaction(seen.process.platform.sessions) as session:
             visit = await seen.again(session)
@@ -264,10 +274,9 @@ async def _form(
     told: Foreseeing | None = None,
     failure: str = "",
 ) -> Response:
-    first = Page(number=1, size=_PROJECTS)
     async with transaction(seen.process.platform.sessions) as session:
         visit = await seen.again(session)
-        shelves = await projects.list_projects(session, visit.actor, visit.organization, page=first)
+        shelves = await visit.shelves()
         back = f"{seen.here}?connection={chosen.connection_id}"
         return await visit.page(
             "workspaces/new_repository.html",
@@ -279,7 +288,7 @@ async def _form(
             chosen=chosen,
             given={"branch": "", "version": "", "description": "", **given},
             triggers=triggers,
-            projects=[(each.id, each.name) for each in shelves.items],
+            projects=[(each.id, each.name) for each in shelves],
             default_project=visit.organization.default_project_id,
             tools=[(tool.value, TOOLS[tool]) for tool in Tool],
             failure=failure,

@@ -26,7 +26,7 @@ from landform.organizations.service import OrganizationSettings
 from landform.runs import overview
 from landform.runs.overview import Tally
 from landform.web import lists
-from landform.web.forms import OwnForm, attempt, refusals_to
+from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import CurrentSession, SendBackError, redirect
 from landform.web.present import modes
 from landform.web.present.pages import Pages, with_query
@@ -37,6 +37,7 @@ from landform.workspaces.projects import ProjectSettings
 router = APIRouter(include_in_schema=False)
 
 _SIZE = 50
+_FIRST = Page(number=1, size=1)
 _POOLS = Page(number=1, size=500)
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
@@ -127,32 +128,23 @@ async def _list(session: AsyncSession, actor: Actor, q: str, number: int) -> dic
 @router.get("/organizations/new")
 async def show_new(visit: AnyVisit) -> Response:
     """Show the form."""
-    return await _new(visit, "", "", "")
+    return await visit.page(
+        "organizations/new.html",
+        section="organizations",
+        crumbs=[Crumb("Organizations", "/organizations"), Crumb("New")],
+    )
 
 
 @router.post("/organizations/new")
 async def create(visit: AnyVisit, form: OwnForm) -> Response:
     """Make an organization and lead to it."""
-    name, email = form.line("name"), form.line("email")
-    made, failure = await attempt(
-        visit.session,
-        organizations.create_organization(visit.session, visit.actor, name=name, email=email),
-    )
-    if made is None:
-        return await _new(visit, name, email, failure)
-    return redirect(f"/app/{made.name}", say=f"Organization {made.name} was created.")
-
-
-async def _new(visit: AnyVisit, name: str, email: str, failure: str) -> Response:
-    return await visit.page(
-        "organizations/new.html",
-        status=422 if failure else 200,
-        section="organizations",
-        crumbs=[Crumb("Organizations", "/organizations"), Crumb("New")],
-        name=name,
-        email=email,
-        failure=failure,
-    )
+    with refusals_to("/organizations/new"):
+        made = await organizations.create_organization(
+            visit.session, visit.actor, name=form.line("name"), email=form.line("email")
+        )
+    found = await organizations.list_organizations(visit.session, visit.actor, page=_FIRST)
+    to = f"/welcome?organization={made.name}" if found.total == 1 else f"/app/{made.name}"
+    return redirect(to, say=f"Organization {made.name} was created.")
 
 
 @router.get("/organizations/{organization}/settings")
@@ -166,6 +158,7 @@ async def show_settings(visit: InOrganization) -> Response:
     return await visit.page(
         "organizations/settings.html",
         section="settings",
+        follows=("identity", "agents"),
         crumbs=[Crumb("Settings")],
         organization=organization,
         modes=modes.choices(pools.items if pools else [], present=mode),
@@ -189,7 +182,9 @@ async def update(visit: InOrganization, form: OwnForm) -> Response:
     """Change what is given."""
     days = form.line("max_token_days", "0") or "0"
     if not days.isascii() or not days.isdigit():
-        raise SendBackError(f"{visit.path}/settings", "Days are a number.")
+        raise SendBackError(
+            f"{visit.path}/settings", "Days are a number.", pointer="max_token_days"
+        )
     mode, pool_id = modes.read(form.line("default_execution_mode"))
     settings = OrganizationSettings(
         name=form.line("name"),
@@ -199,7 +194,8 @@ async def update(visit: InOrganization, form: OwnForm) -> Response:
         allow_force_delete_workspaces=form.flag("allow_force_delete_workspaces"),
         max_token_days=min(int(days[:9]), 10**6) if form.flag("max_token_days") else None,
     )
-    with refusals_to(f"{visit.path}/settings"):
+    names = {"default_agent_pool_id": "default_execution_mode"}
+    with refusals_to(f"{visit.path}/settings", names=names):
         changed = await organizations.update_organization(
             visit.session, visit.actor, visit.organization, settings
         )
@@ -211,7 +207,7 @@ async def delete(visit: InOrganization, form: OwnForm) -> Response:
     """Delete an organization whose name was typed."""
     back = f"{visit.path}/settings"
     if form.line("name") != visit.organization.name:
-        raise SendBackError(back, "Type the organization's name to delete it.")
+        raise SendBackError(back, "Type the organization's name to delete it.", pointer="name")
     with refusals_to(back):
         await organizations.delete_organization(visit.session, visit.actor, visit.organization)
     return redirect("/organizations", say=f"Organization {visit.organization.name} was deleted.")
@@ -228,6 +224,7 @@ async def show_projects(visit: InOrganization, q: Text = "", page: Number = 1) -
     return await visit.page(
         "organizations/projects.html",
         section="projects",
+        follows=("workspaces", "runs"),
         crumbs=[Crumb("Projects")],
         projects=found.items,
         counts=await projects.workspace_counts(visit.session, found.items),

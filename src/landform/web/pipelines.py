@@ -44,6 +44,7 @@ async def show(visit: InOrganization) -> Response:
     return await visit.page(
         "organizations/pipelines.html",
         section="teams",
+        follows=("federation",),
         crumbs=[Crumb("Teams", f"{visit.path}/teams"), Crumb("Pipelines")],
         credentials=[(row, names.get(row.team_id, "a secret team")) for row in rows],
         teams=[(team.id, team.name) for team in found.items],
@@ -80,6 +81,8 @@ def _claims(lines: list[str]) -> dict[str, str]:
     for line in lines:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not equals or name in found:
-            raise InvalidError(f"{line[:80]!r} is no claim of its own, as NAME = VALUE is.")
+            raise InvalidError(
+                f"{line[:80]!r} is no claim of its own, as NAME = VALUE is.", pointer="claims"
+            )
         found[name] = value
     return found

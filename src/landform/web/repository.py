@@ -1,16 +1,13 @@
 """The repository of a workspace: chosen through a connection, and what of it starts runs."""
 
-from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
-from landform.access.service import may, require
-from landform.edge.deps import CurrentProcess
-from landform.edge.process import Process
+from landform.access.service import may
 from landform.kit.db import transaction, undone
 from landform.kit.errors import LandformError, NotFoundError
 from landform.triggers import linking
@@ -19,18 +16,17 @@ from landform.triggers.matching import Rules
 from landform.vcs import queries as connections
 from landform.vcs.facts import Listing, Repository
 from landform.vcs.models import Connection
-from landform.web.forms import Form, FormAlone, OwnForm, attempt, refusals_to
+from landform.web.alone import ChangeableAlone
+from landform.web.forms import Form, FormAlone, OwnForm, attempt, refusals_to, sent_back
 from landform.web.pages import (
     SECURITY_HEADERS,
-    CurrentSession,
     SendBackError,
-    Visitor,
     fragment,
     redirect,
 )
 from landform.web.present import vcs as present
 from landform.web.trigger_form import Foreseeing, TriggerForm, look
-from landform.web.visit import Crumb, InWorkspace, Visit, WorkspaceVisit, locate
+from landform.web.visit import CONNECTIONS, Crumb, InWorkspace, WorkspaceVisit
 from landform.workspaces import repositories, service
 from landform.workspaces.models import WorkspaceRepository
 from landform.workspaces.repositories import RepositorySettings
@@ -42,64 +38,25 @@ Text = Annotated[str, Query(max_length=300)]
 Cursor = Annotated[str, Query(max_length=2000)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Alone:
-    """A visit that holds no transaction, as the provider is asked meanwhile."""
-
-    request: Request
-    process: Process
-    visitor: Visitor
-    names: tuple[str, str]
-    organization_id: str
-    path: str
-    current: WorkspaceRepository | None
-
-    async def again(self, session: AsyncSession) -> WorkspaceVisit:
-        """Return the visit in a transaction."""
-        return await locate(Visit(self.request, session, self.visitor), *self.names)
-
-
-async def _alone(
-    request: Request,
-    process: CurrentProcess,
-    visitor: CurrentSession,
-    organization: str,
-    workspace: str,
-) -> _Alone:
-    """Look first; who may not change the workspace comes no further."""
-    names = (organization, workspace)
-    async with transaction(process.platform.sessions) as session:
-        visit = await locate(Visit(request, session, visitor), *names)
-        await require(session, visit.actor, Permission.UPDATE_WORKSPACE, visit.workspace.place)
-        found = await repositories.repositories_of(session, [visit.workspace])
-        return _Alone(
-            request=request,
-            process=process,
-            visitor=visitor,
-            names=names,
-            organization_id=visit.organization.id,
-            path=visit.path,
-            current=found.get(visit.workspace.id),
-        )
-
-
-Alone = Annotated[_Alone, Depends(_alone)]
-
-
 @router.get(_HERE)
 async def show(visit: InWorkspace) -> Response:
     """Show the repository and what of it starts runs, or the connections to choose one by."""
     return await _page(visit)
 
 
-async def _page(visit: WorkspaceVisit, foreseen: Foreseeing | None = None) -> Response:
+async def _followed(visit: WorkspaceVisit) -> WorkspaceRepository | None:
     found = await repositories.repositories_of(visit.session, [visit.workspace])
-    row = found.get(visit.workspace.id)
+    return found.get(visit.workspace.id)
+
+
+async def _page(visit: WorkspaceVisit, foreseen: Foreseeing | None = None) -> Response:
+    row = await _followed(visit)
     usable = await _usable(visit)
     connection = next((each for each in usable if row and each.id == row.connection_id), None)
     return await visit.page(
         "workspaces/repository.html",
         section="repository",
+        follows=CONNECTIONS,
         crumbs=[Crumb("Repository")],
         workspace=visit.workspace,
         repository=row,
@@ -118,7 +75,9 @@ async def _page(visit: WorkspaceVisit, foreseen: Foreseeing | None = None) -> Re
 
 
 @router.get(f"{_HERE}/choose")
-async def choose(seen: Alone, connection: Text, q: Text = "", cursor: Cursor = "") -> Response:
+async def choose(
+    seen: ChangeableAlone, connection: Text, q: Text = "", cursor: Cursor = ""
+) -> Response:
     """List what the connection sees at its provider, by search and page."""
     listing, failure = Listing[Repository](items=()), ""
     try:
@@ -137,6 +96,7 @@ async def choose(seen: Alone, connection: Text, q: Text = "", cursor: Cursor = "
     async with transaction(seen.process.platform.sessions) as session:
         visit = await seen.again(session)
         row = await connections.get_connection(session, visit.actor, connection)
+        current = await _followed(visit)
         return await visit.page(
             "workspaces/repository_choice.html",
             section="repository",
@@ -147,21 +107,26 @@ async def choose(seen: Alone, connection: Text, q: Text = "", cursor: Cursor = "
             following=listing.following,
             q=q,
             failure=failure,
-            current_id=seen.current.repository_id if seen.current else "",
+            current_id=current.repository_id if current else "",
         )
 
 
 @router.post(_HERE)
-async def link(seen: Alone, form: FormAlone) -> Response:
+async def link(seen: ChangeableAlone, form: FormAlone) -> Response:
     """Plan the workspace from a repository, or from another branch of it."""
     here = f"{seen.path}/repository"
-    branch = form.line("branch")
+    branch, again, at = form.line("branch"), here, "branch"
+    if form.line("of") == "address":
+        chosen = urlencode({"connection": form.line("connection")})
+        again, at = f"{here}/choose?{chosen}", "repository"
+    async with transaction(seen.process.platform.sessions) as session:
+        current = await _followed(await seen.again(session))
     try:
         found = await linking.look_up(
             seen.process.reach,
             seen.visitor.actor,
             seen.organization_id,
-            seen.current,
+            current,
             connection_id=form.line("connection"),
             reference=form.line("repository"),
             branch=branch,
@@ -169,9 +134,10 @@ async def link(seen: Alone, form: FormAlone) -> Response:
     except NotFoundError:
         raise
     except LandformError as failure:
-        raise SendBackError(here, str(failure)) from None
+        raise sent_back(again, failure, at=at, names={"identifier": at}) from None
     if branch and not found.head:
-        raise SendBackError(here, f"{found.repository.identifier} has no branch {branch}.")
+        reason = f"{found.repository.identifier} has no branch {branch}."
+        raise SendBackError(here, reason, pointer="branch")
     given = RepositorySettings(
         connection_id=found.connection_id,
         repository=found.repository,
@@ -181,7 +147,7 @@ async def link(seen: Alone, form: FormAlone) -> Response:
     async with transaction(seen.process.platform.sessions) as session:
         visit = await seen.again(session)
         keyring = seen.process.platform.keyring
-        with refusals_to(here):
+        with refusals_to(again, at=at, names={"vcs_repo": at}):
             await linking.link(session, keyring, visit.actor, visit.workspace, given)
     return redirect(here, say=f"The workspace follows {found.repository.identifier}.")
 
@@ -196,20 +162,21 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
 
 
 @router.post(f"{_HERE}/preview")
-async def preview(seen: Alone, form: FormAlone) -> Response:
+async def preview(seen: ChangeableAlone, form: FormAlone) -> Response:
     """Say what the last commits would have started by a form that is not saved.
 
     To a script it is the list; else the page, filled in as the form was.
     """
     sessions = seen.process.platform.sessions
-    if seen.current is None:
-        raise SendBackError(f"{seen.path}/repository", "The workspace follows no repository.")
     async with transaction(sessions) as session, undone(session):
         visit = await seen.again(session)
+        current = await _followed(visit)
+        if current is None:
+            raise SendBackError(f"{seen.path}/repository", "The workspace follows no repository.")
+        place = current.connection_id, current.repository_id
         rules, failure = await attempt(session, _set_triggers(visit, form))
     told = Foreseeing(failure=failure)
     if rules is not None:
-        place = seen.current.connection_id, seen.current.repository_id
         told = await look(seen.process.reach, *place, rules)
     if seen.request.headers.get("hx-request"):
         part = fragment("workspaces/_foreseen.html", **told.values)

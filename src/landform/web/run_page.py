@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.grants import teams_of
+from landform.access.permissions import Permission
 from landform.edge.deps import CurrentProcess
 from landform.edge.process import Process
 from landform.kit.db import transaction
@@ -15,23 +16,38 @@ from landform.kit.errors import NotFoundError
 from landform.kit.pagination import Page
 from landform.runs import queries
 from landform.runs.models import Run, RunPhase
+from landform.runs.status import PhaseStatus
 from landform.web import log_reading
-from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, fragment, page
+from landform.web.pages import (
+    SECURITY_HEADERS,
+    CurrentSession,
+    Visitor,
+    fragment,
+    page,
+    refused_form,
+)
 from landform.web.present import checks
 from landform.web.present import plan as plans
 from landform.web.present import runs as present
-from landform.web.present.pages import Pages
+from landform.web.present.pages import Pages, with_query
 from landform.web.present.plan import Plan
 from landform.web.present.progress import Progress
+from landform.web.regions import mark_of
 from landform.web.run_reading import SHELF, Reading, read_run
 from landform.web.visit import Crumb, Shell, Visit, WorkspaceVisit, locate
 
 router = APIRouter(include_in_schema=False)
 
 RUN: Final = "/app/{organization}/{workspace}/runs/{run_id}"
+# What the page is made of, each the template `runs/_NAME.html` of an element `run-NAME`. A panel
+# more is a template, its name here, and what it shows in `parts_of`: it is live with the others.
+MAIN: Final = ("apply", "plan")  # each with the log of its phase
+ASIDE: Final = ("timeline", "comments")
+PARTS: Final = ("head", *ASIDE, *MAIN)
 _SIZE: Final = 200  # changes of a page
 _INLINE: Final = 40  # changes whose attributes come with the page
-_RESOURCES: Final = 500  # of an apply that are listed
+_RESOURCES: Final = 200  # of an apply on a page
+_LIVE_RESOURCES: Final = 100  # while it goes on: they are sent and compared at every change
 Text = Annotated[str, Query(max_length=300)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 Offset = Annotated[int | None, Query(ge=0, le=2**50)]
@@ -52,8 +68,10 @@ class Opened:
         return f"{self.visit.path}/runs/{self.reading.run.id}"
 
 
-async def open_run(request: Request, process: Process, visitor: Visitor) -> Opened:
-    """Read the run that the address names.
+async def open_run(
+    request: Request, process: Process, visitor: Visitor, *, subpage: str = ""
+) -> Opened:
+    """Read the run that the address names, for its page or for a `subpage` called so.
 
     Raises:
         NotFoundError: there is none there, or the visitor may not know of it.
@@ -65,8 +83,10 @@ async def open_run(request: Request, process: Process, visitor: Visitor) -> Open
         )
         run = await find_run(session, visit, names["run_id"])
         reading = await read_run(session, run)
-        crumbs = (Crumb("Runs", f"{visit.path}/runs"), Crumb(run.id))
-        shell = await visit.shell("runs", crumbs)
+        crumbs = [Crumb("Runs", f"{visit.path}/runs"), Crumb(run.id)]
+        if subpage:
+            crumbs[-1:] = [Crumb(run.id, f"{visit.path}/runs/{run.id}"), Crumb(subpage)]
+        shell = await visit.shell("runs", tuple(crumbs))
         teams = frozenset(await session.scalars(teams_of(visit.actor)))
     return Opened(reading=reading, visit=visit, shell=shell, teams=teams)
 
@@ -89,11 +109,18 @@ async def parts_of(process: Process, reading: Reading) -> dict[str, Any]:
     plan = await SHELF.plan(process, plan_phase)
     nothing = Progress()
     view = reading.view
+    progress = await SHELF.progress(process, apply_phase) if view.apply.began else nothing
+    went_well = apply_phase.status is PhaseStatus.FINISHED
+    progress = progress.settled(
+        is_over=went_well or view.is_over or not view.apply.is_running, went_well=went_well
+    )
     return {
         "run": view,
         "plan": plan,
         "plan_progress": await SHELF.progress(process, plan_phase) if view.plan.began else nothing,
-        "progress": await SHELF.progress(process, apply_phase) if view.apply.began else nothing,
+        "progress": progress,
+        # What terraform counts itself it says only at a good end.
+        "apply_counts": view.apply.counts if went_well else present.done_of(progress.counts()),
         "words": plans.WORDS,
         "signs": plans.SIGNS,
         "check_looks": checks.LOOKS,
@@ -101,22 +128,28 @@ async def parts_of(process: Process, reading: Reading) -> dict[str, Any]:
     }
 
 
-def whole(parts: dict[str, Any], opened: Opened, *, ask: str = "") -> dict[str, Any]:
-    """Return the parts with what is for this visitor only."""
+def whole(
+    parts: dict[str, Any], opened: Opened, *, ask: str = "", applied: int = 1
+) -> dict[str, Any]:
+    """Return the parts with what is for this visitor only.
+
+    Args:
+        applied: which page of the resources of an apply that is over.
+    """
     plan: Plan | None = parts["plan"]
     actor, held = opened.visit.actor, opened.visit.held
-    resources = sorted(
-        parts["progress"].resources.values(), key=lambda each: (_RANK[each.state], each.since)
-    )
     return {
         **parts,
+        **_applied(parts["progress"], applied, is_over=opened.reading.view.is_over),
         "deeds": present.deeds(
             opened.reading.run, opened.reading.standing, held, actor, opened.teams
         ),
         "standing": opened.reading.standing,
         "approvers": opened.reading.approvers,
-        "destroyed": plan.destroyed() if plan else [],
-        "shown_resources": resources[:_RESOURCES],
+        "destroyed": plan.destroyed if plan else [],
+        "may_read_outputs": Permission.READ_OUTPUTS in held,
+        "may_read_state": Permission.READ_STATE in held,
+        "applies_itself": _applies_itself(opened.reading),
         "here": opened.here,
         "shell": opened.shell,
         "visitor": opened.visit.visitor,
@@ -124,7 +157,27 @@ def whole(parts: dict[str, Any], opened: Opened, *, ask: str = "") -> dict[str, 
     }
 
 
-_RANK: Final = {"failed": 0, "working": 1, "done": 2}
+def _applied(progress: Progress, number: int, *, is_over: bool) -> dict[str, Any]:
+    """Return the resources of an apply, what needs a look first; while it goes on, the newest."""
+    resources = list(enumerate(progress.resources.values()))
+    if not is_over:
+        resources.reverse()
+    resources.sort(key=lambda each: _RANK[each[1].state])
+    size = _RESOURCES if is_over else _LIVE_RESOURCES
+    wanted = Page(number=number if is_over else 1, size=size)
+    return {
+        "shown_resources": resources[wanted.offset :][:size],
+        "resource_pages": Pages("", {}, wanted, len(resources)),
+    }
+
+
+def _applies_itself(reading: Reading) -> bool:
+    """Tell whether nobody is asked before the run, if it is run again, is applied."""
+    run = reading.run
+    return reading.workspace.auto_apply and not (run.plan_only or run.save_plan or run.is_destroy)
+
+
+_RANK: Final = {"failed": 0, "open": 1, "working": 2, "done": 3}
 
 
 @router.get(RUN)
@@ -136,19 +189,29 @@ async def show(
     action: Text = "",
     number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
     ask: Text = "",
+    applied: Number = 1,
 ) -> Response:
     """Show what a run is, did and waits for."""
     opened = await open_run(request, process, visitor)
     parts = await parts_of(process, opened.reading)
-    values = whole(parts, opened, ask=ask)
+    values = whole(parts, opened, ask=ask, applied=applied)
     values |= changes(parts["plan"], opened.here, find, action, number)
     plan_phase, apply_phase = opened.reading.phases
     plan_log = await _tail(process, plan_phase, is_open=not opened.reading.view.apply.began)
     apply_log = await _tail(process, apply_phase, is_open=True)
-    since = f"{plan_log['end']}.{apply_log['end']}"
-    return page(
-        request, "runs/run.html", plan_log=plan_log, apply_log=apply_log, since=since, **values
-    )
+    form = refused_form(request)
+    shown = {name: fragment(f"runs/_{name}.html", **values, **form) for name in PARTS}
+    values |= {
+        "parts": shown,
+        "main_parts": MAIN,
+        "aside_parts": ASIDE,
+        "logs": {"plan": plan_log, "apply": apply_log},
+        # Its stream does not tell again what is here already.
+        "since": f"{plan_log['end']}.{apply_log['end']}.{mark_of(shown)}",
+    }
+    # One that is not over has a stream of its own (`landform.web.live`).
+    is_over, about = opened.reading.view.is_over, opened.visit.about((opened.reading.run.id,))
+    return page(request, "runs/run.html", follows=about if is_over else (), **values)
 
 
 def changes(plan: Plan | None, here: str, find: str, action: str, number: int) -> dict[str, Any]:
@@ -178,9 +241,12 @@ async def show_changes(
     opened = await open_run(request, process, visitor)
     plan = await SHELF.plan(process, opened.reading.phases[0])
     values = changes(plan, opened.here, find, action, 1)
-    return _part(
+    part = _part(
         "runs/_changes.html", here=opened.here, words=plans.WORDS, signs=plans.SIGNS, **values
     )
+    query = {"find": find, "action": action}
+    part.headers["HX-Replace-Url"] = with_query(opened.here, query)
+    return part
 
 
 @router.get(f"{RUN}/plan/{{place}}")
@@ -188,7 +254,7 @@ async def show_change(
     request: Request, process: CurrentProcess, visitor: CurrentSession, place: int
 ) -> Response:
     """Give the attributes of one change; to a browser without scripts as a page."""
-    opened = await open_run(request, process, visitor)
+    opened = await open_run(request, process, visitor, subpage="Change")
     plan = await SHELF.plan(process, opened.reading.phases[0])
     change = next((each for each in plan.changes if each.number == place), None) if plan else None
     if change is None:
@@ -211,14 +277,21 @@ async def show_log(
     visitor: CurrentSession,
     name: str,
     at: Offset = None,
+    end: bool = False,
     q: Text = "",
 ) -> Response:
-    """Show a stretch of a log, or find lines in the whole of it."""
-    opened = await open_run(request, process, visitor)
+    """Show a stretch of a log, from `at` or the last of it, or find lines in the whole of it.
+
+    To the page of the run, whose fold of it is opened, give the lines that it shows.
+    """
+    opened = await open_run(request, process, visitor, subpage="Log of the " + name)
     phase = _phase(opened, name)
+    if request.headers.get("hx-request"):
+        last = await log_reading.tail(process, phase.id)
+        return _part("runs/_log_lines.html", here=opened.here, name=name, lines=last.lines)
     size = await log_reading.size_of(process, phase.id)
     # Some of what is before a line that is linked to, so that it can be understood.
-    begin = 0 if at is None else at
+    begin = max(0, size - log_reading.WINDOW_BYTES) if end else 0 if at is None else at
     shown = await log_reading.window(process, phase.id, begin=begin, size=size)
     # Who follows a match does not wait for all of them to be found again.
     searches = log_reading.SEARCHES
@@ -228,6 +301,10 @@ async def show_log(
     return page(
         request,
         "runs/log.html",
+        follows=opened.visit.about(
+            # Its end, where that is shown; elsewhere it stays as it is.
+            (opened.reading.run.id, phase.id) if shown.end == size and not q.strip() else ()
+        ),
         visitor=visitor,
         shell=opened.shell,
         here=opened.here,
@@ -267,7 +344,8 @@ def _phase(opened: Opened, name: str) -> RunPhase:
 
 
 async def _tail(process: Process, phase: RunPhase, *, is_open: bool) -> dict[str, Any]:
-    shown = await log_reading.tail(process, phase.id)
+    read = log_reading.tail if is_open else log_reading.folded
+    shown = await read(process, phase.id)
     return {
         "name": phase.phase.value,
         "lines": shown.lines,
@@ -277,6 +355,7 @@ async def _tail(process: Process, phase: RunPhase, *, is_open: bool) -> dict[str
         "end": shown.end,
         "grows": log_reading.grows(phase),
         "is_open": is_open,
+        "is_later": not is_open and shown.size > 0,
     }
 
 

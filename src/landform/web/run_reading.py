@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,26 +10,29 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.configurations import queries as configurations
+from landform.configurations.models import Ingress
 from landform.contract import Artefact, LogStream
 from landform.edge.process import Process
 from landform.identity import users
+from landform.identity.actor import SYSTEM
+from landform.kit.db import transaction
 from landform.kit.errors import LandformError
 from landform.logs import service as logs
-from landform.runs import queries
+from landform.runs import pools, queries
 from landform.runs.models import Run, RunPhase
 from landform.runs.standing import NOBODY_ASKED, Standing, standings
 from landform.runs.status import PhaseStatus
 from landform.web.present import plan as plans
 from landform.web.present.plan import Plan
 from landform.web.present.progress import Progress
-from landform.web.present.runs import RunView, view
+from landform.web.present.runs import RunView, author_of, timeline, view
 from landform.workspaces.models import Workspace
 
 log = structlog.get_logger()
 
 _CACHE_BYTES: Final = 64 * 2**20
 _PROGRESS_CHUNK: Final = 4 * 2**20
-_PROGRESS_LIMIT: Final = 64 * 2**20  # bytes of a JSON log that are read for progress
+_PROGRESS_LIMIT: Final = 64 * 2**20  # bytes of a JSON log that are read in full for progress
 _PROGRESSES: Final = 64  # phases whose progress is remembered
 
 
@@ -58,13 +62,30 @@ async def read_run(session: AsyncSession, run: Run) -> Reading:
     if workspace.lock_holder_id in names:
         reason = reason.replace(workspace.lock_holder_id, names[workspace.lock_holder_id])
     saved = None
-    if phases[1].maybe_not_in_state:
+    if phases[1].status is not PhaseStatus.PENDING:
         saved = (await queries.state_ids(session, [run.id])).get(run.id, [None])[-1]
     sources = await configurations.ingress_of(session, [run.configuration_version_id])
     source = sources.get(run.configuration_version_id)
-    shown = view(run, phases, comments, names, reason, saved, source)
+    agents = await pools.agents_of(session, run)
+    before = await queries.went_before(session, run)
+    stages = timeline(run, reason, author_of(run, names, source), names, agents, before)
+    shown = view(run, phases, comments, names, reason, saved, source, stages)
     approvers = [names.get(user_id, user_id) for user_id in standing.given]
     return Reading(run, shown, phases, workspace, standing, approvers)
+
+
+async def authors_of(session: AsyncSession, runs: Iterable[Run]) -> Mapping[str, str]:
+    """Return who started runs, which the caller could get, by the runs' ids."""
+    every = list(runs)
+    names = await users.names_of(session, {run.created_by for run in every})
+    sources: Mapping[str, Ingress] = {}
+    if by_repositories := {
+        run.configuration_version_id for run in every if run.created_by == SYSTEM.id
+    }:
+        sources = await configurations.ingress_of(session, by_repositories)
+    return {
+        run.id: author_of(run, names, sources.get(run.configuration_version_id)) for run in every
+    }
 
 
 class PlanShelf:
@@ -102,7 +123,12 @@ class PlanShelf:
         self._progress.move_to_end(phase.id)
         lock = self._reading.setdefault(phase.id, asyncio.Lock())
         async with lock:
-            while progress.read_bytes < _PROGRESS_LIMIT:
+            async with transaction(process.platform.sessions) as session:
+                size = await logs.size(session, phase.id, LogStream.JSON)
+            while True:
+                unread = size - progress.read_bytes
+                if progress.read_bytes >= _PROGRESS_LIMIT and unread > _PROGRESS_CHUNK:
+                    progress.skip(unread - _PROGRESS_CHUNK)
                 content = await logs.read_framed(
                     process.platform.sessions,
                     process.platform.store,

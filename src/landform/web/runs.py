@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from landform.access.permissions import Permission
 from landform.access.service import require, sight
 from landform.edge.deps import CurrentProcess
-from landform.identity import users
 from landform.identity.actor import Actor
 from landform.kit.errors import InvalidError, MalformedError
 from landform.kit.pagination import Page, Paged
@@ -21,11 +20,12 @@ from landform.runs.models import Run
 from landform.runs.queries import RunFilter
 from landform.runs.status import RunStatus
 from landform.web import lists
-from landform.web.forms import Form, OwnForm, attempt, refusals_to
+from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import CurrentSession, redirect
 from landform.web.present import runs as present
 from landform.web.present.pages import Pages, with_query
 from landform.web.run_page import RUN, find_run
+from landform.web.run_reading import authors_of
 from landform.web.visit import (
     Crumb,
     InOrganization,
@@ -41,6 +41,9 @@ from landform.workspaces import queries as workspaces
 from landform.workspaces.models import Workspace
 
 router = APIRouter(include_in_schema=False)
+
+# What the form calls what the service calls otherwise.
+_NAMES: Final = {"target_addrs": "targets", "replace_addrs": "replace"}
 
 _SIZE: Final = 30
 _MOST_AHEAD: Final = 1000  # rows after a page that are counted
@@ -186,13 +189,14 @@ async def _of_organization(
 async def _list(
     session: AsyncSession, owner: str, found: Paged[Run], page: Page, path: str, asked: Asked
 ) -> dict[str, Any]:
-    names = await users.names_of(session, (run.created_by for run in found.items))
+    authors = await authors_of(session, found.items)
     ids = {run.workspace_id for run in found.items}
     query = select(Workspace.id, Workspace.name).where(Workspace.id.in_(ids))
     places = {row.id: row.name for row in await session.execute(query)}
     return {
         "rows": [
-            present.row_of(run, owner, places[run.workspace_id], names) for run in found.items
+            present.row_of(run, owner, places[run.workspace_id], authors[run.id])
+            for run in found.items
         ],
         "pages": Pages(
             path, {"q": asked.q, "status": asked.status}, page, found.total, found.is_counted
@@ -206,7 +210,12 @@ async def _list(
 @router.get("/app/{organization}/{workspace}/runs/new")
 async def show_new(visit: InWorkspace) -> Response:
     """Show the form of a new run."""
-    return await _new(visit, Form({}))
+    return await visit.page(
+        "runs/new.html",
+        section="runs",
+        crumbs=[Crumb("Runs", f"{visit.path}/runs"), Crumb("New")],
+        applies_itself=visit.workspace.auto_apply,
+    )
 
 
 @router.post("/app/{organization}/{workspace}/runs/new")
@@ -215,7 +224,7 @@ async def create(visit: InWorkspace, form: OwnForm) -> Response:
     kind = form.line("kind", "apply")
     new = NewRun(
         message=form.text("message"),
-        source="tfe-ui",
+        source=creation.OUR_PAGES,
         plan_only=kind == "plan",
         refresh_only=kind == "refresh",
         is_destroy=kind == "destroy",
@@ -223,29 +232,9 @@ async def create(visit: InWorkspace, form: OwnForm) -> Response:
         replace_addrs=form.lines("replace"),
     )
     keyring = visit.process.platform.keyring
-    made, failure = await attempt(
-        visit.session,
-        creation.create_run(visit.session, keyring, visit.actor, visit.workspace, new),
-    )
-    if made is None:
-        return await _new(visit, form, failure)
+    with refusals_to(f"{visit.path}/runs/new", names=_NAMES):
+        made = await creation.create_run(visit.session, keyring, visit.actor, visit.workspace, new)
     return redirect(f"{visit.path}/runs/{made.id}")
-
-
-async def _new(visit: InWorkspace, form: Form, failure: str = "") -> Response:
-    return await visit.page(
-        "runs/new.html",
-        status=422 if failure else 200,
-        section="runs",
-        crumbs=[Crumb("Runs", f"{visit.path}/runs"), Crumb("New")],
-        given={
-            "message": form.text("message"),
-            "kind": form.line("kind", "apply"),
-            "targets": form.text("targets"),
-            "replace": form.text("replace"),
-        },
-        failure=failure,
-    )
 
 
 @router.post(RUN)
@@ -272,6 +261,6 @@ async def comment(visit: InWorkspace, run_id: str, form: OwnForm) -> Response:
     """Say something of the run."""
     run = await find_run(visit.session, visit, run_id)
     here = f"{visit.path}/runs/{run.id}"
-    with refusals_to(here):
+    with refusals_to(here, at="body"):
         await service.add_comment(visit.session, visit.actor, run.id, form.text("body"))
     return redirect(f"{here}#run-comments")

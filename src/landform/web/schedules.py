@@ -10,10 +10,10 @@ from landform.identity import users
 from landform.kit.errors import InvalidError
 from landform.schedules import queries, service
 from landform.schedules.service import ScheduleSettings
-from landform.web.forms import Form, OwnForm, attempt, refusals_to
+from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import redirect
 from landform.web.present.schedules import KINDS, shown_of
-from landform.web.visit import Crumb, InWorkspace, WorkspaceVisit
+from landform.web.visit import Crumb, InWorkspace
 from landform.workspaces.run_kinds import RunKind
 
 router = APIRouter(include_in_schema=False)
@@ -24,7 +24,19 @@ _HERE: Final = "/app/{organization}/{workspace}/settings/schedules"
 @router.get(_HERE)
 async def show(visit: InWorkspace) -> Response:
     """List the schedules, with when each comes next and why one did not."""
-    return await _page(visit, Form({}))
+    found = await queries.select_schedules(visit.session, visit.actor, visit.workspace)
+    ids = [row.acts_for_id for row in found.items]
+    names = await users.names_of(visit.session, ids)
+    teams = await directory.team_names(visit.session, visit.actor, visit.organization.id, ids)
+    return await visit.page(
+        "workspaces/schedules.html",
+        section="settings",
+        follows=("schedules", "runs"),
+        crumbs=[Crumb("Settings", f"{visit.path}/settings"), Crumb("Schedules")],
+        schedules=[shown_of(row, {**names, **teams}) for row in found.items],
+        kinds=[(kind.value, words) for kind, words in KINDS.items()],
+        may_update=visit.may(Permission.UPDATE_WORKSPACE),
+    )
 
 
 @router.post(_HERE)
@@ -37,13 +49,10 @@ async def create(visit: InWorkspace, form: OwnForm) -> Response:
         run_kind=RunKind(kind) if kind in set(RunKind) else None,
         description=form.line("description"),
     )
-    row, failure = await attempt(
-        visit.session,
-        service.create_schedule(visit.session, visit.actor, visit.workspace, given),
-    )
-    if row is None:
-        return await _page(visit, form, failure)
-    return redirect(f"{visit.path}/settings/schedules", say="Runs start by themselves now.")
+    back = f"{visit.path}/settings/schedules"
+    with refusals_to(back):
+        await service.create_schedule(visit.session, visit.actor, visit.workspace, given)
+    return redirect(back, say="Runs start by themselves now.")
 
 
 @router.post(f"{_HERE}/{{schedule_id}}")
@@ -62,26 +71,3 @@ async def change(visit: InWorkspace, schedule_id: str, form: OwnForm) -> Respons
         given = ScheduleSettings(enabled=deed == "on")
         await service.update_schedule(session, actor, workspace, row, given)
     return redirect(back, say=f"The schedule is {deed}.")
-
-
-async def _page(visit: WorkspaceVisit, form: Form, failure: str = "") -> Response:
-    found = await queries.select_schedules(visit.session, visit.actor, visit.workspace)
-    ids = [row.acts_for_id for row in found.items]
-    names = await users.names_of(visit.session, ids)
-    teams = await directory.team_names(visit.session, visit.actor, visit.organization.id, ids)
-    return await visit.page(
-        "workspaces/schedules.html",
-        section="settings",
-        status=422 if failure else 200,
-        crumbs=[Crumb("Settings", f"{visit.path}/settings"), Crumb("Schedules")],
-        schedules=[shown_of(row, {**names, **teams}) for row in found.items],
-        kinds=[(kind.value, words) for kind, words in KINDS.items()],
-        given={
-            "cron": form.line("cron"),
-            "time_zone": form.line("time_zone") or "UTC",
-            "run_kind": form.line("run_kind") or RunKind.PLAN.value,
-            "description": form.line("description"),
-        },
-        failure=failure,
-        may_update=visit.may(Permission.UPDATE_WORKSPACE),
-    )

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
+from landform.access.permissions import Permission, Place
+from landform.access.service import may_somewhere, permissions
 from landform.kit.errors import LandformError
 from landform.kit.ids import is_id
 from landform.kit.pagination import Page
@@ -14,7 +16,6 @@ from landform.runs import overview
 from landform.runs import queries as runs
 from landform.web.forms import OwnForm
 from landform.web.pages import SECURITY_HEADERS, THEME_COOKIE, THEMES, fragment, redirect
-from landform.web.present.text import label_of
 from landform.web.visit import AnyVisit, Crumb
 from landform.workspaces import organizations, projects
 from landform.workspaces import queries as workspaces
@@ -26,6 +27,28 @@ router = APIRouter(include_in_schema=False)
 _EACH: Final = 6  # results of one kind
 _ORGANIZATIONS: Final = 5  # that are searched when none is given
 _YEAR_S: Final = 365 * 86400
+# label, end of the address, what one needs to see the page
+_OF_AN_ORGANIZATION: Final = (
+    ("New workspace", "/workspaces/new", Permission.CREATE_WORKSPACE),
+    ("Projects", "/projects", None),
+    ("Runs of the organization", "/runs", None),
+    ("Variable sets", "/variable-sets", None),
+    ("Teams", "/teams", None),
+    ("VCS providers", "/vcs", Permission.USE_VCS),
+    ("Agent pools", "/agent-pools", Permission.USE_AGENT_POOLS),
+    ("Audit trail", "/audit", Permission.READ_AUDIT_TRAIL),
+    ("Settings of the organization", "/settings", None),
+)
+_OF_A_WORKSPACE: Final = (
+    ("Overview", "", Permission.READ_WORKSPACE),
+    ("Runs", "/runs", Permission.READ_RUNS),
+    ("New run", "/runs/new", Permission.QUEUE_PLAN),
+    ("States", "/states", Permission.READ_STATE),
+    ("Variables", "/variables", Permission.READ_VARIABLES),
+    ("Repository", "/repository", Permission.READ_WORKSPACE),
+    ("Access", "/access", Permission.MANAGE_ACCESS),
+    ("Settings", "/settings", Permission.READ_WORKSPACE),
+)
 Text = Annotated[str, Query(max_length=200)]
 Within = Annotated[str, Query(alias="in", max_length=200)]
 
@@ -38,6 +61,7 @@ class Found:
     kind: str
     href: str
     note: str = ""
+    status: str = ""  # of the latest run of a workspace
 
 
 @router.get("/search")
@@ -68,7 +92,7 @@ async def _find(visit: AnyVisit, text: str, organization: str) -> list[Found]:
     results: list[Found] = []
     for owner in await _places(visit, organization):
         results += await _in(visit, owner, text)
-    results += _pages(text, organization)
+    results += await _pages(visit, text, organization)
     return results[:30]
 
 
@@ -92,7 +116,8 @@ async def _in(visit: AnyVisit, owner: Organization, text: str) -> list[Found]:
             each.workspace.name,
             "Workspace",
             f"/app/{owner.name}/{each.workspace.name}",
-            label_of(each.run.status.value) if each.run else owner.name,
+            owner.name,
+            each.run.status.value if each.run else "",
         )
         for each in listed.items
     ]
@@ -101,6 +126,24 @@ async def _in(visit: AnyVisit, owner: Organization, text: str) -> list[Found]:
         results += [
             Found(each.name, "Project", f"/app/{owner.name}?project={each.id}", owner.name)
             for each in shelves.items
+        ]
+    return results + await _sections(visit, owner, text)
+
+
+async def _sections(visit: AnyVisit, owner: Organization, text: str) -> list[Found]:
+    """Find pages of workspaces: `network var` is the variables of the workspace network."""
+    name, _, word = text.rpartition(" ")
+    if not name.strip() or not word:
+        return []
+    first, wanted = Page(number=1, size=_EACH), WorkspaceFilter(search_name=name.strip())
+    listed = await overview.list_with_runs(visit.session, visit.actor, owner, wanted, page=first)
+    results = []
+    for workspace in [each.workspace for each in listed.items]:
+        held = await permissions(visit.session, visit.actor, workspace.place)
+        results += [
+            Found(f"{workspace.name}: {label}", "Page", f"/app/{owner.name}/{workspace.name}{tail}")
+            for label, tail, needed in _OF_A_WORKSPACE
+            if needed in held and label.lower().startswith(word.lower())
         ]
     return results
 
@@ -121,7 +164,7 @@ async def _by_id(visit: AnyVisit, text: str) -> list[Found]:
     return [Found(text if tail else workspace.name, kind, path, workspace.name)]
 
 
-def _pages(text: str, organization: str) -> list[Found]:
+async def _pages(visit: AnyVisit, text: str, organization: str) -> list[Found]:
     home = f"/organizations/{organization}"
     every = [
         Found("Organizations", "Page", "/organizations"),
@@ -130,14 +173,18 @@ def _pages(text: str, organization: str) -> list[Found]:
         Found("Second factor", "Page", "/account/two-factor"),
         Found("Linked accounts", "Page", "/account/identities"),
     ]
-    if organization:
+    for owner in await _places(visit, organization) if organization else ():
+        held = await permissions(visit.session, visit.actor, Place(organization_id=owner.id))
+        making = Permission.CREATE_WORKSPACE  # whoever may in one project makes them there
+        if await may_somewhere(visit.session, visit.actor, making, owner.id):
+            held |= {making}
         every += [
-            Found("Workspaces", "Page", f"/app/{organization}"),
-            Found("New workspace", "Page", f"{home}/workspaces/new"),
-            Found("Projects", "Page", f"{home}/projects"),
-            Found("Runs of the organization", "Page", f"{home}/runs"),
-            Found("Teams", "Page", f"{home}/teams"),
-            Found("Settings of the organization", "Page", f"{home}/settings"),
+            Found("Workspaces", "Page", f"/app/{owner.name}"),
+            *(
+                Found(label, "Page", f"{home}{tail}")
+                for label, tail, needed in _OF_AN_ORGANIZATION
+                if needed is None or needed in held
+            ),
         ]
     return [each for each in every if text.lower() in each.label.lower()]
 

@@ -9,7 +9,7 @@ from landform.identity import second_factor
 from landform.identity import sign_in as door
 from landform.identity.models import User
 from landform.kit.errors import TooManyError
-from landform.web.forms import OwnForm, refusals_to
+from landform.web.forms import OwnForm, attempt, refusals_to
 from landform.web.pages import SendBackError, redirect
 from landform.web.visit import AnyVisit, Crumb
 
@@ -38,8 +38,14 @@ async def begin(visit: AnyVisit, _: OwnForm) -> Response:
 async def confirm(visit: AnyVisit, form: OwnForm) -> Response:
     """Turn it on, and show the recovery codes this once."""
     keyring = visit.process.platform.keyring
-    with refusals_to(_HERE):
-        codes = await second_factor.confirm(visit.session, keyring, visit.actor, form.line("code"))
+    codes, failure = await attempt(
+        visit.session,
+        second_factor.confirm(visit.session, keyring, visit.actor, form.line("code")),
+    )
+    if codes is None:
+        # The same secret again, which the authenticator has by now.
+        again = await second_factor.begun(visit.session, keyring, visit.actor, _ISSUER)
+        return await _page(visit, enrolment=again, failure=failure)
     return await _page(visit, codes=codes)
 
 
@@ -67,10 +73,16 @@ async def _page(visit: AnyVisit, **shown: Any) -> Response:
     values = {
         "codes": [],
         "enrolment": None,
+        "failure": "",
         "is_on": await second_factor.is_on(visit.session, visit.actor.id),
         "left": await second_factor.recovery_codes_left(visit.session, visit.actor),
         **shown,
     }
     return await visit.page(
-        "account/two_factor.html", section="two-factor", crumbs=[Crumb("Second factor")], **values
+        "account/two_factor.html",
+        section="two-factor",
+        status=422 if values["failure"] else 200,
+        crumbs=[Crumb("Second factor")],
+        follows=(),
+        **values,
     )

@@ -19,7 +19,7 @@ from landform.identity import sign_in as door
 from landform.identity.actor import Actor
 from landform.kit.db import transaction
 from landform.kit.errors import InvalidError, LandformError, TooManyError, UnauthenticatedError
-from landform.web.forms import read_form
+from landform.web.forms import Refusal, read_form
 from landform.web.pages import (
     COOKIE,
     SECURITY_HEADERS,
@@ -33,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 
 DEPARTURE: Final = "landform_departure"
 _AWAY: Final = "/login/callback"  # the only place that the cookie of a departure goes to
+_UNLIKE: Final = Refusal("The two passwords are not the same.", "again")
 _STATE: Final = 4096  # characters
 
 Text = Annotated[str, Form(max_length=4096)]
@@ -54,7 +55,9 @@ async def sign_in(
     try:
         entry = await door.sign_in(stores, username, password, address=address_of(request))
     except (UnauthenticatedError, TooManyError) as failure:
-        answer = await _page(request, process, failure=failure, then=then, username=username)
+        answer = await _page(
+            request, process, failure=failure, then=then, username=username, field="password"
+        )
         return _refused(answer, failure)
     if entry.awaits_code:
         answer = redirect(f"/login/code?{urlencode({'then': then})}")
@@ -168,10 +171,9 @@ async def give_code(
             platform.sessions, platform.keyring, secret, code, address=address_of(request)
         )
     except (UnauthenticatedError, TooManyError) as failure:
-        values = {"then": then, "failure": str(failure)}
-        return _refused(
-            page(request, "sign_in/code.html", status=status_of(failure), **values), failure
-        )
+        template, status = "sign_in/code.html", status_of(failure)
+        said = Refusal(str(failure), "code")
+        return _refused(page(request, template, status=status, then=then, failure=said), failure)
     return _let_in(request, entry, then)
 
 
@@ -206,7 +208,7 @@ async def set_password(
 ) -> Response:
     """Set a new password; other browsers are signed out, this one stays signed in."""
     visitor.require_own_form(form_token)
-    failure = "" if password == again else "The two passwords are not the same."
+    failure = Refusal() if password == again else _UNLIKE
     if not failure:
         try:
             await door.check_own_password(
@@ -216,12 +218,14 @@ async def set_password(
                 address=address_of(request),
             )
             user = await users.change_password(session, visitor.actor, old=old, new=password)
-        except (InvalidError, UnauthenticatedError, TooManyError) as refused:
-            failure = str(refused)
+        except UnauthenticatedError:
+            failure = Refusal("This is not the password that you signed in with.", "old")
+        except (InvalidError, TooManyError) as refused:
+            failure = Refusal.of(refused)
     if failure:
-        values = {"visitor": visitor, "then": then, "failure": failure}
-        return page(request, "sign_in/password.html", status=422, **values)
-    answer = redirect(then)
+        template = "sign_in/password.html"
+        return page(request, template, status=422, visitor=visitor, then=then, failure=failure)
+    answer = redirect(then, say="Your password is changed. Other browsers are signed out.")
     set_cookie(request, answer, await sessions.open_session(session, user))
     return answer
 
@@ -258,13 +262,16 @@ async def _page(
     failure: LandformError | None = None,
     then: str = "/",
     username: str = "",
+    field: str = "",
 ) -> Response:
     async with transaction(process.platform.sessions) as session:
+        is_first = await users.awaits_first_sign_in(session)
         doors = await federation.open_doors(session)
         found = await policy.get_policy(session)
     values: dict[str, Any] = {
         "then": then,
-        "failure": str(failure or ""),
+        "failure": Refusal(str(failure or ""), field),
+        "is_first": is_first,
         "username": username,
         "doors": [(f"/login/with/{key}?{urlencode({'then': then})}", name) for key, name in doors],
         "is_local": found.local_sign_in,

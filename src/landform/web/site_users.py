@@ -70,6 +70,7 @@ async def _page(visit: Visit, number: int, name: str = "", password: str = "") -
     return await visit.page(
         "site/users.html",
         section="site-users",
+        follows=("identity", "directories"),
         crumbs=[Crumb("Users")],
         users=found.items,
         has_factor=has_factor,

@@ -16,10 +16,10 @@ from landform.ssh_keys.models import SshKey
 from landform.ssh_keys.service import SshKeySettings
 from landform.vcs.host_keys import read_host_keys
 from landform.web import host_keys
-from landform.web.forms import FormAlone, OwnForm, refusals_to
+from landform.web.forms import FormAlone, OwnForm, refusals_to, sent_back
 from landform.web.pages import CurrentSession, SendBackError, redirect
 from landform.web.present.pages import Pages
-from landform.web.visit import Crumb, InOrganization, OrganizationVisit
+from landform.web.visit import NAMED, Crumb, InOrganization, OrganizationVisit
 from landform.workspaces import module_keys, organizations
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +40,7 @@ async def show_all(visit: InOrganization, page: Number = 1) -> Response:
     return await visit.page(
         "vcs/ssh_keys.html",
         section="vcs",
+        follows=("ssh_keys",),
         crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb("SSH keys")],
         keys=found.items,
         may_manage=visit.may(Permission.MANAGE_VCS),
@@ -78,6 +79,7 @@ async def show_one(
     return await visit.page(
         "vcs/ssh_key.html",
         section="vcs",
+        follows=("ssh_keys", *NAMED),
         crumbs=[
             Crumb("VCS providers", f"{visit.path}/vcs"),
             Crumb("SSH keys", f"{visit.path}/ssh-keys"),
@@ -121,7 +123,7 @@ async def ask_host_keys(
             process.reach, visitor.actor, ssh_key_id, form.line("server")
         )
     except LandformError as failure:
-        raise SendBackError(here, str(failure)) from None
+        raise sent_back(here, failure, at="server") from None
     return host_keys.to_compare(process, here, ssh_key_id, keys)
 
 
@@ -149,7 +151,9 @@ async def delete(visit: InOrganization, ssh_key_id: str, form: OwnForm) -> Respo
     """Forget a key whose name was typed."""
     row = await _find(visit, ssh_key_id)
     if form.line("name") != row.name:
-        raise SendBackError(f"{visit.path}/ssh-keys/{row.id}", "Type the key's name to delete it.")
+        raise SendBackError(
+            f"{visit.path}/ssh-keys/{row.id}", "Type the key's name to delete it.", pointer="name"
+        )
     with refusals_to(f"{visit.path}/ssh-keys/{row.id}"):
         await service.delete_key(visit.session, visit.actor, row)
     return redirect(f"{visit.path}/ssh-keys", say="The key was deleted.")

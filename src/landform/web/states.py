@@ -139,6 +139,7 @@ async def show(visit: InWorkspace, state_id: str) -> Response:
     return await visit.page(
         "states/state.html",
         section="states",
+        follows=("states",),
         crumbs=[Crumb("States", f"{visit.path}/states"), Crumb(f"Serial {state.serial}")],
         state=state,
         author=authors[state.id],

@@ -1,7 +1,8 @@
 """Connections to places that keep repositories: choosing, connecting, and what arrived."""
 
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -27,12 +28,13 @@ from landform.vcs.models import Connection, ConnectionStatus, Hook
 from landform.vcs.oauth import federated_subject
 from landform.vcs.providers import KINDS, READERS
 from landform.vcs.settings import ConnectionSettings
-from landform.web import host_keys, lists
-from landform.web.forms import FormAlone, OwnForm, attempt, refusals_to
+from landform.web import host_keys
+from landform.web.forms import FormAlone, OwnForm, Refusal, attempt, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
 from landform.web.present import vcs as present
-from landform.web.present.pages import Pages, with_query
-from landform.web.visit import Crumb, InOrganization, OrganizationVisit, Visit, enter
+from landform.web.present.pages import Pages
+from landform.web.present.vcs_fields import Guide
+from landform.web.visit import CONNECTIONS, Crumb, InOrganization, OrganizationVisit
 from landform.workspaces import organizations
 
 router = APIRouter(include_in_schema=False)
@@ -42,6 +44,7 @@ _ONE: Final = _LIST + "/{vcs_id}"
 _SIZE: Final = 50
 _DELIVERIES: Final = 20
 _CALLBACK_BYTES: Final = 8
+_OFFERED: Final = re.compile(r"vcs-[0-9a-f]{16}")  # what we call a callback ourselves
 Text = Annotated[str, Query(max_length=100)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
@@ -57,6 +60,7 @@ async def show_all(visit: InOrganization, page: Number = 1) -> Response:
     return await visit.page(
         "vcs/list.html",
         section="vcs",
+        follows=CONNECTIONS,
         crumbs=[Crumb("VCS providers")],
         connections=[(each, *present.look(each), expiry.warning(each)) for each in found.items],
         providers=present.PROVIDERS,
@@ -68,12 +72,16 @@ async def show_all(visit: InOrganization, page: Number = 1) -> Response:
 
 @router.get(f"{_LIST}/new")
 async def show_new(
-    request: Request, visit: InOrganization, kind: Text = "", way: Text = ""
+    request: Request, visit: InOrganization, kind: Text = "", way: Text = "", callback: Text = ""
 ) -> Response:
-    """Lead through the choice: provider, way to sign in, and what to copy where."""
+    """Lead through the choice: provider, way to sign in, and what to copy where.
+
+    `callback` is in the address, so that what was copied holds when the page is loaded again.
+    """
     place = Place(organization_id=visit.organization.id)
     await require(visit.session, visit.actor, Permission.MANAGE_VCS, place)
-    return await _new(request, visit, kind, way, {}, "")
+    given = {"callback": callback} if _OFFERED.fullmatch(callback) else {}
+    return await _new(request, visit, kind, way, given, Refusal())
 
 
 @router.post(f"{_LIST}/new")
@@ -82,23 +90,12 @@ async def create(request: Request, visit: InOrganization, form: OwnForm) -> Resp
     kind, way = form.line("kind"), form.line("way")
     chosen = _chosen(kind, way)
     if chosen is None:
-        return await _new(request, visit, kind, way, {}, "Choose a provider and a way to sign in.")
+        lacks = Refusal("Choose a provider and a way to sign in.")
+        return await _new(request, visit, kind, way, {}, lacks)
     fields = {each.name: form.text(each.name) for each in present.guide(*chosen).every}
     given = {**fields, "name": form.line("name"), "callback": form.line("callback")}
-    with refusals_to(f"{visit.path}/vcs/new"):
-        settings = _settings(given)
     made, failure = await attempt(
-        visit.session,
-        connections.create_connection(
-            visit.session,
-            visit.process.platform.keyring,
-            visit.actor,
-            visit.organization.id,
-            settings,
-            kind=chosen[0],
-            sign_in=chosen[1],
-            base=base_url(request),
-        ),
+        visit.session, _create(visit, given, *chosen, base=base_url(request))
     )
     if made is None:
         return await _new(request, visit, kind, way, given, failure)
@@ -118,25 +115,42 @@ async def show_one(
     `key` are the lines of host keys that a server just showed us, to be compared.
     """
     row = await _find(visit, vcs_id)
+    asked = host_keys.shown(visit.process, row.id, key, proof)
+    return await _show(visit, row, page=page, asked=asked)
+
+
+async def _show(
+    visit: OrganizationVisit,
+    row: Connection,
+    *,
+    page: int = 1,
+    asked: Any = None,
+    given: Mapping[str, str] = {},
+    failure: str = "",
+) -> Response:
+    """Show the connection's page, with what was filled in if that was refused."""
     may_manage = visit.may(Permission.MANAGE_VCS)
     hooks: Sequence[Hook] = []
     arrived: dict[str, Any] = {"rows": []}
     if may_manage:
         hooks = await queries.list_hooks(visit.session, visit.actor, row)
         arrived = await _arrived(visit.session, visit.actor, row, visit.path, page)
-    live = {"page": str(page) if page > 1 else "", "since": lists.mark_of(arrived)}
     people = await users.names_of(visit.session, {row.created_by})
     look, label = present.look(row)
     guide = present.guide(row.kind, row.sign_in)
     return await visit.page(
         "vcs/connection.html",
         section="vcs",
+        status=422 if failure else 200,
+        follows=("vcs",),
         crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb(row.name)],
         connection=row,
         provider=present.PROVIDERS[row.kind][0],
         way=present.LABELS[row.sign_in],
         guide=guide,
-        connection_values={each.name: getattr(row, each.name, "") for each in guide.every},
+        connection_values={**_values(row, guide), **given},
+        failure=failure,
+        may_make=await visit.may_make_workspaces(),
         look=look,
         label=label,
         identity=(row.capabilities or {}).get("identity", ""),
@@ -149,48 +163,13 @@ async def show_one(
         is_ssh=row.sign_in is SignIn.SSH_KEY,
         tells=row.kind in READERS,
         pinned=read_host_keys(row.known_hosts),
-        asked=host_keys.shown(visit.process, row.id, key, proof),
+        asked=asked,
         may_manage=may_manage,
         made_by=people.get(row.created_by, row.created_by),
         warning=expiry.warning(row),
         hooks=hooks,
-        live=with_query(f"{visit.path}/vcs/{row.id}/events", live),
         **arrived,
     )
-
-
-@router.get(f"{_ONE}/events")
-async def events(
-    request: Request,
-    process: CurrentProcess,
-    visitor: CurrentSession,
-    organization: str,
-    vcs_id: str,
-    page: Number = 1,
-    since: lists.Since = "",
-    last_event_id: lists.LastEventId = "",
-) -> Response:
-    """Tell what arrives for a connection, and what comes of it."""
-
-    async def find(visit: Visit) -> lists.Source:
-        entered = await enter(visit, organization)
-        found = await _find(entered, vcs_id)
-        await require(visit.session, visit.actor, Permission.MANAGE_VCS, found.place)
-
-        async def read(session: AsyncSession, actor: Actor) -> lists.Values:
-            row = await queries.get_connection_of(session, actor, found.organization_id, found.id)
-            return await _arrived(session, actor, row, entered.path, page)
-
-        return lists.Source(
-            template="vcs/_deliveries.html",
-            row_template="vcs/_delivery.html",
-            what=(found.id, page),
-            places=[found.organization_id],
-            sight=lists.alike,
-            read=read,
-        )
-
-    return await lists.stream(request, process, visitor, find, last_event_id or since)
 
 
 async def _arrived(
@@ -217,10 +196,10 @@ async def change(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
     for each in present.guide(row.kind, row.sign_in).every:
         if each.kind == "text" or form.line(each.name):
             given[each.name] = form.text(each.name)
-    with refusals_to(here):
-        await connections.update_connection(
-            visit.session, visit.process.platform.keyring, visit.actor, row, _settings(given)
-        )
+    made, failure = await attempt(visit.session, _update(visit, row, given))
+    if made is None:
+        await visit.session.refresh(row)
+        return await _show(visit, row, given=given, failure=failure)
     return redirect(here, say="Saved.")
 
 
@@ -342,7 +321,7 @@ async def _new(
     kind: str,
     way: str,
     given: dict[str, str],
-    failure: str,
+    failure: Refusal,
 ) -> Response:
     chosen_kind = Kind(kind) if kind in KINDS else None
     chosen = _chosen(kind, way)
@@ -369,6 +348,37 @@ async def _new(
     )
 
 
+async def _create(
+    visit: OrganizationVisit, given: dict[str, str], kind: Kind, sign_in: SignIn, *, base: str
+) -> Connection:
+    return await connections.create_connection(
+        visit.session,
+        visit.process.platform.keyring,
+        visit.actor,
+        visit.organization.id,
+        _settings(given),
+        kind=kind,
+        sign_in=sign_in,
+        base=base,
+    )
+
+
+async def _update(visit: OrganizationVisit, row: Connection, given: dict[str, str]) -> Connection:
+    keyring = visit.process.platform.keyring
+    return await connections.update_connection(
+        visit.session, keyring, visit.actor, row, _settings(given)
+    )
+
+
+def _values(row: Connection, guide: Guide) -> dict[str, str]:
+    """Return what the form of a connection begins with; secrets are not among it."""
+    shown = {"name": row.name, "description": row.description}
+    for each in guide.every:
+        value = getattr(row, each.name, "") or ""
+        shown[each.name] = value.strftime("%Y-%m-%d") if isinstance(value, datetime) else value
+    return shown
+
+
 async def _find(visit: OrganizationVisit, vcs_id: str) -> Connection:
     return await queries.get_connection_of(
         visit.session, visit.actor, visit.organization.id, vcs_id
@@ -384,7 +394,7 @@ async def _brief(
         row = await queries.get_connection_of(session, actor, found.id, vcs_id)
         here = f"/organizations/{found.name}/vcs/{row.id}"
         if typed is not None and typed != row.name:
-            raise SendBackError(here, "Type the connection's name to delete it.")
+            raise SendBackError(here, "Type the connection's name to delete it.", pointer="name")
     return here
 
 
@@ -407,7 +417,9 @@ def _day(text: str) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise InvalidError(f"{text!r} is no date; one is 2027-05-31.") from None
+        raise InvalidError(
+            f"{text!r} is no date; one is 2027-05-31.", pointer="secret_expires_at"
+        ) from None
 
 
 def _federated(row: Connection) -> list[tuple[str, str]]:

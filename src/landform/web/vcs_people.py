@@ -12,17 +12,21 @@ from landform.identity import users
 from landform.kit.errors import InvalidError
 from landform.kit.pagination import Page
 from landform.vcs import groups, people, queries
+from landform.vcs.events import GroupAdmitted, GroupDismissed, PersonForgotten, PersonIntroduced
 from landform.vcs.kinds import Kind
 from landform.vcs.models import Connection
 from landform.web.forms import Form, OwnForm, refusals_to
 from landform.web.pages import redirect
 from landform.web.present.pages import Pages
-from landform.web.visit import Crumb, InOrganization, OrganizationVisit
+from landform.web.visit import CONNECTIONS, Crumb, InOrganization, OrganizationVisit
 
 router = APIRouter(include_in_schema=False)
 
 _HERE: Final = "/organizations/{organization}/vcs/{vcs_id}/people"
 _PEOPLE: Final = 100
+_HERE_CHANGES: Final = tuple(
+    kind.__name__ for kind in (PersonIntroduced, PersonForgotten, GroupAdmitted, GroupDismissed)
+)
 _TEAMS: Final = Page(number=1, size=200)
 _GROUPS: Final = Page(number=1, size=groups.PER_CONNECTION)
 _GITHUB: Final = ("permission:write", "team:ORGANIZATION/TEAM")
@@ -53,6 +57,7 @@ async def show(visit: InOrganization, vcs_id: str, page: Number = 1) -> Response
     return await visit.page(
         "vcs/people.html",
         section="vcs",
+        follows=(*CONNECTIONS, *_HERE_CHANGES),
         crumbs=[
             Crumb("VCS providers", f"{visit.path}/vcs"),
             Crumb(row.name, here),
@@ -75,7 +80,8 @@ async def change(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
     # Before a name is looked up: who is here is not for everybody to find out.
     await require(visit.session, visit.actor, Permission.MANAGE_OWNERS, row.place)
     here = f"{visit.path}/vcs/{row.id}/people"
-    with refusals_to(here):
+    names = {"name": "group"} if form.line("deed") == "admit" else {"user": "username"}
+    with refusals_to(here, names=names):
         said = await _do(visit, row, form)
     return redirect(here, say=said)
 
@@ -86,7 +92,7 @@ async def _do(visit: OrganizationVisit, row: Connection, form: Form) -> str:
         name = form.line("username")
         user = await users.by_username(session, name)
         if user is None:
-            raise InvalidError(f"There is no user {name[:80]}.")
+            raise InvalidError(f"There is no user {name[:80]}.", pointer="username")
         person = await people.introduce(
             session,
             actor,

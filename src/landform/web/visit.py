@@ -1,24 +1,68 @@
 """Where a visitor is: the organization or workspace of a page, and the frame around it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Permissions, Place
-from landform.access.service import permissions
+from landform.access.service import may_somewhere, permissions, require
 from landform.edge.deps import Session, process_of
 from landform.edge.process import Process
 from landform.identity.actor import Actor
 from landform.kit.pagination import Page
 from landform.organizations.models import Organization
+from landform.vcs.events import (
+    ConnectionBroken,
+    ConnectionCreated,
+    ConnectionDeleted,
+    ConnectionEstablished,
+    ConnectionExpiring,
+    ConnectionOpened,
+    ConnectionUpdated,
+)
 from landform.web.pages import CurrentVisitor, Visitor, page
-from landform.workspaces import organizations
+from landform.workspaces import organizations, projects
 from landform.workspaces import queries as workspaces
-from landform.workspaces.models import Workspace
+from landform.workspaces.events import (
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectUpdated,
+    WorkspaceCreated,
+    WorkspaceDeleted,
+    WorkspaceMoved,
+    WorkspaceUpdated,
+)
+from landform.workspaces.models import Project, Workspace
 
+# What happens often in an organization, and is nothing to other workspaces of it.
+_OF_ONE_WORKSPACE: Final = (
+    "workspaces",
+    "runs",
+    "configurations",
+    "states",
+    "schedules",
+    "notifications",
+)
+# What pages follow that tell only names of workspaces and projects, or how connections are.
+NAMED: Final = tuple(
+    kind.__name__
+    for kind in (
+        *(WorkspaceCreated, WorkspaceUpdated, WorkspaceMoved, WorkspaceDeleted),
+        *(ProjectCreated, ProjectUpdated, ProjectDeleted),
+    )
+)
+CONNECTIONS: Final = tuple(
+    kind.__name__
+    for kind in (
+        *(ConnectionCreated, ConnectionUpdated, ConnectionOpened, ConnectionEstablished),
+        *(ConnectionBroken, ConnectionExpiring, ConnectionDeleted),
+    )
+)
+_SHELVES: Final = Page(number=1, size=200)
 _SWITCHER: Final = 12  # organizations that the switcher lists; the rest are a click away
 
 
@@ -61,6 +105,8 @@ class Shell:
 class Visit:
     """A request by somebody who is signed in."""
 
+    _always: ClassVar[tuple[str, ...]] = ()  # what all such pages follow
+
     request: Request
     session: AsyncSession
     visitor: Visitor
@@ -76,13 +122,40 @@ class Visit:
         return process_of(self.request)
 
     async def page(
-        self, template: str, *, section: str, status: int = 200, crumbs: Any = (), **values: Any
+        self,
+        template: str,
+        *,
+        section: str,
+        status: int = 200,
+        crumbs: Any = (),
+        follows: Iterable[str] | None = None,
+        **values: Any,
     ) -> HTMLResponse:
-        """Return a page inside the frame."""
+        """Return a page inside the frame.
+
+        Args:
+            follows: what it is about besides its place and what the visitor may do there: nouns
+                (packages with events), names of events, and ids or `id/noun`. None for a page that
+                stays as it is.
+        """
         shell = await self.shell(section, tuple(crumbs))
         return page(
-            self.request, template, status=status, visitor=self.visitor, shell=shell, **values
+            self.request,
+            template,
+            status=status,
+            follows=() if follows is None else self.about(follows),
+            visitor=self.visitor,
+            shell=shell,
+            **values,
         )
+
+    def about(self, follows: Iterable[str]) -> tuple[str, ...]:
+        """Return what `landform.web.following` listens to."""
+        all_of_it = map(self._place_of, (*self._always, *follows))
+        return tuple(dict.fromkeys((self.actor.id, *all_of_it)))
+
+    def _place_of(self, followed: str) -> str:
+        return followed
 
     async def shell(self, section: str, crumbs: tuple[Crumb, ...] = ()) -> Shell:
         """Return the frame of a page in no organization."""
@@ -97,6 +170,8 @@ class Visit:
 @dataclass
 class OrganizationVisit(Visit):
     """A request about an organization that the visitor may know of."""
+
+    _always: ClassVar[tuple[str, ...]] = ("access", "organizations")
 
     organization: Organization
     held: Permissions = field(default_factory=frozenset)
@@ -120,6 +195,31 @@ class OrganizationVisit(Visit):
             held=frozenset(each.name for each in self.held),
         )
 
+    async def may_make_workspaces(self) -> bool:
+        """Tell whether the visitor may create workspaces, be it in one project."""
+        return await may_somewhere(
+            self.session, self.actor, Permission.CREATE_WORKSPACE, self.organization.id
+        )
+
+    async def shelves(self) -> Sequence[Project]:
+        """Return the projects in which the visitor may create workspaces.
+
+        Raises:
+            ForbiddenError: there is none.
+        """
+        found = await projects.list_projects(
+            *(self.session, self.actor, self.organization),
+            allowing=Permission.CREATE_WORKSPACE,
+            page=_SHELVES,
+        )
+        if not found.items:
+            place = Place(organization_id=self.organization.id)
+            await require(self.session, self.actor, Permission.CREATE_WORKSPACE, place)
+        return found.items
+
+    def _place_of(self, followed: str) -> str:
+        return followed if "-" in followed else f"{self.organization.id}/{followed}"
+
     def _root(self) -> Crumb:
         return Crumb(self.organization.name, f"/app/{self.organization.name}")
 
@@ -127,6 +227,8 @@ class OrganizationVisit(Visit):
 @dataclass
 class WorkspaceVisit(OrganizationVisit):
     """A request about a workspace that the visitor may know of."""
+
+    _always: ClassVar[tuple[str, ...]] = ("access", "organizations", "workspaces")
 
     workspace: Workspace = field(kw_only=True)
 
@@ -145,6 +247,11 @@ class WorkspaceVisit(OrganizationVisit):
             organizations=await self._names(),
             held=frozenset(each.name for each in self.held),
         )
+
+    def _place_of(self, followed: str) -> str:
+        if followed in _OF_ONE_WORKSPACE:
+            return f"{self.workspace.id}/{followed}"
+        return super()._place_of(followed)
 
 
 async def _visit(request: Request, session: Session, visitor: CurrentVisitor) -> Visit:

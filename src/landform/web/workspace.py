@@ -27,10 +27,12 @@ from landform.web.present import states as present_states
 from landform.web.present.pages import with_query
 from landform.web.present.runs import row_of
 from landform.web.present.text import as_json
+from landform.web.present.workspaces import TOOLS
+from landform.web.run_reading import authors_of
 from landform.web.visit import InWorkspace, Visit, locate
 from landform.workspaces import queries as workspaces
 from landform.workspaces import tags
-from landform.workspaces.models import LockHolder, Project, Workspace
+from landform.workspaces.models import LockHolder, Project, Workspace, WorkspaceRepository
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,6 +45,7 @@ class About:
     """What is said beside of a workspace.
 
     Attributes:
+        repository: whose pushes it is planned from, and `branch` which of them; empty without one.
         lock: by whom it is locked; empty when it is open.
         state: serial and size in bytes of its state, for who may read of it.
     """
@@ -58,6 +61,8 @@ class About:
     locked_at: datetime | None
     lock_reason: str
     created_at: datetime
+    repository: str
+    branch: str
 
 
 @router.get("/app/{organization}/{workspace}")
@@ -119,8 +124,9 @@ async def _values(
     latest = await runs.list_of(session, actor, workspace, first, RunFilter())
     current = await session.get(Run, workspace.current_run_id) if workspace.current_run_id else None
     shown = [current, *latest.items] if current else latest.items
-    ids = {run.created_by for run in shown} | {workspace.lock_holder_id or ""}
-    names = await users.names_of(session, ids)
+    authors = await authors_of(session, shown)
+    holder = workspace.lock_holder_id
+    names = await users.names_of(session, [holder]) if holder else {}
     state = None
     if Permission.READ_OUTPUTS in held and workspace.current_state_version_id:
         state = await states.current(session, actor, workspace, permission=Permission.READ_OUTPUTS)
@@ -130,6 +136,7 @@ async def _values(
         readme = await configurations.readme_of(session, keyring, actor, workspace)
     bound = await tags.effective_bindings(session, actor, workspace)
     owner = organization.name
+    linked = await session.get(WorkspaceRepository, workspace.id)
     outputs = await states.outputs_of(session, state) if state else []
     project = await session.get_one(Project, workspace.project_id)
     return {
@@ -138,9 +145,9 @@ async def _values(
         "owner": owner,
         "name": workspace.name,
         "host": host,
-        "about": _about(workspace, project, state, names),
-        "latest": [row_of(run, owner, workspace.name, names) for run in latest.items],
-        "current": row_of(current, owner, workspace.name, names) if current else None,
+        "about": _about(workspace, project, state, names, linked),
+        "latest": [row_of(run, owner, workspace.name, authors[run.id]) for run in latest.items],
+        "current": row_of(current, owner, workspace.name, authors[current.id]) if current else None,
         "state_href": f"/app/{owner}/{workspace.name}/states/{state.id}"
         if state and Permission.READ_STATE in held
         else "",
@@ -159,14 +166,18 @@ async def _values(
 
 
 def _about(
-    workspace: Workspace, project: Project, state: StateVersion | None, names: dict[str, str]
+    workspace: Workspace,
+    project: Project,
+    state: StateVersion | None,
+    names: dict[str, str],
+    linked: WorkspaceRepository | None,
 ) -> About:
     holder = workspace.lock_holder_id or ""
     is_run = workspace.lock_holder_kind is LockHolder.RUN
     return About(
         id=workspace.id,
         project=project.name,
-        engine=f"{workspace.tool.value} {workspace.tool_version}",
+        engine=f"{TOOLS[workspace.tool]} {workspace.tool_version}",
         runs=_WHERE[workspace.execution_mode.value],
         applies="automatically" if workspace.auto_apply else "when confirmed",
         directory=workspace.working_directory,
@@ -175,6 +186,8 @@ def _about(
         locked_at=workspace.locked_at,
         lock_reason=workspace.lock_reason,
         created_at=workspace.created_at,
+        repository=linked.identifier if linked else "",
+        branch=(linked.branch or linked.default_branch) if linked else "",
     )
 
 

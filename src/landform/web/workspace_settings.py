@@ -17,13 +17,20 @@ from landform.toolchain.versions import Tool
 from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import SendBackError, redirect
 from landform.web.present import modes
-from landform.web.visit import Crumb, InWorkspace
-from landform.workspaces import module_keys, projects, service, tags
+from landform.web.visit import NAMED, Crumb, InWorkspace
+from landform.workspaces import module_keys, named, projects, service, sharing, tags
 from landform.workspaces.settings import WorkspaceSettings
 
 router = APIRouter(include_in_schema=False)
 
 _HERE: Final = "/app/{organization}/{workspace}/settings"
+# What the form calls what the services call otherwise.
+_NAMES: Final = {
+    "terraform_version": "tool_version",
+    "agent_pool_id": "execution_mode",
+    "ssh_key_id": "ssh_key",
+    "tag_bindings": "tags",
+}
 _PROJECTS: Final = Page(number=1, size=200)
 
 
@@ -42,10 +49,14 @@ async def show(visit: InWorkspace) -> Response:
         project_id=workspace.project_id,
         workspace_id=workspace.id,
     )
+    readers = await named.workspace_names(
+        visit.session, visit.actor, visit.organization.id, await _readers(visit)
+    )
     bound = await tags.bindings_of(visit.session, visit.actor, workspace)
     return await visit.page(
         "workspaces/settings.html",
         section="settings",
+        follows=("ssh_keys", "agents", *NAMED),
         crumbs=[Crumb("Settings")],
         workspace=workspace,
         projects=[(each.id, each.name) for each in shelves.items],
@@ -53,6 +64,7 @@ async def show(visit: InWorkspace) -> Response:
         mode=mode,
         tools=[(tool.value, {"tofu": "OpenTofu"}.get(tool, "Terraform")) for tool in Tool],
         tags=" ".join(f"{each.key}={each.value}" if each.value else each.key for each in bound),
+        readers=sorted(readers.values(), key=str.lower),
         ssh_keys=await _ssh_keys(visit),
         lock_holder=names.get(workspace.lock_holder_id or "", workspace.lock_holder_id),
         is_own_lock=workspace.lock_holder_id == visit.actor.id,
@@ -81,10 +93,8 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
         agent_pool_id=pool_id,
         auto_apply=form.flag("auto_apply"),
         allow_destroy_plan=form.flag("allow_destroy_plan"),
-        global_remote_state=form.flag("global_remote_state"),
-        project_remote_state=form.flag("project_remote_state"),
     )
-    with refusals_to(f"{visit.path}/settings"):
+    with refusals_to(f"{visit.path}/settings", names=_NAMES):
         project = None
         if form.line("project"):
             project = await projects.get_project(visit.session, visit.actor, form.line("project"))
@@ -101,8 +111,27 @@ async def update(visit: InWorkspace, form: OwnForm) -> Response:
 async def set_tags(visit: InWorkspace, form: OwnForm) -> Response:
     """Replace the workspace's own tags."""
     wanted = tags.read(form.line("tags"))
-    with refusals_to(f"{visit.path}/settings"):
+    with refusals_to(f"{visit.path}/settings", at="tags", names=_NAMES):
         await tags.replace_bindings(visit.session, visit.actor, visit.workspace, wanted)
+    return redirect(f"{visit.path}/settings", say="Saved.")
+
+
+@router.post(f"{_HERE}/sharing")
+async def share(visit: InWorkspace, form: OwnForm) -> Response:
+    """Say whose runs may read the outputs; what the visitor may not know of stays named."""
+    session, actor, workspace = visit.session, visit.actor, visit.workspace
+    settings = WorkspaceSettings(
+        global_remote_state=form.flag("global_remote_state"),
+        project_remote_state=form.flag("project_remote_state"),
+    )
+    with refusals_to(f"{visit.path}/settings", at="consumers"):
+        await service.update_workspace(session, actor, workspace, settings)
+        wanted = await named.workspace_ids(
+            session, actor, visit.organization.id, form.lines("consumers")
+        )
+        shown = await _readers(visit)
+        await sharing.remove_consumers(session, actor, workspace, set(shown) - set(wanted))
+        await sharing.add_consumers(session, actor, workspace, wanted)
     return redirect(f"{visit.path}/settings", say="Saved.")
 
 
@@ -129,7 +158,7 @@ async def lock(visit: InWorkspace, form: OwnForm) -> Response:
 async def destroy(visit: InWorkspace, form: OwnForm) -> Response:
     """Plan to destroy everything; nothing happens before that plan is confirmed."""
     _require_name(visit, form)
-    new = NewRun(message="Destroy everything", source="tfe-ui", is_destroy=True)
+    new = NewRun(message="Destroy everything", source=creation.OUR_PAGES, is_destroy=True)
     with refusals_to(f"{visit.path}/settings"):
         run = await creation.create_run(
             visit.session, visit.process.platform.keyring, visit.actor, visit.workspace, new
@@ -150,6 +179,13 @@ async def delete(visit: InWorkspace, form: OwnForm) -> Response:
     )
 
 
+async def _readers(visit: InWorkspace) -> list[str]:
+    """Return the ids of those who are named to read the outputs, and whom the visitor may know."""
+    workspace = visit.workspace
+    found = await sharing.named_consumers(visit.session, visit.actor, [workspace])
+    return found.get(workspace.id, [])
+
+
 async def _ssh_keys(visit: InWorkspace) -> list[tuple[str, str]]:
     """Return the keys to choose from; without the permission to use them, to keep or give up."""
     place, chosen = Place(organization_id=visit.organization.id), visit.workspace.ssh_key_id
@@ -167,4 +203,6 @@ async def _ssh_keys(visit: InWorkspace) -> list[tuple[str, str]]:
 
 def _require_name(visit: InWorkspace, form: OwnForm) -> None:
     if form.line("name") != visit.workspace.name:
-        raise SendBackError(f"{visit.path}/settings", "Type the workspace's name to do that.")
+        raise SendBackError(
+            f"{visit.path}/settings", "Type the workspace's name to do that.", pointer="name"
+        )

@@ -19,7 +19,7 @@ from landform.runs.overview import Standing
 from landform.toolchain.versions import Tool
 from landform.vcs import queries as connections
 from landform.web import lists
-from landform.web.forms import OwnForm, attempt
+from landform.web.forms import OwnForm, refusals_to
 from landform.web.pages import CurrentSession, redirect
 from landform.web.present import workspaces as present
 from landform.web.present.pages import Pages, with_query
@@ -86,7 +86,7 @@ async def table(visit: InOrganization, asked: AsAsked) -> Response:
         "workspaces/table.html",
         section="workspaces",
         crumbs=[Crumb("Workspaces")],
-        may_create=visit.may(Permission.CREATE_WORKSPACE),
+        may_create=await visit.may_make_workspaces(),
         live=with_query(f"{visit.path}/workspaces/events", live),
         bulk=with_query(f"{visit.path}/workspaces/bulk", asked.query),
         deeds={deed.value: label for deed, (label, _) in present.DEEDS.items()},
@@ -172,48 +172,13 @@ async def _table(
 @router.get("/organizations/{organization}/workspaces/new")
 async def show_new(visit: InOrganization, project: Text = "") -> Response:
     """Show the roads to a new workspace."""
-    return await _new(visit, {"project": project})
-
-
-@router.post("/organizations/{organization}/workspaces/new")
-async def create(visit: InOrganization, form: OwnForm) -> Response:
-    """Make a workspace and lead to it."""
-    given = {
-        name: form.line(name) for name in ("name", "description", "tool", "version", "project")
-    }
-    settings = WorkspaceSettings(
-        name=given["name"],
-        description=given["description"],
-        tool=Tool(given["tool"]) if given["tool"] in set(Tool) else None,
-        tool_version=given["version"],
-        source="tfe-ui",
-    )
-    project = None
-    if given["project"]:
-        project = await projects.get_project(visit.session, visit.actor, given["project"])
-    made, failure = await attempt(
-        visit.session,
-        service.create_workspace(
-            visit.session, visit.actor, visit.organization, settings, project=project
-        ),
-    )
-    if made is None:
-        return await _new(visit, given, failure)
-    place = f"/app/{visit.organization.name}/{made.name}"
-    return redirect(place, say=f"{made.name} was created.")
-
-
-async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") -> Response:
-    first = Page(number=1, size=_PROJECTS)
-    found = await projects.list_projects(visit.session, visit.actor, visit.organization, page=first)
+    shelves = await visit.shelves()
     return await visit.page(
         "workspaces/new.html",
-        status=422 if failure else 200,
         section="workspaces",
         crumbs=[Crumb("New workspace")],
-        failure=failure,
-        given={"tool": "terraform", "version": "", "name": "", "description": "", **given},
-        projects=[(each.id, each.name) for each in found.items],
+        project=project,
+        projects=[(each.id, each.name) for each in shelves],
         default_project=visit.organization.default_project_id,
         tools=[(tool.value, present.TOOLS[tool]) for tool in Tool],
         has_connections=await _has_connections(visit),
@@ -221,6 +186,28 @@ async def _new(visit: InOrganization, given: dict[str, str], failure: str = "") 
         url=base_url(visit.request),
         host=_host(base_url(visit.request)),
     )
+
+
+@router.post("/organizations/{organization}/workspaces/new")
+async def create(visit: InOrganization, form: OwnForm) -> Response:
+    """Make a workspace and lead to it."""
+    tool = form.line("tool")
+    settings = WorkspaceSettings(
+        name=form.line("name"),
+        description=form.line("description"),
+        tool=Tool(tool) if tool in set(Tool) else None,
+        tool_version=form.line("version"),
+        source="tfe-ui",
+    )
+    project = None
+    if form.line("project"):
+        project = await projects.get_project(visit.session, visit.actor, form.line("project"))
+    with refusals_to(f"{visit.path}/workspaces/new", names={"terraform_version": "version"}):
+        made = await service.create_workspace(
+            visit.session, visit.actor, visit.organization, settings, project=project
+        )
+    place = f"/app/{visit.organization.name}/{made.name}"
+    return redirect(place, say=f"{made.name} was created.")
 
 
 async def _has_connections(visit: InOrganization) -> bool:

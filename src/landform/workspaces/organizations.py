@@ -81,7 +81,9 @@ async def by_name(session: AsyncSession, actor: Actor, name: str) -> Organizatio
     organization = await queries.find(session, name)
     place = Place(organization_id=organization.id)
     if not await may(session, actor, Permission.READ_ORGANIZATION, place):
-        raise HiddenError(f"There is no organization {name}.", Permission.READ_ORGANIZATION, place)
+        raise HiddenError(
+            f"There is no organization called {name}.", Permission.READ_ORGANIZATION, place
+        )
     return organization
 
 

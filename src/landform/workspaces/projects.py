@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.permissions import Permission, Place
-from landform.access.service import may, require, visible_projects
+from landform.access.service import may, projects_with, require, visible_projects
 from landform.identity.actor import Actor
 from landform.kit import events
 from landform.kit.errors import ConflictError, InvalidError, NotFoundError
@@ -112,6 +112,7 @@ async def list_projects(
     names: Sequence[str] = (),
     search: str = "",
     selection: Selection = EVERYTHING,
+    allowing: Permission | None = None,
     page: Page,
 ) -> Paged[Project]:
     """Return the organization's projects that `actor` may read, by name unless `selection` orders.
@@ -119,6 +120,7 @@ async def list_projects(
     Args:
         names: only projects with one of these names, in any case; goes before `search`.
         search: only projects whose name contains this, in any case.
+        allowing: only projects at which `actor` has this permission.
 
     Raises:
         NotFoundError: `actor` may not know of the organization.
@@ -134,6 +136,8 @@ async def list_projects(
         wanted = wanted.where(func.lower(Project.name).in_([name.lower() for name in names]))
     elif search:
         wanted = wanted.where(Project.name.icontains(search, autoescape=True))
+    if allowing is not None:
+        wanted = wanted.where(await projects_with(session, actor, allowing, organization.id))
     order = (*ordering(selection, _FIELDS), func.lower(Project.name), Project.id)
     return await fetch_page(session, narrowed(wanted, selection, _FIELDS), page, *order)
 

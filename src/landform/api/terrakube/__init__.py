@@ -46,6 +46,6 @@ for each in (
     operations,
     relationships,
 ):
-    router.include_router(each.router)
-router.include_router(histories.files)
-router.include_router(tokens.router)
+    router.routes.extend(each.router.routes)
+router.routes.extend(histories.files.routes)
+router.routes.extend(tokens.router.routes)

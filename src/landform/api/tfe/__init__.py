@@ -18,6 +18,7 @@ from landform.api.tfe import (
     github_app_installations,
     invitations,
     memberships,
+    notification_configurations,
     oauth_clients,
     organizations,
     phases,
@@ -62,6 +63,7 @@ for each in (
     tags,
     remote_state_consumers,
     ssh_keys,
+    notification_configurations,
     variables,
     varsets,
     runs,
@@ -74,4 +76,4 @@ for each in (
     vcs_deliveries,
     vcs_people,
 ):
-    router.include_router(each.router)
+    router.routes.extend(each.router.routes)

@@ -18,6 +18,7 @@ from landform.edge.process import Process
 from landform.edge.signed_urls import Deed
 from landform.identity.actor import Actor
 from landform.kit.errors import LandformError
+from landform.notifications.models import NotificationDelivery
 from landform.runs.standing import Standing
 from landform.toolchain.versions import parse_version
 from landform.variables.set_queries import Reach
@@ -76,6 +77,7 @@ class Context:
     agent_counts: dict[str, int] = field(default_factory=dict)
     pool_places: dict[str, Places] = field(default_factory=dict)
     pool_users: dict[str, Sequence[str]] = field(default_factory=dict)
+    answers: dict[str, NotificationDelivery] = field(default_factory=dict)
     overwriters: dict[str, str | None] = field(default_factory=dict)
     overwritten: dict[str, list[str]] = field(default_factory=dict)
     shown_output: str = ""

@@ -7,6 +7,7 @@ of its have nothing to act on; objects are read as they are.
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ _MEANINGS: Final = (
     ),
     (("File too large", "exceeds maximum allowed size"), "too large"),
 )
+_NO_REF: Final = re.compile(r"couldn't find remote ref (?:refs/(?:heads|tags)/)?(\S+)")
 
 
 class GitFailedError(ProviderAwayError):
@@ -258,4 +260,6 @@ def _failure(words: str, access: Access) -> Exception:
         return NoSuchRepositoryError(f"Git found no such repository: {said}")
     if meaning == "too large":
         return TooLargeError(f"The repository is too large: {said}")
+    if (lacking := _NO_REF.search(said)) is not None:
+        return GitFailedError(f"The repository has no branch or tag {lacking[1]}.")
     return GitFailedError(f"Git failed: {said}")

@@ -65,6 +65,8 @@ class _Style:
             self.colour = None
 
     def classes(self) -> str:
+        if self.colour is None and not self.weights:
+            return ""
         found = [f"ansi-{weight}" for weight in sorted(self.weights)]
         if self.colour is not None and self.colour < 16:  # noqa: PLR2004 - the named colours
             found.append(f"ansi-{self.colour}")
@@ -99,22 +101,23 @@ def _split(content: bytes) -> list[bytes]:
 
 
 def _rendered(text: str, style: _Style) -> Markup:
-    parts: list[Markup] = []
+    parts: list[str] = []
     at = 0
-    for match in _SEQUENCE.finditer(text):
-        parts.append(_span(text[at : match.start()], style))
-        if match["sgr"] is not None:
-            style.take(match["sgr"])
-        at = match.end()
+    if _OBEYED.search(text):
+        for match in _SEQUENCE.finditer(text):
+            parts.append(_span(text[at : match.start()], style))
+            if match["sgr"] is not None:
+                style.take(match["sgr"])
+            at = match.end()
     parts.append(_span(text[at:], style))
-    return Markup("").join(parts)
+    return Markup("".join(parts))  # noqa: S704 - spans of ours around what is escaped
 
 
-def _span(text: str, style: _Style) -> Markup:
+def _span(text: str, style: _Style) -> str:
     if not text:
-        return Markup("")
+        return ""
     shown, classes = escape(_shown(text)), style.classes()
-    return Markup('<span class="{}">{}</span>').format(classes, shown) if classes else shown
+    return f'<span class="{classes}">{shown}</span>' if classes else shown
 
 
 def _shown(text: str) -> str:

@@ -3,7 +3,7 @@
 The input is `checks` of `show -json` (Terraform's documentation, "JSON Output Format").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,10 +32,10 @@ class Check:
     problems: Sequence[str]
 
 
-def checks_of(plan: Mapping[str, Any]) -> list[Check]:
+def checks_of(checks: Iterable[Mapping[str, Any]]) -> list[Check]:
     """Return the checks of a plan, those that did not pass first."""
     found = []
-    for entry in plan.get("checks") or []:
+    for entry in checks:
         status = str(entry.get("status") or "")
         found.append(
             Check(

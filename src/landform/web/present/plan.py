@@ -1,14 +1,16 @@
 """A plan as a page shows it, read from the redacted artefact. Pure."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from landform.web.present.checks import Check, checks_of
-from landform.web.present.diff import Attribute, attributes_of
+from landform.web.present.diff import Rows, rows_of
 
 SIGNS: Final[Mapping[str, str]] = {
     "create": "+",
@@ -34,6 +36,7 @@ WORDS: Final[Mapping[str, str]] = {
     "forget": "forget",
     "no-op": "leave as it is",
 }
+_STEPS: Final[Mapping[str, int]] = {"replace": 2, "import": 0, "move": 0, "forget": 0}
 # terraform's `action_reason` (its documentation, "JSON Output Format"), in words.
 _REASONS: Final[Mapping[str, str]] = {
     "replace_because_cannot_update": "an attribute that changes cannot be changed in place",
@@ -52,13 +55,16 @@ _REASONS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
+# A large plan is kept as the bytes it was read from. As objects it takes five times the memory,
+# and each full collection of garbage is a pause of tenths of a second for all requests.
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One resource of a plan.
 
     Attributes:
         number: its place in the plan; names it in addresses.
         notes: what else is to say: why, whence it moves, what is imported.
+        raw: the `change` of `show -json`.
+        is_deposed: it is about what a replacement that did not finish has left.
     """
 
     number: int
@@ -66,13 +72,21 @@ class Change:
     module: str
     kind: str
     action: str
-    notes: Sequence[str]
-    raw: Mapping[str, Any]
+    notes: tuple[str, ...]
+    raw: msgspec.Raw
+    is_deposed: bool = False
 
     @property
-    def attributes(self) -> tuple[list[Attribute], int]:
-        """Return what changes inside, and how many rows more there would be."""
-        return attributes_of(self.raw)
+    def rows(self) -> Rows:
+        """Return what changes inside, attribute by attribute."""
+        return rows_of(_object(self.raw))
+
+    def holds(self, text: str) -> bool:
+        """Tell whether the address or a value has `text`, which is in lower case."""
+        if text in self.address.lower():
+            return True
+        sides = msgspec.json.decode(self.raw, type=_Sides)
+        return text in b",".join((sides.before, sides.after)).decode().lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +94,7 @@ class Plan:
     """Everything a plan would do.
 
     Attributes:
+        changes: of resources, in the order of modules and addresses.
         drift: what was found changed outside of terraform.
         outputs: changes of outputs; `address` is the name.
         checks: conditions, check blocks and validations.
@@ -91,15 +106,25 @@ class Plan:
     checks: Sequence[Check]
     size_bytes: int
 
-    @property
+    @cached_property
     def counts(self) -> Mapping[str, int]:
         """Return how many resources there are of each action that there is."""
         counted = Counter(change.action for change in self.changes)
         return {action: counted[action] for action in ACTIONS if counted[action]}
 
-    def destroyed(self) -> list[str]:
+    @cached_property
+    def steps(self) -> int:
+        """Return how much an apply has to do; what is replaced is destroyed and created."""
+        return sum(_STEPS.get(change.action, 1) for change in self.changes)
+
+    @cached_property
+    def destroyed(self) -> Sequence[str]:
         """Return the addresses of what would be destroyed, replaced ones included."""
-        return [each.address for each in self.changes if each.action in ("delete", "replace")]
+        return [
+            f"{each.address} (an object that was left over)" if each.is_deposed else each.address
+            for each in self.changes
+            if each.action in ("delete", "replace")
+        ]
 
 
 def read(document: bytes) -> Plan:
@@ -108,22 +133,20 @@ def read(document: bytes) -> Plan:
     Raises:
         ValueError: it is not one.
     """
-    plan = msgspec.json.decode(document, type=dict[str, Any])
-    changes = [
-        _change(entry, number) for number, entry in enumerate(_list(plan, "resource_changes"))
-    ]
+    plan = msgspec.json.decode(document, type=_Document)
+    changes = [_change(entry, number) for number, entry in enumerate(plan.resource_changes or ())]
     # What a plan leaves alone is noise, unless it moves or is imported.
-    shown = [each for each in changes if each.action != "no-op"]
-    drift = [_change(entry, number) for number, entry in enumerate(_list(plan, "resource_drift"))]
+    shown = sorted((each for each in changes if each.action != "no-op"), key=_place)
+    drift = [_change(entry, number) for number, entry in enumerate(plan.resource_drift or ())]
     outputs = [
         _output(name, change, number)
-        for number, (name, change) in enumerate(sorted((plan.get("output_changes") or {}).items()))
+        for number, (name, change) in enumerate(sorted((plan.output_changes or {}).items()))
     ]
     return Plan(
         changes=shown,
         drift=drift,
         outputs=[each for each in outputs if each.action != "no-op"],
-        checks=checks_of(plan),
+        checks=checks_of(plan.checks or ()),
         size_bytes=len(document),
     )
 
@@ -141,65 +164,121 @@ def grouped(changes: Sequence[Change]) -> list[Group]:
     modules: dict[str, list[Change]] = {}
     for change in changes:
         modules.setdefault(change.module, []).append(change)
-    return [Group(module, modules[module]) for module in sorted(modules)]
+    return [Group(module, modules[module]) for module in sorted(modules, key=_natural)]
 
 
 def narrowed(changes: Sequence[Change], *, action: str, text: str) -> list[Change]:
-    """Return the changes of that action whose address contains the text; in order of address."""
-    wanted = text.lower()
-    found = [
+    """Return the changes of that action that hold the text."""
+    wanted = text.strip().lower()
+    return [
         change
         for change in changes
-        if (not action or change.action == action) and wanted in change.address.lower()
+        if (not action or change.action == action) and (not wanted or change.holds(wanted))
     ]
-    return sorted(found, key=lambda change: (change.module, change.address))
 
 
-def _list(plan: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
-    return plan.get(name) or []
+def _place(change: Change) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    return _natural(change.module), _natural(change.address)
 
 
-def _change(entry: Mapping[str, Any], number: int) -> Change:
-    change = entry.get("change") or {}
-    address, previous = str(entry.get("address") or ""), entry.get("previous_address")
-    notes = []
-    reason = _REASONS.get(str(entry.get("action_reason") or ""))
-    if reason:
-        notes.append(f"because {reason}")
-    if previous and previous != address:
-        notes.append(f"moved from {previous}")
-    importing = change.get("importing") or {}
-    if importing:
-        notes.append(f"imported by id {importing.get('id') or '(unknown)'}")
+def _natural(address: str) -> list[tuple[int, str]]:
+    """Return what orders addresses as people do: `a[2]` before `a[10]`."""
+    parts = re.split(r"(\d{1,18})", address)
+    return [(int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts)]
+
+
+class _Entry(msgspec.Struct, gc=False):
+    address: str | None = None
+    previous_address: str | None = None
+    module_address: str | None = None
+    type: str | None = None
+    action_reason: str | None = None
+    deposed: str | None = None
+    change: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Document(msgspec.Struct):
+    resource_changes: list[_Entry] | None = None
+    resource_drift: list[_Entry] | None = None
+    output_changes: dict[str, msgspec.Raw] | None = None
+    checks: list[dict[str, Any]] | None = None
+
+
+class _Deed(msgspec.Struct):
+    actions: list[str] | None = None
+    importing: Any = None
+
+
+class _Sides(msgspec.Struct):
+    before: msgspec.Raw = msgspec.Raw(b"null")
+    after: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def _object(raw: msgspec.Raw) -> dict[str, Any]:
+    return msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
+
+
+def _deed(raw: msgspec.Raw) -> _Deed:
+    return msgspec.json.decode(raw, type=_Deed | None) or _Deed()
+
+
+def _change(entry: _Entry, number: int) -> Change:
+    deed, address = _deed(entry.change), entry.address or ""
+    previous = entry.previous_address if entry.previous_address != address else None
     return Change(
         number=number,
         address=address,
-        module=str(entry.get("module_address") or ""),
-        kind=str(entry.get("type") or ""),
-        action=_action(change, is_moved=bool(previous and previous != address)),
-        notes=notes,
-        raw=change,
+        module=entry.module_address or "",
+        kind=entry.type or "",
+        action=_action(deed, is_moved=bool(previous)),
+        notes=tuple(_notes(entry, deed, previous)),
+        raw=entry.change,
+        is_deposed=bool(entry.deposed),
     )
 
 
-def _action(change: Mapping[str, Any], *, is_moved: bool) -> str:
-    actions = [str(each) for each in change.get("actions") or ["no-op"]]
+def _notes(entry: _Entry, deed: _Deed, previous: str | None) -> Iterator[str]:
+    reason = _REASONS.get(entry.action_reason or "")
+    if reason:
+        yield f"because {reason}"
+    if deed.actions == ["create", "delete"]:
+        yield "the new one is created before the old one is destroyed"
+    elif deed.actions == ["forget"]:
+        yield "what exists of it stays, and terraform no longer knows of it"
+    if entry.deposed:
+        yield f"object {entry.deposed}, which a replacement that did not finish has left"
+    if previous:
+        yield f"moved from {previous}"
+    if isinstance(deed.importing, dict):
+        known = deed.importing.get("id") or deed.importing.get("identity")
+        yield f"imported by {_identity(known)}"
+
+
+def _identity(known: object) -> str:
+    if isinstance(known, dict):
+        return ", ".join(f"{name} {value}" for name, value in known.items())
+    return f"id {known or '(known after apply)'}"
+
+
+def _action(deed: _Deed, *, is_moved: bool) -> str:
+    actions = deed.actions or ["no-op"]
     if len(actions) > 1:
         return "replace"
     if actions[0] == "no-op":
-        return "import" if change.get("importing") else "move" if is_moved else "no-op"
+        return "import" if deed.importing else "move" if is_moved else "no-op"
     return actions[0] if actions[0] in SIGNS else "update"
 
 
-def _output(name: str, change: Mapping[str, Any], number: int) -> Change:
+def _output(name: str, raw: msgspec.Raw, number: int) -> Change:
+    inside = _inside(name, _object(raw))
     return Change(
         number=number,
         address=name,
         module="",
         kind="output",
-        action=_action(change, is_moved=False),
+        action=_action(_deed(raw), is_moved=False),
         notes=(),
-        raw=_inside(name, change),
+        raw=msgspec.Raw(msgspec.json.encode(inside)),
     )
 
 
@@ -210,6 +289,8 @@ def _inside(name: str, change: Mapping[str, Any]) -> dict[str, Any]:
         if side in raw and (raw[side] is not None or side == "after"):
             raw[side] = {name: raw[side]}
     for mark in ("after_unknown", "before_sensitive", "after_sensitive"):
-        if not isinstance(raw.get(mark), bool | None):
+        if mark in raw:
             raw[mark] = {name: raw[mark]}
+    if raw.get("after_unknown") == {name: True}:
+        raw["after"] = {name: None}
     return raw

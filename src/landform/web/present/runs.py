@@ -15,8 +15,11 @@ from landform.runs.recovery import import_block
 from landform.runs.service import force_cancel_available_at
 from landform.runs.standing import Standing
 from landform.runs.status import FINAL, PhaseStatus, RunStatus, Step, can
-from landform.web.present.workspaces import title_of
+from landform.web.present.text import duration
+from landform.web.present.workspaces import body_of, title_of
 
+_WORKER: Final = "for a worker"
+_AGENT: Final = "for an agent"
 _SOURCES: Final = {
     "tfe-api": "by the API",
     "tfe-ui": "on this site",
@@ -47,7 +50,7 @@ class Row:
         return self.id
 
 
-def row_of(run: Run, organization: str, workspace: str, names: Mapping[str, str]) -> Row:
+def row_of(run: Run, organization: str, workspace: str, author: str) -> Row:
     """Return the row of one run."""
     is_over = run.status in FINAL
     return Row(
@@ -56,7 +59,7 @@ def row_of(run: Run, organization: str, workspace: str, names: Mapping[str, str]
         title=title_of(run.message),
         status=run.status.value,
         kind=kind_of(run),
-        author=names.get(run.created_by, run.created_by),
+        author=author,
         workspace=workspace,
         created_at=run.created_at,
         lasted_s=(run.changed_at - run.created_at).total_seconds() if is_over else None,
@@ -92,24 +95,49 @@ class Stage:
     since: str = ""
 
 
-def timeline(run: Run, wait_reason: str, names: Mapping[str, str]) -> list[Stage]:
-    """Return what happened and what is to come, with what each wait was or is for."""
-    return list(_stages(run, wait_reason, names))
+def timeline(
+    run: Run,
+    wait_reason: str,
+    author: str,
+    names: Mapping[str, str],
+    agents: Mapping[Phase, str],
+    before: Sequence[str] = (),
+) -> list[Stage]:
+    """Return what happened and what is to come, with what each wait was or is for.
+
+    Args:
+        author: who started it, by name.
+        before: the runs that went first while it waited for its turn.
+        agents: which agent had a phase, of those that an agent took.
+    """
+    return list(_stages(run, wait_reason, author, names, agents, before))
 
 
-def _stages(run: Run, reason: str, names: Mapping[str, str]) -> Iterable[Stage]:
+def _stages(
+    run: Run,
+    reason: str,
+    author: str,
+    names: Mapping[str, str],
+    agents: Mapping[Phase, str],
+    before: Sequence[str],
+) -> Iterable[Stage]:
     at = _Times(run)
     plan_ends = ("planned-at", "planned-and-finished-at", "planned-and-saved-at")
-    author = names.get(run.created_by, run.created_by)
     yield at.stage(
         "Queued",
         run.created_at.isoformat(),
         ("planning-at",),
-        note=f"by {author}",
+        note=", ".join([f"by {author}", *_waits(at, run, before, agents.get(Phase.PLAN, ""))]),
         waiting=reason,
         waits={RunStatus.PENDING, RunStatus.PLAN_QUEUED},
     )
-    yield at.stage("Plan", at.get("planning-at"), plan_ends, waits={RunStatus.PLANNING})
+    yield at.stage(
+        "Plan",
+        at.get("planning-at"),
+        plan_ends,
+        where=agents.get(Phase.PLAN, ""),
+        waits={RunStatus.PLANNING},
+    )
     if run.plan_only or (run.status is RunStatus.PLANNED_AND_FINISHED):
         return
     planned = at.get("planned-at") or at.get("planned-and-saved-at")
@@ -126,10 +154,31 @@ def _stages(run: Run, reason: str, names: Mapping[str, str]) -> Iterable[Stage]:
         "Apply queued",
         at.get("confirmed-at"),
         ("applying-at",),
+        note=_WORKER if not agents.get(Phase.APPLY) else _AGENT,
         waiting=reason,
         waits={RunStatus.CONFIRMED, RunStatus.APPLY_QUEUED},
     )
-    yield at.stage("Apply", at.get("applying-at"), ("applied-at",), waits={RunStatus.APPLYING})
+    yield at.stage(
+        "Apply",
+        at.get("applying-at"),
+        ("applied-at",),
+        where=agents.get(Phase.APPLY, ""),
+        waits={RunStatus.APPLYING},
+    )
+
+
+def _waits(at: "_Times", run: Run, before: Sequence[str], agent: str) -> Iterable[str]:
+    """Yield what a run that has begun was waiting for until then, and how long."""
+    queued, began = at.get("plan-queued-at"), at.get("planning-at")
+    if queued is None or began is None:
+        return
+    turn_s = (datetime.fromisoformat(queued) - run.created_at).total_seconds()
+    if turn_s >= 1:
+        others = f"{before[0]} and {len(before) - 1} more" if before[1:] else "".join(before)
+        why = f"after {others}" if others else "of a workspace that was locked or not ready"
+        yield f"{duration(turn_s)} for its turn {why}"
+    free_s = (datetime.fromisoformat(began) - datetime.fromisoformat(queued)).total_seconds()
+    yield f"{duration(max(0.0, free_s))} {_AGENT if agent else _WORKER}"
 
 
 class _Times:
@@ -156,6 +205,7 @@ class _Times:
         ends: Sequence[str],
         *,
         note: str = "",
+        where: str = "",
         waiting: str = "",
         waits: set[RunStatus],
     ) -> Stage:
@@ -164,15 +214,16 @@ class _Times:
         start = datetime.fromisoformat(began)
         ended = next((stamp for stamp in map(self.get, ends) if stamp), None)
         if self._run.status in waits:
-            return Stage(label=label, state="now", note=waiting or note, since=began)
+            return Stage(label=label, state="now", note=waiting or note or where, since=began)
         end, state = ended, "done"
         if end is None:
             end, state = self._over, "bad"
         if end is None:
-            return Stage(label=label, state="done", note=note)
+            return Stage(label=label, state="done", note=note or where)
         lasted = (datetime.fromisoformat(end) - start).total_seconds()
         over = self._run.status.value if state == "bad" else ""
-        return Stage(label=label, state=state, note=over or note, lasted_s=max(0.0, lasted))
+        shown = ", ".join(filter(None, (over or note, where)))
+        return Stage(label=label, state=state, note=shown, lasted_s=max(0.0, lasted))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +267,7 @@ def deeds(
     if available_at is not None and available_at <= now() and Permission.FORCE_CANCEL in held:
         found.append(_deed("force-cancel", "Force-cancel", "danger", "Kill this run?"))
     if run.status in FINAL and Permission.QUEUE_PLAN in held:
-        found.append(_deed("retry", "Run again", "plain", ""))
+        found.append(_deed("retry", "Run again", "plain", "Run it again?"))
     return found
 
 
@@ -258,6 +309,11 @@ def commit_of(source: Ingress | None) -> CommitView | None:
     )
 
 
+def author_of(run: Run, names: Mapping[str, str], source: Ingress | None) -> str:
+    """Return who started a run: of one that a repository started, who pushed."""
+    return _started(run, names, source)[0]
+
+
 def _started(run: Run, names: Mapping[str, str], source: Ingress | None) -> tuple[str, str]:
     """Return who started a run, and how; what a repository started is its people's doing."""
     author = names.get(run.created_by, run.created_by)
@@ -297,7 +353,7 @@ class RunView:
 
     id: str
     title: str
-    message: str
+    body: str
     status: str
     kind: str
     tool: str
@@ -326,6 +382,7 @@ def view(
     reason: str,
     saved_state: str | None,
     source: Ingress | None,
+    stages: Sequence[Stage],
 ) -> RunView:
     """Return the view of a run, of which `saved_state` is the newest state it saved."""
     plan, apply = phases
@@ -333,7 +390,7 @@ def view(
     return RunView(
         id=run.id,
         title=title_of(run.message),
-        message=run.message.strip(),
+        body=body_of(run.message),
         status=run.status.value,
         kind=kind_of(run),
         tool=f"{run.tool.value} {run.tool_version}",
@@ -346,7 +403,7 @@ def view(
         is_over=run.status in FINAL,
         stop_asked_at=run.cancel_asked_at if run.status not in FINAL else None,
         options=list(_options(run)),
-        stages=timeline(run, reason, names),
+        stages=stages,
         comments=[
             Said(
                 author=names.get(each.author_id, each.author_id),
@@ -383,6 +440,12 @@ def _phase(phase: RunPhase) -> PhaseView:
         is_running=phase.status in (PhaseStatus.RUNNING, PhaseStatus.QUEUED),
         is_bare=phase.sandbox == "none",
     )
+
+
+def done_of(counts: Mapping[str, int]) -> list[tuple[int, str, str]]:
+    """Return what an apply has done so far, of how often each action was done."""
+    words = (("create", "added"), ("update", "changed"), ("delete", "destroyed"))
+    return [(counts.get(action, 0), word, action) for action, word in words]
 
 
 def _options(run: Run) -> Iterable[tuple[str, str]]:

@@ -36,6 +36,12 @@ def _change(
     number: int, address: str, left: tuple[Any, Any] | None, right: tuple[Any, Any] | None
 ) -> Change:
     action = "create" if left is None else "delete" if right is None else "update"
+    change = {
+        "before": left[0] if left else None,
+        "after": right[0] if right else None,
+        "before_sensitive": left[1] if left else False,
+        "after_sensitive": right[1] if right else False,
+    }
     return Change(
         number=number,
         address=address,
@@ -43,12 +49,7 @@ def _change(
         kind="state",
         action=action,
         notes=(),
-        raw={
-            "before": left[0] if left else None,
-            "after": right[0] if right else None,
-            "before_sensitive": left[1] if left else False,
-            "after_sensitive": right[1] if right else False,
-        },
+        raw=msgspec.Raw(msgspec.json.encode(change)),
     )
 
 

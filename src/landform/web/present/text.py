@@ -71,8 +71,10 @@ def _counted(count: int, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    """Return a length of time: `0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`; `4 s`, of an int."""
     whole = max(0, int(seconds))
+    if isinstance(seconds, float) and whole < 10:  # noqa: PLR2004 - tenths tell something of it
+        return f"{max(0.0, seconds):.1f} s"
     if whole < 60:  # noqa: PLR2004 - a minute
         return f"{whole} s"
     if whole < 3600:  # noqa: PLR2004 - an hour

@@ -24,14 +24,14 @@ from landform.web.present.vcs_forges import (
 
 PROVIDERS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.AZURE_DEVOPS: ("Azure DevOps Services", "dev.azure.com and visualstudio.com"),
-    Kind.AZURE_DEVOPS_SERVER: ("Azure DevOps Server", "one of your own, 2020 or newer"),
+    Kind.AZURE_DEVOPS_SERVER: ("Azure DevOps Server", "your own server, 2020 or newer"),
     Kind.GITHUB: ("GitHub", "github.com"),
-    Kind.GITHUB_ENTERPRISE: ("GitHub Enterprise Server", "one of your own"),
+    Kind.GITHUB_ENTERPRISE: ("GitHub Enterprise Server", "your own server"),
     Kind.GITLAB: ("GitLab", "gitlab.com"),
-    Kind.GITLAB_SELF_MANAGED: ("GitLab self-managed", "one of your own"),
+    Kind.GITLAB_SELF_MANAGED: ("GitLab self-managed", "your own server"),
     Kind.BITBUCKET: ("Bitbucket Cloud", "bitbucket.org"),
-    Kind.BITBUCKET_DATA_CENTER: ("Bitbucket Data Center", "one of your own"),
-    Kind.GITEA: ("Gitea or Forgejo", "one of your own, or codeberg.org"),
+    Kind.BITBUCKET_DATA_CENTER: ("Bitbucket Data Center", "your own server"),
+    Kind.GITEA: ("Gitea or Forgejo", "your own server, or codeberg.org"),
     Kind.GIT: ("Any git server", "by SSH key, or by user and password"),
 }
 
@@ -145,8 +145,11 @@ def app_permissions() -> list[tuple[str, str]]:
 
 def look(row: Connection) -> tuple[str, str]:
     """Return how a connection's status looks, and what it is called."""
-    needs_nobody = row.status is ConnectionStatus.PENDING and not row.sends_people
-    return ("idle", "Not tested yet") if needs_nobody else _LOOKS[row.status]
+    if row.status is ConnectionStatus.NEEDS_RECONNECT and not row.sends_people:
+        return _LOOKS[ConnectionStatus.FAILED]  # nobody signs in: it needs another token
+    if row.status is not ConnectionStatus.PENDING or row.sends_people:
+        return _LOOKS[row.status]
+    return _LOOKS[ConnectionStatus.FAILED] if row.status_reason else ("idle", "Not tested yet")
 
 
 def abilities(row: Connection) -> list[tuple[str, str, str, str]]:

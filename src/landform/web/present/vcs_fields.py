@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A field of the form; `kind` is `text`, `secret` or `lines`."""
+    """A field of the form; `kind` is `text`, `day`, `secret` or `lines`."""
 
     name: str
     label: str
@@ -43,7 +43,8 @@ SECRET: Final = Field(name="client_secret", label="Client secret", kind="secret"
 ENDS: Final = Field(
     name="secret_expires_at",
     label="The secret ends on",
-    hint="Landform warns before. A date: 2027-05-31.",
+    hint="Landform warns before.",
+    kind="day",
     is_required=False,
 )
 ADDRESS: Final = Field(

@@ -16,8 +16,8 @@ APPROVE_APP: Final = "Where an owner has to approve it, choose Test once they di
 OWN_APP: Final = (
     (
         "Under Settings, Developer settings, GitHub Apps register an app, with its own webhook"
-        " switched off. Repository permissions: Contents and Metadata read; Commit statuses, Pull"
-        " requests, Issues and Webhooks write."
+        " switched off. Repository permissions: Contents and Metadata read; Commit statuses,"
+        " Checks, Pull requests, Issues and Webhooks write."
     ),
     "Make a private key, and install the app where your repositories are.",
 )
@@ -87,6 +87,7 @@ GITLAB: Final[Mapping[SignIn, Guide]] = {
         ),
         fields=(Field(name="client_secret", label="Access token", kind="secret"), _GITLAB_GROUP),
         more=(ENDS,),
+        more_label="If GitLab does not say when it ends",
         warning="It ends after a year at the latest. Landform asks GitLab when, and warns before.",
     ),
     SignIn.OAUTH: Guide(

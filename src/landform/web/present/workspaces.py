@@ -29,6 +29,7 @@ DEEDS: Final[Mapping[Deed, tuple[str, str]]] = {
     Deed.PLAN: ("Plan", "A plan was queued."),
     Deed.RUN: ("Start runs", "A run was queued."),
 }
+_TITLE: Final = 200  # characters
 # What each column is sorted by, if by anything, its head, and from which width on it is shown.
 _COLUMNS: Final = (
     ("name", "Workspace", ""),
@@ -106,7 +107,13 @@ def row_of(
 def title_of(message: str) -> str:
     """Return the first line of a run's message, or what stands for none."""
     lines = message.strip().splitlines()
-    return lines[0][:200] if lines else "Run without a message"
+    return lines[0][:_TITLE] if lines else "Run without a message"
+
+
+def body_of(message: str) -> str:
+    """Return what a run's message says besides its title."""
+    title, _, rest = message.strip().partition("\n")
+    return message.strip() if len(title) > _TITLE else rest.strip()
 
 
 @dataclass(frozen=True)

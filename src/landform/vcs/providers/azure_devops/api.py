@@ -24,7 +24,6 @@ from landform.vcs.errors import (
 )
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.oauth import quoted as in_one_line
-from landform.vcs.oauth import retry_after_s
 from landform.vcs.provider import Services, Setup, Token, TokenSource
 from landform.vcs.providers.azure_devops.urls import PUBLIC, quoted
 
@@ -142,7 +141,7 @@ class AzureApi:
             headers=headers,
             json=body,
         )
-        wait_s = retry_after_s(answer)  # said also with 200, before it turns to 429
+        wait_s = answer.retry_after_s  # said also with 200, before it turns to 429
         if wait_s:
             self._pause_until = _now() + min(wait_s, _LONGEST_PAUSE_S)
         return answer
@@ -183,7 +182,7 @@ def _signed_out(answer: Answer) -> str:
 
 def _may_try_again(method: str, answer: Answer) -> bool:
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return retry_after_s(answer) <= _LONGEST_PAUSE_S
+        return answer.retry_after_s <= _LONGEST_PAUSE_S
     return method == "GET" and answer.status in (502, 503, 504)
 
 
@@ -201,7 +200,7 @@ def _read(answer: Answer) -> Reply:
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_FAILED:
         raise ProviderAwayError(
             f"Azure DevOps answers {status}; try again later. {said}".strip(),
-            retry_after_s=retry_after_s(answer),
+            retry_after_s=answer.retry_after_s,
         )
     raise ProviderRefusedError(f"Azure DevOps refuses ({status}): {said or 'no reason given'}")
 

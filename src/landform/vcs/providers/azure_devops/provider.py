@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from landform.kit.errors import LandformError
 from landform.vcs.changes import Person, PullRequest
-from landform.vcs.errors import NotAllowedError
+from landform.vcs.errors import NoSuchRepositoryError, NotAllowedError, ProviderRefusedError
 from landform.vcs.facts import (
     Capabilities,
     CloneCredentials,
@@ -57,7 +57,14 @@ class AzureDevOps:
             return Capabilities(
                 lacking={"listing": "Name the organization in the connection's account."}
             )
-        said = (await self._api.get(["_apis", "connectionData"])).said
+        try:
+            said = (await self._api.get(["_apis", "connectionData"])).said
+        except NoSuchRepositoryError:
+            what = "organization" if self._setup.kind is Kind.AZURE_DEVOPS else "collection"
+            raise ProviderRefusedError(
+                f"Azure DevOps has no {what} {self._setup.account}. Check its name, and the address"
+                " of Azure DevOps if one is given."
+            ) from None
         user = said.get("authenticatedUser") or {}
         lacking: dict[str, str] = {}
         listing = True

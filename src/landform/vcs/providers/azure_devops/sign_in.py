@@ -19,7 +19,7 @@ from landform.kit.egress import Answer
 from landform.kit.errors import ConflictError, InvalidError, UnavailableError
 from landform.vcs.errors import ProviderAwayError, ProviderRefusedError, SignInNeededError
 from landform.vcs.kinds import SignIn
-from landform.vcs.oauth import federated_subject, read_token, retry_after_s
+from landform.vcs.oauth import federated_subject, read_token
 from landform.vcs.provider import Ask, Services, Setup, Token
 
 RESOURCE: Final = "499b84ac-1321-427f-aa17-267ca6975798"  # Azure DevOps, in every tenant
@@ -206,7 +206,7 @@ class AzureSignIn:
         raise ProviderAwayError(
             f"The managed identity service does not answer ({problem}). It exists only on"
             " machines of Azure.",
-            retry_after_s=retry_after_s(answer) if problem.startswith("status") else 0,
+            retry_after_s=answer.retry_after_s if problem.startswith("status") else 0,
         )
 
 

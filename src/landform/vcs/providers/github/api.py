@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, NamedTuple
 
 from landform.kit.egress import Answer
-from landform.vcs.oauth import retry_after_s
 from landform.vcs.provider import Services, Setup, Token, TokenSource
 from landform.vcs.providers.github.urls import api_of
 from landform.vcs.rest import Query, RestApi
@@ -88,7 +87,7 @@ def is_limited(answer: Answer) -> bool:
 def limit_s(answer: Answer) -> float:
     """Return how long a limit lasts."""
     if "retry-after" in answer.headers:
-        return retry_after_s(answer)
+        return answer.retry_after_s
     reset = answer.headers.get("x-ratelimit-reset", "")
     left_s = float(reset) - time.time() if reset.isdecimal() else 60.0
     return min(max(left_s, 1.0), 3600.0)

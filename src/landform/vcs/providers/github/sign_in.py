@@ -20,7 +20,7 @@ from landform.vcs.errors import ProviderAwayError, ProviderRefusedError, SignInN
 from landform.vcs.facts import Installation
 from landform.vcs.kinds import SignIn
 from landform.vcs.oauth import quoted as in_one_line
-from landform.vcs.oauth import read_token, retry_after_s
+from landform.vcs.oauth import read_token
 from landform.vcs.provider import Ask, Services, Setup, Token
 from landform.vcs.providers.github.api import headers_of, is_limited, limit_s
 from landform.vcs.providers.github.apps import installation_of
@@ -171,7 +171,7 @@ def _of_app(answer: Answer) -> ProviderRefusedError | ProviderAwayError:
         return ProviderAwayError(f"GitHub limits the app. {words}", retry_after_s=limit_s(answer))
     if answer.status >= _SERVER_FAILED:
         return ProviderAwayError(
-            f"GitHub answers {answer.status}. {words}", retry_after_s=retry_after_s(answer)
+            f"GitHub answers {answer.status}. {words}", retry_after_s=answer.retry_after_s
         )
     advice = {
         HTTPStatus.UNAUTHORIZED: "is the client id the app's, the key one of its keys, and the"

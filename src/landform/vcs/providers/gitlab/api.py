@@ -20,7 +20,6 @@ from landform.vcs.errors import (
     SignInNeededError,
 )
 from landform.vcs.oauth import quoted as in_one_line
-from landform.vcs.oauth import retry_after_s
 from landform.vcs.provider import Services, Setup, Token, TokenSource
 from landform.vcs.providers.gitlab.urls import api_of
 
@@ -120,7 +119,7 @@ def _pause_s(method: str, answer: Answer, number: int) -> float | None:
     """Return how long to wait before asking again; None not to."""
     status = answer.status
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait_s = retry_after_s(answer) or 1.0
+        wait_s = answer.retry_after_s or 1.0
         return wait_s if wait_s <= _LONGEST_PAUSE_S else None
     if status == HTTPStatus.CONFLICT or (status >= _SERVER_FAILED and method == "GET"):
         return 0.25 * float(2**number)  # a conflict is with somebody who writes at this moment
@@ -132,7 +131,7 @@ def _read(answer: Answer) -> Reply:
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_FAILED:
         raise ProviderAwayError(
             f"GitLab answers {status}; try again later. {said}".strip(),
-            retry_after_s=retry_after_s(answer),
+            retry_after_s=answer.retry_after_s,
         )
     if status < HTTPStatus.MULTIPLE_CHOICES:
         try:
