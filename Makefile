@@ -34,7 +34,7 @@ test: $(VENV)/.installed-dev system-packages  ## the whole suite, but for what d
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not faults and not attacks"
 
 test-faults: $(VENV)/.installed-dev system-packages  ## kill -9, lost connections, full disks: minutes
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "faults and not long" $(FAULTS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --maxschedchunk 1 -m "faults and not long" $(FAULTS)
 
 test-faults-long: $(VENV)/.installed-dev system-packages  ## 500 runs while a worker stands still
 	@$(BIN)/python -m pytest -n0 -m "faults and long" $(FAULTS)

@@ -1,11 +1,14 @@
-"""Row 10: every main page at 10,000 workspaces and 100,000 runs, and what a browser shows."""
+"""Row 10: every main page at 10,000 workspaces and 100,000 runs, and what a browser shows.
+
+One of the runs is really planned, by a worker: it is of thousands of changes.
+"""
 
 import asyncio
 import gzip
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +18,7 @@ from playwright.async_api import async_playwright
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bench import configurations
 from bench.figures import Figure, percentile
 from bench.lists import Statements, in_process
 from bench.platform import Platform
@@ -66,6 +70,12 @@ PAGES: Final[Mapping[str, str]] = {
     "organizations": "/organizations",
     "first steps": "/welcome",
 }
+# `{c}` is a run whose plan has so many changes; what it made is where the platform keeps it.
+CHANGES: Final = 5_000
+_CHANGING: Final = f"run of {CHANGES:,} changes"
+# Which a member of that team may not see.
+_OF_ADMINS: Final = frozenset({"new workspace"})
+_TIMED: Final[Mapping[str, str]] = {**PAGES, _CHANGING: "/app/{o}/{w}/runs/{c}"}
 
 
 @dataclass(frozen=True)
@@ -76,8 +86,12 @@ class Reader:
     cookie: str
     names: Mapping[str, str]
 
+    def pages(self, named: Iterable[str]) -> list[str]:
+        """Return which of the pages the reader may see."""
+        return [page for page in named if self.who == "admin" or page not in _OF_ADMINS]
+
     def address(self, page: str) -> str:
-        return PAGES[page].format(**self.names)
+        return _TIMED[page].format(**self.names)
 
 
 def pages(platform: Platform, *, quick: bool) -> list[Figure]:
@@ -97,6 +111,8 @@ async def _pages(platform: Platform, large: int, requests: int) -> list[Figure]:
             seeded = await seed(session, f"pages-{size}", workspaces=size)
             await seed_runs(session, seeded.name)
             readers.append(await _readers(session, seeded, size))
+    changing = _plan_many(platform, f"ws-pages-{large}-{0:06}")
+    readers[-1] = [replace(each, names={**each.names, "c": changing}) for each in readers[-1]]
     # As the database does by itself within a minute of so many rows; an hour later nobody sees it.
     async with engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -110,12 +126,21 @@ async def _pages(platform: Platform, large: int, requests: int) -> list[Figure]:
             times = await _timed(client, many, requests)
             counts = {
                 page: [await _counted(inner, statements, each, page) for each in (few, many)]
-                for page in PAGES
+                for page in many.pages(PAGES)
             }
             figures += _figures(many.who, times, counts)
     figures += await _painted(platform.started.url, readers[-1])
     await engine.dispose()
     return [*figures, _sizes()]
+
+
+def _plan_many(platform: Platform, workspace_id: str) -> str:
+    """Plan `CHANGES` resources, speculatively; return the run's id."""
+    archive = configurations.archive(configurations.sized(CHANGES))
+    run_id = platform.create_run(workspace_id, platform.upload(workspace_id, archive))
+    platform.follow(run_id, "plan")
+    platform.ended(run_id)
+    return run_id
 
 
 async def seed_runs(session: AsyncSession, organization: str) -> None:
@@ -200,7 +225,7 @@ async def _timed(
     client: httpx2.AsyncClient, reader: Reader, requests: int
 ) -> dict[str, list[float]]:
     """Return the milliseconds of each request by page; the pages take turns."""
-    times: dict[str, list[float]] = {page: [] for page in PAGES}
+    times: dict[str, list[float]] = {page: [] for page in reader.pages(_TIMED)}
     for number in range(requests + _WARMING):
         for page, measured in times.items():
             began = time.perf_counter()
@@ -235,7 +260,7 @@ def _figures(
             landform=f"{percentile(each, 50):.0f}, {percentile(each, 95):.0f} ms",
             value=percentile(each, 95),
             aim=_AIM_MS,
-            raw={"ms": list(each), "sql": counts[page]},
+            raw={"ms": list(each), "sql": counts.get(page)},
         )
         for page, each in times.items()
     ]
@@ -261,7 +286,7 @@ async def _painted(url: str, readers: Sequence[Reader]) -> list[Figure]:
     found = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for page in ("workspaces", "run"):
+        for page in ("workspaces", "run", _CHANGING):
             context = await browser.new_context(base_url=url)
             cookie = readers[0].cookie
             await context.add_cookies([{"name": COOKIE, "value": cookie, "url": url}])

@@ -32,14 +32,23 @@ def named(root: int, words: str) -> int:
     return pid
 
 
-def held_mb(root: int) -> float:
-    """Return what `root` and its descendants hold; what several share is counted once."""
-    held = 0
-    for pid in tree(root):
+def held_mb(root: int) -> dict[str, float]:
+    """Return what the programs of `root` and its descendants hold; what is shared counts once."""
+    held: dict[str, float] = {}
+    for pid, command in tree(root).items():
         with contextlib.suppress(OSError):  # it ended
             rows = (_PROC / f"{pid}/smaps_rollup").read_text().splitlines()
-            held += next(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
-    return held / 1024
+            kb = next(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+            program = _program(command)
+            held[program] = held.get(program, 0.0) + kb / 1024
+    return held
+
+
+def _program(command: str) -> str:
+    words = command.split()
+    if "postgres" in command or "minder.py" in command:
+        return "postgres"
+    return next((each for each in ("up", "server", "worker") if each in words), "others")
 
 
 def reset_peak(pid: int) -> None:

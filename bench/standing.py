@@ -34,7 +34,7 @@ def standing(*, quick: bool) -> list[Figure]:
                 if number:  # the first makes the home
                     times.append(running.start_s)
         with up(home) as running:
-            idle = _settled_mb(running)
+            idle = sum(_settled_mb(running).values())
             _plan(running, runs // 10)  # what is loaded at the first runs is no growth
             before = _settled_mb(running)
             began = time.perf_counter()
@@ -42,6 +42,7 @@ def standing(*, quick: bool) -> list[Figure]:
             taken = time.perf_counter() - began
             after = _settled_mb(running)
     ready = statistics.median(times)
+    growth = {name: held - before.get(name, 0.0) for name, held in after.items()}
     return [
         Figure(
             row=7,
@@ -61,11 +62,11 @@ def standing(*, quick: bool) -> list[Figure]:
         Figure(
             row=7,
             measure=f"  … growth over {runs} runs (MB)",
-            floor=f"{before:.0f} MB",
-            landform=f"{after:.0f} MB",
-            value=after - before,
+            floor=f"{sum(before.values()):.0f} MB",
+            landform=f"{sum(after.values()):.0f} MB",
+            value=sum(growth.values()),
             aim=_GROWTH_AIM_MB,
-            raw={"runs": runs, "seconds": taken},
+            raw={"runs": runs, "seconds": taken, "growth_mb": growth},
         ),
     ]
 
@@ -90,14 +91,14 @@ def _plan(running: Started, runs: int) -> None:
             pass
 
 
-def _settled_mb(running: Started) -> float:
-    """Return what all processes hold once that does not fall any more."""
+def _settled_mb(running: Started) -> dict[str, float]:
+    """Return what the programs hold once all of it together does not fall any more."""
     deadline = time.monotonic() + _PATIENCE_S
     held = processes.held_mb(running.pid)
     while time.monotonic() < deadline:
         time.sleep(_LOOK_S)
         now = processes.held_mb(running.pid)
-        if held - now < _SETTLED_MB:
+        if sum(held.values()) - sum(now.values()) < _SETTLED_MB:
             return now
         held = now
     return held

@@ -1,7 +1,9 @@
 """Fixtures every test may use: a real PostgreSQL, sessions on it, a key and a store."""
 
 import asyncio
+import gc
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
@@ -18,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from landform import tables
 from landform.app import build, make_process
+from landform.identity import passwords
 from landform.kit import db, tasks
 from landform.kit.crypto import KEY_BYTES, Keyring
 from landform.kit.db import Sessions, make_engine, make_sessions, sqlalchemy_url
@@ -30,7 +34,22 @@ from tests.world import World
 
 _TEMPLATE = "landform"
 _SHARED = "shared"
+_OWN = "own"
 _NUMBERS = count(1)
+_QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_QUICK_NOBODY = _QUICK.hash("a password of nobody's")
+
+# Each of the many processes that tests start would compile all of Landform anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# While thousands of tests are collected nothing is garbage; see `pytest_collection_finish`.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays for good, as the product does (`kit/loading.py`)."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -60,6 +79,13 @@ def _no_limit_of_requests() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign in without the work that guessing is made to be; `test_passwords` sees to that."""
+    monkeypatch.setattr(passwords, "HASHER", _QUICK)
+    monkeypatch.setattr(passwords, "NOBODY", _QUICK_NOBODY)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a server for this process and yield the URL of a database with empty tables in it.
@@ -82,14 +108,14 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database of the test's own, with empty tables, gone afterwards."""
-    with own_database(postgres_server) as url:
+    with own_database(postgres_server, _OWN) as url:
         yield url
 
 
 @contextmanager
-def own_database(server_url: str) -> Iterator[str]:
+def own_database(server_url: str, name: str = "") -> Iterator[str]:
     """Yield the URL of a new database with empty tables, on the server of `postgres_server`."""
-    name = f"own_{next(_NUMBERS)}"
+    name = name or f"own_{next(_NUMBERS)}"
     yield _copy(server_url, name)
     _as_superuser(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
 
@@ -100,7 +126,7 @@ def empty_url(postgres_server: str) -> Iterator[str]:
     name = f"empty_{next(_NUMBERS)}"
     statement = sql.SQL("CREATE DATABASE {} OWNER {}")
     _as_superuser(postgres_server, statement.format(_id(name), _id(_TEMPLATE)))
-    yield postgres_server.replace(f"/{_TEMPLATE}?", f"/{name}?")
+    yield _url(postgres_server, name)
     _as_superuser(postgres_server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_id(name)))
 
 
@@ -126,12 +152,20 @@ async def session(shared_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         await outer.rollback()
 
 
+@pytest.fixture(scope="session")
+def committing_engine(postgres_server: str, _patient_database: None) -> AsyncEngine:
+    """An engine on what is the test's own database at the time, as they all have one name.
+
+    Like `shared_engine` it outlives the test for what it knows, and no connection does.
+    """
+    return make_engine(_url(postgres_server, _OWN))
+
+
 @pytest.fixture
-async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+async def sessions(database_url: str, committing_engine: AsyncEngine) -> AsyncIterator[Sessions]:
     """Sessions that really commit, for tests in which two do something at once."""
-    engine = make_engine(database_url)
-    yield make_sessions(engine)
-    await engine.dispose()
+    yield make_sessions(committing_engine)
+    await committing_engine.dispose()
 
 
 @pytest.fixture
@@ -175,6 +209,9 @@ async def _make_tables(url: str) -> None:
         await connection.run_sync(tables.METADATA.create_all)
     await engine.dispose()
     await tasks.apply_schema(url)
+    # What is done here is copied: the first to connect reads the catalog into a file.
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("VACUUM")
 
 
 def _copy(url: str, name: str) -> str:
@@ -184,7 +221,11 @@ def _copy(url: str, name: str) -> str:
             _id(name), _id(_TEMPLATE), _id(_TEMPLATE)
         ),
     )
-    return url.replace(f"/{_TEMPLATE}?", f"/{name}?")
+    return _url(url, name)
+
+
+def _url(server_url: str, name: str) -> str:
+    return server_url.replace(f"/{_TEMPLATE}?", f"/{name}?")
 
 
 def _as_superuser(url: str, statement: sql.Composed) -> None:

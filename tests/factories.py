@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.access.grants import forget
 from landform.access.models import Membership, ProjectGrant, Team, TeamMember, WorkspaceGrant
+from landform.configurations.models import Ingress
 from landform.identity.actor import Actor, ActorKind
 from landform.identity.models import User
 from landform.identity.users import actor_of
@@ -185,6 +186,21 @@ def organization_actor(organization: Organization) -> Actor:
         organization_id=organization.id,
         token_id="at-test",
     )
+
+
+async def make_ingress(
+    session: AsyncSession, configuration_version_id: str, **given: Any
+) -> Ingress:
+    """Say of a configuration which commit it is of; `given` are columns that a test is about."""
+    row = {
+        "connection_id": "oc-1",
+        "repository_id": "1",
+        "identifier": "acme/infra",
+        "ref": "refs/heads/main",
+        "commit_sha": "a" * 40,
+        **given,
+    }
+    return await _add(session, Ingress(configuration_version_id=configuration_version_id, **row))
 
 
 async def _add(session: AsyncSession, row: Row) -> Row:

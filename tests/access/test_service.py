@@ -244,8 +244,12 @@ async def test_require_hides_what_the_actor_may_not_know_of(session: AsyncSessio
             await require(session, actor, P.READ_WORKSPACE, place)
     await grant(session, team, workspace, "read")
     await require(session, actor, P.READ_WORKSPACE, workspace.place)
-    with pytest.raises(ForbiddenError, match="lack the permission to queue plans"):
+    with pytest.raises(ForbiddenError, match=r"lack the permission to queue plans") as denied:
         await require(session, actor, P.QUEUE_PLAN, workspace.place)
+    assert str(denied.value).endswith(f"(workspace {workspace.name}).")
+    with pytest.raises(ForbiddenError) as denied:
+        await require(session, actor, P.MANAGE_TEAMS, Place(organization_id=organization.id))
+    assert str(denied.value).endswith(f"(organization {organization.name}).")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,13 @@
 
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from landform.variables import service as variables
+from landform.variables.service import VariableSettings
+from landform.workspaces.models import Workspace
 from tests.files import make_archive, make_state, output
+from tests.world import World
 
 README = """# Production network
 
@@ -16,6 +22,12 @@ VPC, subnets and routes of production, for every team's workloads.
 Changes go through a pull request; **platform** applies. See the
 [runbook](https://wiki.example.com/network).
 """
+SUBNETS = """{
+  # in every zone of the region
+  private = ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]
+  public  = ["10.0.128.0/26", "10.0.128.64/26"]
+  spare   = 2
+}"""
 # module, type, name, instances, what it needs
 _THINGS: list[tuple[str, str, str, int, list[str]]] = [
     ("", "data.aws_region", "here", 1, []),
@@ -114,3 +126,15 @@ def _resource(module: str, kind: str, name: str, count: int, needs: list[str]) -
         ],
     }
     return {**made, "module": f"module.{module}"} if module else made
+
+
+async def set_variables(session: AsyncSession, world: World, workspace: Workspace) -> None:
+    """Give a workspace the variables that a network has."""
+    keyring, owner = world.platform.keyring, world.owner
+    for given in (
+        VariableSettings(key="region", value="eu-central-1", category="terraform"),
+        VariableSettings(key="subnets", value=SUBNETS, category="terraform", hcl=True),
+        VariableSettings(key="AWS_REGION", value="eu-central-1", category="env"),
+        VariableSettings(key="AWS_SECRET_ACCESS_KEY", value="x", category="env", sensitive=True),
+    ):
+        await variables.create_variable(session, keyring, owner, workspace, given)

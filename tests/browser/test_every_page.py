@@ -8,19 +8,15 @@ import dataclasses
 from http import HTTPStatus
 from typing import Final
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Page
 
-from landform.identity.models import User
-from landform.kit.db import transaction
 from landform.web import router
 from tests.browser.conftest import Desk
 from tests.browser.test_pages import faults
-from tests.matrix.places import Place, make_place, make_site
-from tests.matrix.realm import Realm, Walker
 from tests.matrix.table import Line, read, routes_of
+from tests.matrix.walk import make_ground, paths_of
 
 RUN: Final = "/app/{organization}/{workspace}/runs/{run_id}"
 STATE: Final = "/app/{organization}/{workspace}/states/{state_id}"
@@ -33,6 +29,7 @@ NOT_PAGES: Final = {
     "/login/with/{provider_id}": "leads to the provider",
     "/login/callback/{provider_id}": "leads on",
     "/login/saml/{provider_id}": "for machines",
+    "/callback/v1/vcs/{vcs_id}": "leads on",
     "/search/found": "a part of a page",
     f"{RUN}/plan": "a part of a page",
     "/organizations/{organization}/workspaces/new/repository/branches": "a part of a page",
@@ -41,10 +38,10 @@ NOT_PAGES: Final = {
     "/app/{organization}/{workspace}/events": "a stream",
     "/app/{organization}/{workspace}/runs/events": "a stream",
     "/app/{organization}/{workspace}/states/events": "a stream",
+    "/follow": "a stream",
     "/organizations/events": "a stream",
     "/organizations/{organization}/runs/events": "a stream",
     "/organizations/{organization}/workspaces/events": "a stream",
-    "/organizations/{organization}/vcs/{vcs_id}/events": "a stream",
     f"{STATE}/download": "a file",
     f"{STATE}/graph.json": "data",
 }
@@ -73,16 +70,6 @@ def lines() -> list[Line]:
     return [known[path] for path in pages]
 
 
-async def place_of(desk: Desk) -> Place:
-    """Make an organization with one of everything; who sits down is its owner and a site admin."""
-    platform = desk.world.platform
-    place = await make_place(platform, "acme")
-    place.objects |= await make_site(platform)
-    async with transaction(platform.sessions) as session:
-        (await session.get_one(User, place.world.owner.id)).is_site_admin = True
-    return place
-
-
 def test_what_is_said_to_be_no_page_is_a_route() -> None:
     web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     web.include_router(router)
@@ -94,14 +81,11 @@ def test_what_is_said_to_be_no_page_is_a_route() -> None:
 async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
     part: int, desk: Desk, app: FastAPI
 ) -> None:
-    place = await place_of(desk)
-    realm = Realm(app, app.state.process, None, httpx2.AsyncClient(), place, {})  # type: ignore[arg-type] # only its paths
-    walker = Walker(actor=place.world.owner)
-    asked = [*lines(), *(of_path(each) for each in MORE)]
+    place = await make_ground(desk.world.platform)
+    asked = [*lines(), *(of_path(each) for each in MORE)][part::PARTS]
     page = await desk.sit(place.world.owner)
     found = []
-    for line in asked[part::PARTS]:
-        path = await realm.path(line, walker)
+    for line, path in zip(asked, await paths_of(app, place, asked), strict=True):
         answer = await page.goto(path)
         assert answer is not None
         wanted = line.cells.get("site", "ok")
@@ -110,7 +94,6 @@ async def test_no_page_has_a_fault_that_axe_finds_nor_scrolls_sideways(
         assert (answer.status, kind.partition(";")[0]) == (status, "text/html"), path
         found += [f"{path}: {fault}" for fault in await faults_of(page)]
     assert found == []
-    await realm.http.aclose()
 
 
 async def faults_of(page: Page) -> list[str]:

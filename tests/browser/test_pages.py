@@ -128,3 +128,17 @@ async def faults(page: Page) -> list[str]:
     return [
         f"{each['id']}: {each['nodes'][0]['html']}" for each in json.loads(found["result"]["value"])
     ]
+
+
+async def test_a_new_notification_asks_only_for_what_its_kind_needs(desk: Desk) -> None:
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/settings/notifications")
+    address, token, people = (page.get_by_label(each) for each in ("Address", "Token", "People"))
+    for kind, shown in (
+        ("slack", [address]),
+        ("generic", [address, token]),
+        ("email", [people]),
+    ):
+        await page.get_by_label("Where to").select_option(kind)
+        for one in (address, token, people):
+            await expect(one).to_be_visible(visible=one in shown)

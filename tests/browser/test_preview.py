@@ -3,11 +3,9 @@
 from fastapi import FastAPI
 from playwright.async_api import expect
 
-from landform.kit.db import transaction
-from landform.triggers import linking
 from landform.vcs.kinds import Kind, SignIn
 from landform.vcs.models import Connection
-from landform.workspaces.repositories import RepositorySettings
+from tests.browser import neighbours
 from tests.browser.conftest import Desk
 from tests.browser.test_every_page import faults_of
 from tests.browser.test_pages import faults
@@ -37,21 +35,8 @@ async def test_the_preview_follows_what_is_typed(
     desk: Desk, azure: AzureDevOps, app: FastAPI
 ) -> None:
     scene, connection = await connected(desk, azure, app)
-    world, reach, infra = desk.world, scene.reach, scene.repository
-    found = await linking.look_up(
-        reach,
-        world.owner,
-        world.organization_id,
-        None,
-        connection_id=connection.id,
-        reference=infra.id,
-    )
-    given = RepositorySettings(
-        connection_id=connection.id, repository=found.repository, head=found.head, branch=""
-    )
-    async with transaction(world.platform.sessions) as session:
-        workspace = await session.merge(await world.workspace(), load=True)
-        await linking.link(session, world.platform.keyring, world.owner, workspace, given)
+    world = desk.world
+    await neighbours.link(scene, world, connection)
     page = await desk.sit()
     await page.goto(f"{await desk.place()}/repository")
     await page.get_by_label("Working directory", exact=True).fill("live")

@@ -6,10 +6,11 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 from playwright.async_api import Page, ViewportSize
 from sqlalchemy import select
@@ -46,13 +47,21 @@ from landform.vcs.sealing import seal_secrets
 from landform.workspaces.models import Workspace
 from landform.workspaces.run_kinds import RunKind
 from tests import factories
-from tests.browser import furniture
+from tests.browser import furniture, neighbours
 from tests.browser.conftest import Desk
+from tests.browser.test_vcs import azure, desk, fill_in
+from tests.browser.told import tell
+from tests.federation.conftest import saml
 from tests.files import make_state
+from tests.standins.azure_devops import AzureDevOps
+from tests.standins.saml_provider import SamlProvider
 from tests.web.test_runs import PLAN
 from tests.world import World
 
+__all__ = ["azure", "desk", "saml"]  # fixtures
+
 IMAGES = Path(__file__).parents[2] / "docs/images"
+Pages: TypeAlias = dict[str, str]  # addresses by the names of their pictures
 WIDE, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=800)
 ROUTES = [
     {
@@ -83,6 +92,8 @@ LOG = (
     b"\x1b[1mPlan:\x1b[0m 5 to add, 1 to change, 2 to destroy.\n"
 )
 
+ONLY = os.environ.get("LANDFORM_SCREENSHOTS_OF", "").split()
+
 pytestmark = pytest.mark.skipif(
     "LANDFORM_SCREENSHOTS" not in os.environ, reason="pictures are taken by `make screenshots`"
 )
@@ -107,8 +118,9 @@ async def furnish(desk: Desk) -> str:
         team = await factories.make_team(session, organization, "platform", members=[user])
         await people(world, session, team)
         await hire(world, session, organization)
-        session.add(azure(world.platform.keyring, organization.id, user.id))
+        session.add(entra(world.platform.keyring, organization.id, user.id))
         await schedule(session, world, workspace)
+        await furniture.set_variables(session, world, workspace)
         session.add(github(world.platform.keyring, organization.id, user.id))
         user.is_site_admin = True
     world.organization = "acme"
@@ -136,7 +148,7 @@ async def schedule(session: AsyncSession, world: World, workspace: Workspace) ->
     row.stopped_reason = "ada, who set the schedule, lacks the permission to queue applies now."
 
 
-def azure(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
+def entra(keyring: Keyring, organization_id: str, user_id: str) -> Connection:
     """Return a connection that somebody made a while ago."""
     connection_id = new_id("oc")
     return Connection(
@@ -232,7 +244,40 @@ async def plan(desk: Desk, message: str) -> str:
     return run_id
 
 
-async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
+async def beside(desk: Desk, app: FastAPI, azure: AzureDevOps, saml: SamlProvider) -> Pages:
+    """Have others around; return the pages that are about them."""
+    connection, repository = await neighbours.follow(desk.world, azure, app.state.process.reach)
+    async with transaction(desk.world.platform.sessions) as session:
+        door = await neighbours.have_a_door(desk.world, session, saml)
+        await neighbours.be_careful(desk.world, session)
+    new = f"/organizations/acme/workspaces/new/repository?connection={connection}"
+    window = await desk.sit()
+    azure.browser = azure.organization("acme-platform").identity("Ada")
+    await window.goto("/organizations/acme/vcs/new")
+    await fill_in(window, azure, "acme-platform")
+    return {
+        "connected": window.url,
+        "new-choose-repository": new,
+        "new-triggers": f"{new}&repository={repository}",
+        "repository-choose": f"{await desk.place()}/repository/choose?connection={connection}",
+        "site-provider-new": "/site/sign-in/new?kind=saml",
+        "site-provider": f"/site/sign-in/{door}",
+    }
+
+
+async def told(desk: Desk, run_id: str) -> Pages:
+    """Have others told of runs; return the pages that say so."""
+    world = desk.world
+    workspace = await world.workspace()
+    async with transaction(world.platform.sessions) as session:
+        row_id = await tell(
+            session, world.platform.keyring, workspace, user_id=world.owner.id, run_id=run_id
+        )
+    here = f"{await desk.place()}/settings/notifications"
+    return {"notifications": here, "notification": f"{here}/{row_id}"}
+
+
+async def pages_of(desk: Desk, run_id: str) -> Pages:
     """Return the addresses of the pages by the names of their pictures."""
     async with transaction(desk.world.platform.sessions) as session:
         connected = {each.name: each.id for each in await session.scalars(select(Connection))}
@@ -252,9 +297,11 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         "workspace": place,
         "run": f"{place}/runs/{run_id}",
         "confirm": f"{place}/runs/{run_id}?ask=confirm",
+        "change": f"{place}/runs/{run_id}/plan/1",
         "run-new": f"{place}/runs/new",
         "log": f"{place}/runs/{run_id}/log/plan",
         "runs": f"{place}/runs",
+        "organization-runs": f"{home}/runs",
         "variables": f"{place}/variables",
         "states": f"{place}/states",
         "state": state,
@@ -286,6 +333,9 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         "ssh-key": f"{home}/ssh-keys/{key_id}",
         "audit": f"{home}/audit",
         "repository": f"{place}/repository",
+        "password": "/password",
+        "consent": "/oauth/authorize?redirect_uri=http://localhost:10000/login&code_challenge="
+        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
         "tokens": "/account/tokens",
         "sessions": "/account/sessions",
         "two-factor": "/account/two-factor",
@@ -296,6 +346,13 @@ async def pages_of(desk: Desk, run_id: str) -> dict[str, str]:
         "first-steps": "/welcome",
         "not-found": "/app/nowhere",
     }
+
+
+async def give_password(window: Page) -> None:
+    await window.get_by_label("User name").fill("grace")
+    await window.get_by_label("Password").fill(neighbours.PASSWORD)
+    await window.get_by_label("Password").press("Enter")
+    await window.wait_for_url("**/login/code*")
 
 
 async def choose_many(window: Page) -> None:
@@ -313,12 +370,46 @@ async def register(window: Page) -> None:
     await window.get_by_role("heading", name="Register the app").wait_for()
 
 
+async def connect(window: Page) -> None:
+    await window.get_by_role("button", name=re.compile("^Connect")).click()
+    await window.get_by_text(re.compile("^Connected[.]")).wait_for()
+
+
 async def draw(window: Page) -> None:
     await window.locator("#graph canvas").first.wait_for()
 
 
+async def look(window: Page) -> None:
+    await window.get_by_role("button", name="Preview").click()
+    await window.locator("#preview").get_by_text("would have started").wait_for()
+
+
+async def open_hcl(window: Page) -> None:
+    await window.locator("summary", has_text="subnets").click()
+    await window.locator(".prism-code-editor").first.wait_for()
+
+
+async def narrow(window: Page) -> None:
+    await window.get_by_label("Working directory", exact=True).fill("live/prod")
+    await window.get_by_label("When it changes the working directory").check()
+    await window.locator("#preview").get_by_text("No run").first.wait_for()
+    await window.evaluate("scrollTo(0, 0)")
+
+
 # What is done on a page before its picture is taken.
-DEEDS = {"bulk": choose_many, "invited": invite, "register": register, "graph": draw}
+DEEDS = {
+    "bulk": choose_many,
+    "invited": invite,
+    "register": register,
+    "graph": draw,
+    "connected": connect,
+}
+DEEDS |= {
+    "sign-in-code": give_password,
+    "variables": open_hcl,
+    "new-triggers": narrow,
+    "repository": look,
+}
 
 
 async def take(window: Page, name: str, path: str, **how: Any) -> bytes:
@@ -337,8 +428,15 @@ LOOKS: tuple[tuple[Literal["light", "dark"], ViewportSize, str], ...] = (
 
 
 @pytest.mark.timeout(1800)
-async def test_pictures_of_every_page(desk: Desk) -> None:
-    pages = await pages_of(desk, await furnish(desk))
+async def test_pictures_of_every_page(
+    desk: Desk, app: FastAPI, azure: AzureDevOps, saml: SamlProvider
+) -> None:
+    run_id = await furnish(desk)
+    pages = await pages_of(desk, run_id)
+    pages |= await told(desk, run_id)
+    pages |= await beside(desk, app, azure, saml)
+    if ONLY:
+        pages = {name: path for name, path in pages.items() if name in ONLY}
     async with transaction(desk.world.platform.sessions) as session:
         _, secret = await invitations.invite(
             session, desk.world.owner, desk.world.organization_id, invitee="ada@example.com"
@@ -347,7 +445,11 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
     for scheme, size, suffix in LOOKS:
         window = await desk.sit(color_scheme=scheme, viewport=size)
         stranger = await desk.stranger(color_scheme=scheme, viewport=size)
-        strangers = {"sign-in": "/login", "invitation": f"/invitation/{secret}"}
+        strangers = {
+            "sign-in": "/login",
+            "invitation": f"/invitation/{secret}",
+            "sign-in-code": "/login",
+        }
         for name, path in strangers.items():
             picture = await take(await stranger.new_page(), name, path)
             write(picture, IMAGES / f"{name}{suffix}.png")
@@ -356,6 +458,7 @@ async def test_pictures_of_every_page(desk: Desk) -> None:
 
 
 def write(picture: bytes, path: Path) -> None:
-    """Write a picture in few enough colours to be small."""
+    """Write a picture in few enough colours to be small, none of them far from what it was."""
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
+        how, dither = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+        image.convert("RGB").quantize(256, how, dither=dither).save(path, optimize=True)

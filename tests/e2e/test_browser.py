@@ -72,9 +72,28 @@ def sign_in(page: Page, platform: Platform) -> None:
     page.locator("form button").last.click()
 
 
+def make_organization(page: Page) -> None:
+    """Make the organization acme, as the first steps ask to."""
+    expect(page.get_by_role("heading", name="Welcome to Landform")).to_be_visible()
+    page.get_by_role("link", name="New organization").click()
+    page.get_by_label("Name").fill("acme")
+    page.get_by_label("Email").fill("ann@example.com")
+    page.locator("main form button").last.click()
+    expect(page.get_by_text("Organization acme was created.")).to_be_visible()
+
+
+def confirm(page: Page) -> None:
+    """Confirm the plan of the run whose page is open, and watch it until it is applied."""
+    head = page.locator("#run-head")
+    expect(head.locator(".status")).to_have_text("Needs confirmation")
+    head.get_by_text("Confirm and apply").first.click()
+    question = page.get_by_role("dialog", name="Apply this plan?")
+    question.get_by_role("button", name="Confirm and apply").click()
+    expect(head.locator(".status")).to_have_text("Applied")
+
+
 def connect_azure(page: Page, azure: AzureDevOps, token: str) -> None:
-    """Connect the organization acme to Azure DevOps' Acme, from its first page."""
-    page.get_by_role("link", name="VCS providers").click()
+    """Connect the organization acme to Azure DevOps' Acme, from the first steps."""
     page.get_by_role("link", name="Connect a provider").click()
     page.get_by_role("link", name="Azure DevOps Services").click()
     page.get_by_role("link", name="Access token").click()
@@ -110,6 +129,17 @@ def open_run(page: Page, message: str) -> None:
     page.get_by_role("link", name=message).first.click()
 
 
+def test_the_first_sign_in_leads_to_the_example_applied(page: Page, platform: Platform) -> None:
+    sign_in(page, platform)
+    make_organization(page)
+    press(page, "Plan the example")
+    expect(page.get_by_role("heading", name="Greet the world")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("terraform_data.greeting")
+    confirm(page)
+    page.goto("/app/acme/example")
+    expect(page.locator("main")).to_contain_text("Hello, world!")
+
+
 def test_the_first_sign_in_leads_to_an_applied_push_and_a_planned_pull_request(
     page: Page, platform: Platform, azure: AzureDevOps
 ) -> None:
@@ -119,11 +149,7 @@ def test_the_first_sign_in_leads_to_an_applied_push_and_a_planned_pull_request(
     azure.people.push(repository, ann, {"main.tf": MAIN % "first"})
 
     sign_in(page, platform)
-    expect(page.get_by_role("heading", name="Welcome to Landform")).to_be_visible()
-    page.get_by_role("link", name="New organization").click()
-    page.get_by_label("Name").fill("acme")
-    page.get_by_label("Email").fill("ann@example.com")
-    page.locator("main form button").last.click()
+    make_organization(page)
     connect_azure(page, azure, azure.tokens.issue(ann, EVERYTHING))
     make_workspace(page, "network", "Acme/Cloud Team/_git/infra")
     eventually(lambda: bool(theirs.subscriptions), within_s=60)
@@ -132,11 +158,7 @@ def test_the_first_sign_in_leads_to_an_applied_push_and_a_planned_pull_request(
     open_run(page, "Add the second")
     head = page.locator("#run-head")
     expect(head).to_contain_text("Ann started it by a push")
-    expect(head.locator(".status")).to_have_text("Needs confirmation")
-    head.get_by_text("Confirm and apply").first.click()
-    question = page.get_by_role("dialog", name="Apply this plan?")
-    question.get_by_role("button", name="Confirm and apply").click()
-    expect(head.locator(".status")).to_have_text("Applied")
+    confirm(page)
     expect(page.locator("#run-apply")).to_contain_text("terraform_data.second")
     page.goto("/organizations/acme/vcs")
     page.get_by_role("link", name="Azure DevOps Services").last.click()

@@ -1,14 +1,16 @@
 """Real terraform, real bubblewrap, a recorder for a platform."""
 
 import io
+import os
 import shutil
+import socket
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from landform.contract import Artefact, Phase, PhaseJob
+from landform.contract import Artefact, Category, Phase, PhaseJob, Variable
 from landform.execution.host import Clock, Host
 from landform.execution.sandbox import Sandbox, SandboxMode, detect
 from landform.toolchain.versions import Tool
@@ -100,3 +102,29 @@ def _job(phase: Phase, phase_id: str, changes: dict[str, object]) -> PhaseJob:
         "context": {"organization": "acme", "workspace": "hello", "project": "main"},
     }
     return PhaseJob.model_validate(given | changes)
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> str:
+    return f"mark-{tmp_path.name}-{os.getpid()}"
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that takes requests and answers none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(params=["bubblewrap", "nothing"])
+async def any_host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
+    mode = SandboxMode.REQUIRE if request.param == "bubblewrap" else SandboxMode.OFF
+    return make_host(tmp_path / "worker", await detect(mode))
+
+
+def terraform(key: str, value: str, **more: bool) -> Variable:
+    return Variable(key=key, value=value, category=Category.TERRAFORM, **more)
+
+
+def env(key: str, value: str, **more: bool) -> Variable:
+    return Variable(key=key, value=value, category=Category.ENV, **more)

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -52,19 +51,16 @@ async def test_messages_go_verbatim_to_programs_and_as_text_to_people(
     assert plane.text(JOB) == "café <b>\nplain\n"
 
 
-async def test_a_quiet_log_is_sent_at_once_and_a_busy_one_in_few_blocks(
-    plane: Recorder, log: PhaseLog
-) -> None:
-    began = time.monotonic()
+async def test_a_quiet_log_is_sent_at_once_and_a_busy_one_in_few_blocks(plane: Recorder) -> None:
+    log = make_log(plane, every_s=60)
     await log.for_people([b"first"])
-    await plane.until(lambda: plane.text(JOB) == "first\n", within_s=2)
-    assert time.monotonic() - began < 0.09
+    await plane.until(lambda: plane.text(JOB) == "first\n")
     for number in range(200):
         await log.for_people([f"line {number}".encode()])
         await asyncio.sleep(0.001)
     await log.close(patience_s=5)
     assert plane.text(JOB).splitlines()[1:] == [f"line {number}" for number in range(200)]
-    assert len(plane.blocks) < 20
+    assert len(plane.blocks) == 2
 
 
 async def test_no_block_is_larger_than_agreed(plane: Recorder, log: PhaseLog) -> None:
@@ -131,8 +127,8 @@ async def test_a_log_that_is_released_holds_nobody_back(plane: Recorder) -> None
     await asyncio.sleep(0.05)
     assert not writer.done()
     log.release()
-    await asyncio.wait_for(writer, 1)
-    await asyncio.wait_for(log.for_people([b"x" * (5 << 20)]), 1)
+    await asyncio.wait_for(writer, 10)
+    await asyncio.wait_for(log.for_people([b"x" * (5 << 20)]), 10)
     await log.close(patience_s=0)
 
 

@@ -51,11 +51,16 @@ _END_S = 30.0
 
 @dataclass(eq=False)
 class Part:
-    """One process of the platform."""
+    """One process of the platform.
+
+    Attributes:
+        settings: what it was started with that not all are.
+    """
 
     name: str
     popen: subprocess.Popen[bytes]
     output: Path
+    settings: Mapping[str, str]
     address: tuple[str, int] | None = None
 
     @property
@@ -192,6 +197,7 @@ class Platform:
             stack.enter_context(self.balancer.running())
             assert isinstance(self.balancer.at, tuple)
             self.url = "http://{}:{}".format(*self.balancer.at)
+            self.settings = {"LANDFORM_PUBLIC_URL": self.url, **self.settings}
             stack.callback(self._remove_shortcuts)
             stack.callback(self._kill_everything)
             self.restore()
@@ -242,11 +248,6 @@ class Platform:
         """Note how long a recovery took, for the end of the tests' output."""
         self.recoveries.setdefault(what, []).append(seconds)
 
-    def start_worker(self, **settings: str) -> Part:
-        """Start a worker and return when it is ready."""
-        (worker,) = self._start_workers(1, settings)
-        return worker
-
     def restore(self) -> None:
         """Have as many healthy workers and servers as there were in the beginning."""
         self.disarm()
@@ -268,23 +269,29 @@ class Platform:
 
     @contextmanager
     def workers_with(self, **settings: str) -> Iterator["Platform"]:
-        """Have only workers that were started with these settings; after the context, none."""
+        """Have only workers that were started with these settings; after the context, none.
+
+        Where all have them anyhow, nobody is started.
+        """
         before, self.settings = self.settings, {**self.settings, **settings}
         try:
-            self._kill_workers()
+            self._kill_others(self.workers)
             self.restore()
             yield self
         finally:
             self.settings = before
-            self._kill_workers()
+            self._kill_others(self.workers)
 
     @contextmanager
     def everything_with(self, **settings: str) -> Iterator["Platform"]:
-        """Have only workers and servers that were started with these settings; then none."""
-        self.kill_servers()
+        """Have only workers and servers that were started with these settings; then none.
+
+        Where all have them anyhow, nobody is started.
+        """
+        self._kill_others(self.servers, settings)
         with self.workers_with(**settings):
             yield self
-        self.kill_servers()
+        self._kill_others(self.servers)
 
     @contextmanager
     def agents(self, token: str, count: int = 1) -> Iterator[list[Part]]:
@@ -321,6 +328,16 @@ class Platform:
         pid = int(row["worker_id"].rpartition("-")[2])
         (worker,) = (worker for worker in self.workers if worker.pid == pid)
         return worker
+
+    def sees_death_of(self, run_id: str, *, epoch: int = 1) -> None:
+        """Return once this attempt at the run's plan is nobody's any more, which must be soon.
+
+        How long another takes to begin depends on the machine, and is not waited for here.
+        """
+        held = "SELECT 1 FROM leases WHERE run_id = %s AND state = 'leased' AND epoch = %s"
+        eventually(
+            lambda: not self.rows(held, run_id, epoch), within_s=RECOVERY_S, say=self.everything
+        )
 
     def rows(self, query: str, *values: object) -> Sequence[dict[str, Any]]:
         """Ask the database itself."""
@@ -369,17 +386,15 @@ class Platform:
             )
         await engine.dispose()
 
-    def _kill_workers(self) -> None:
-        for worker in self.workers:
-            if worker.is_alive:
-                worker.thaw()
-                worker.kill()
-
-    def _start_workers(self, count: int, settings: Mapping[str, str]) -> list[Part]:
-        started = [self._start("worker", **settings) for _ in range(count)]
-        self.workers += started
-        eventually(lambda: all(map(_is_ready, started)), within_s=_START_S, say=self.everything)
-        return started
+    def _kill_others(
+        self, parts: Sequence[Part], settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Kill those that were started with other settings than ours and these."""
+        wanted = {**self.settings, **(settings or {})}
+        for part in parts:
+            if part.is_alive and part.settings != wanted:
+                part.thaw()
+                part.kill()
 
     def _start_server(self) -> Part:
         port = _free_port()
@@ -441,7 +456,7 @@ class Platform:
                 stderr=file,
                 start_new_session=True,
             )
-        return Part(name, popen, output)
+        return Part(name, popen, output, dict(self.settings))
 
 
 def _is_ready(part: Part) -> bool:

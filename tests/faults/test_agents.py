@@ -60,7 +60,8 @@ def test_a_plan_whose_agent_was_killed_is_made_by_another_agent_of_its_pool(
         first = gate.wait_for(f"plan/{name}")
         killed = pool.agent_of(platform, run, agents)
         killed.kill()
-        gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+        platform.sees_death_of(run)
+        gate.wait_for(f"plan/{name}", count=2)
         assert first.is_cut
         assert pool.agent_of(platform, run, agents) is not killed
         gate.open(f"plan/{name}")

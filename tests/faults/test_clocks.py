@@ -37,7 +37,8 @@ def test_a_lease_lasts_as_long_as_the_database_says_and_lost_work_is_found(
     eventually(lambda: since(began) > 1.5 * LEASE_S, within_s=2 * LEASE_S)
     assert not first.is_cut
     skewed.worker_of(run).kill()
-    gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+    skewed.sees_death_of(run)
+    gate.wait_for(f"plan/{name}", count=2)
     gate.open(f"plan/{name}")
     client.wait(run, "applied")
 

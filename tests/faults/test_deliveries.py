@@ -37,6 +37,7 @@ class Place:
     hub: GitHub
     repo: Repo
     ann: Account
+    connection: str
     workspaces: list[str]
 
     def runs(self) -> list[int]:
@@ -44,14 +45,25 @@ class Place:
         count = "SELECT count(*) AS runs FROM runs WHERE workspace_id = %s"
         return [self.platform.rows(count, each)[0]["runs"] for each in self.workspaces]
 
-    def rests(self) -> bool:
-        """Tell whether every delivery was dealt with, and nobody is about to deal with one."""
-        open_ones = "SELECT id FROM vcs_deliveries WHERE status <> 'done'"
-        jobs = (
-            "SELECT id FROM procrastinate_jobs AS job"
-            f" WHERE task_name = 'process_vcs_delivery' AND {ALIVE}"
+    def has_planned(self) -> bool:
+        """Tell whether every run had its plan, in which there is nothing to do."""
+        open_ones = (
+            "SELECT id FROM runs WHERE workspace_id = ANY(%s) AND status <> 'planned_and_finished'"
         )
-        return not self.platform.rows(open_ones) and not self.platform.rows(jobs)
+        return not self.platform.rows(open_ones, self.workspaces)
+
+    def rests(self) -> bool:
+        """Tell whether all we were told is dealt with, and nobody is about to deal with it."""
+        ours = (
+            "SELECT delivery.id FROM vcs_deliveries AS delivery"
+            " JOIN vcs_hooks AS hook ON hook.id = delivery.hook_id WHERE hook.connection_id = %s"
+        )
+        open_ones = f"{ours} AND delivery.status <> 'done'"
+        jobs = (
+            "SELECT id FROM procrastinate_jobs AS job WHERE task_name = 'process_vcs_delivery'"
+            f" AND job.args ->> 'delivery_id' IN ({ours}) AND {ALIVE}"
+        )
+        return not any(self.platform.rows(each, self.connection) for each in (open_ones, jobs))
 
 
 @pytest.fixture
@@ -67,19 +79,25 @@ def place(
         ann = hub.account("ann")
         repo = hub.repository("acme", "infra")
         hub.push(repo, ann, {"main.tf": ""})
-        token = _connect(platform, client, hub, hub.token(ann))
+        connection = _connect(platform, client, hub, hub.token(ann))
+        token = connection.replace("oc-", "ot-", 1)
         linked = {"identifier": "acme/infra", "oauth-token-id": token}
         workspaces = [make_workspace(**{"vcs-repo": linked}) for _ in range(2)]
-        made = Place(platform, client, hub, repo, ann, workspaces)
+        made = Place(platform, client, hub, repo, ann, connection, workspaces)
         eventually(lambda: bool(repo.hooks), within_s=_WITHIN_S, say=platform.everything)
         yield made
         hub.settle()
+        # Commits are fetched while there is somebody to fetch them from.
+        eventually(made.has_planned, within_s=_WITHIN_S, say=platform.everything)
 
 
 @pytest.mark.parametrize("point", DELIVERED)
 def test_a_delivery_starts_one_run_per_workspace_whoever_dies_over_it(
     place: Place, point: FailPoint
 ) -> None:
+    place.hub.settle()
+    # A greeting of the new webhook must not be what somebody dies over.
+    eventually(place.rests, within_s=_WITHIN_S)
     before = place.runs()
     place.platform.arm(point)
     place.hub.push(place.repo, place.ann, {"main.tf": f"# {point}\n"})
@@ -105,7 +123,7 @@ def test_a_delivery_starts_one_run_per_workspace_whoever_dies_over_it(
 
 
 def _connect(platform: Platform, client: Client, hub: GitHub, secret: str) -> str:
-    """Connect to the stand-in; return the id of the OAuth token."""
+    """Connect to the stand-in; return the id of the connection."""
     given: dict[str, Any] = {
         "service-provider": "github_enterprise",
         "name": "hub",
@@ -125,4 +143,4 @@ def _connect(platform: Platform, client: Client, hub: GitHub, secret: str) -> st
         timeout=30.0,
     )
     assert tested.status_code == 200, tested.text
-    return client_id.replace("oc-", "ot-", 1)
+    return client_id

@@ -12,6 +12,7 @@ from tests.faults.configurations import gated
 from tests.faults.gate import Gate
 from tests.faults.platform import RECOVERY_S, Platform
 from tests.faults.test_deliveries import DELIVERED
+from tests.faults.test_notifications import NOTIFIED
 
 # Where in a run's life a point is armed; what comes first to it then, dies.
 _ASKED = {
@@ -114,7 +115,16 @@ class Life:
 
 
 def test_every_point_is_in_one_of_the_tests_below() -> None:
-    tested = {*DELIVERED, *_ASKED, *_ENDED_BY_HAND, *_STATES, *_SWEPT, *_PLANNING, *_APPLYING}
+    tested = {
+        *DELIVERED,
+        *NOTIFIED,
+        *_ASKED,
+        *_ENDED_BY_HAND,
+        *_STATES,
+        *_SWEPT,
+        *_PLANNING,
+        *_APPLYING,
+    }
     assert tested == set(FailPoint)
 
 

@@ -20,7 +20,8 @@ def test_a_plan_of_a_frozen_worker_is_made_by_another_and_the_zombie_changes_not
     first = gate.wait_for(f"plan/{name}")
     zombie = platform.worker_of(run)
     zombie.freeze()
-    second = gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+    platform.sees_death_of(run)
+    second = gate.wait_for(f"plan/{name}", count=2)
     assert first.ended is None
     second.let_through()
     client.wait(run, "planned")
@@ -104,7 +105,8 @@ async def test_a_process_that_froze_in_a_transaction_does_not_keep_others_from_i
             text("SELECT 1 FROM leases WHERE run_id = :run FOR UPDATE"), {"run": run}
         )
         platform.worker_of(run).kill()
-        await asyncio.to_thread(gate.wait_for, f"plan/{name}", count=2, within_s=RECOVERY_S)
+        await asyncio.to_thread(platform.sees_death_of, run)
+        await asyncio.to_thread(gate.wait_for, f"plan/{name}", count=2)
         await connection.invalidate()
     await engine.dispose()
     gate.open(f"plan/{name}")

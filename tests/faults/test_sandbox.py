@@ -34,7 +34,8 @@ def test_without_a_sandbox_too_a_killed_worker_costs_no_object_a_second_making(
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
     visit = gate.wait_for(f"plan/{name}")
     bare.worker_of(run).kill()
-    gate.wait_for(f"plan/{name}", count=2, within_s=RECOVERY_S)
+    bare.sees_death_of(run)
+    gate.wait_for(f"plan/{name}", count=2)
     assert visit.is_cut
     gate.open(f"plan/{name}")
 

@@ -6,7 +6,7 @@ from tests.cli.command import eventually
 from tests.faults.client import Client
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
-from tests.faults.platform import LEASE_S, RECOVERY_S, Platform
+from tests.faults.platform import RECOVERY_S, Platform
 
 
 def test_a_worker_that_is_stopped_ends_its_phase_and_takes_no_new_one(
@@ -18,16 +18,20 @@ def test_a_worker_that_is_stopped_ends_its_phase_and_takes_no_new_one(
         workspace, client.upload(workspace, gated(gate, name)), **{"auto-apply": True}
     )
     gate.wait_for(f"apply/{name}/one")
+    gate.hold(f"plan/{name}-2")
+    configuration = client.upload(other, gated(gate, f"{name}-2"))
     worker = platform.worker_of(run)
     worker.terminate()
     eventually(lambda: worker.has_said("waiting for phases"), within_s=10)
-    gate.hold(f"plan/{name}-2")
-    second = client.start(other, client.upload(other, gated(gate, f"{name}-2")))
-    gate.wait_for(f"plan/{name}-2")
+    second = client.start(other, configuration)
+    # It waits for as long as it takes to stop a run, and so for no terraform of another.
+    taken = "SELECT 1 FROM leases WHERE run_id = %s AND state = 'leased'"
+    eventually(lambda: bool(platform.rows(taken, second)), within_s=10)
     assert platform.worker_of(second) is not worker
     gate.open(f"apply/{name}/one")
     client.wait(run, "applied")
     assert worker.wait() == 0
+    gate.wait_for(f"plan/{name}-2")
     gate.open(f"plan/{name}-2")
     client.wait(second, "planned")
     assert client.act(second, "discard") == 202
@@ -43,7 +47,11 @@ def test_a_plan_that_outlasts_its_workers_farewell_is_handed_to_another_at_once(
     worker.terminate()
     assert worker.wait() == 0
     assert first.is_cut
-    gate.wait_for(f"plan/{name}", count=2, within_s=LEASE_S)
+    # No time of ours: how long terraform takes to come to the gate again depends on the machine.
+    held = "SELECT 1 FROM leases WHERE run_id = %s AND epoch = 1 AND leased_until > now()"
+    assert not platform.rows(held, run)
+    platform.sees_death_of(run)
+    gate.wait_for(f"plan/{name}", count=2)
     gate.open(f"plan/{name}")
     client.wait(run, "planned")
     assert client.act(run, "discard") == 202

@@ -177,7 +177,7 @@ async def test_a_provider_is_made_before_it_can_be_told_of_us_and_then_switched_
     for own in ("callback", "saml"):
         assert f"http://landform.test/login/{own}/{door.provider_id}</code>" in page
     fields = {"name": "Acme", "client_id": "", "groups_claim": "groups", "creates_users": "yes"}
-    page = await browser.post(here, fields | {"is_enabled": "yes"}, of=here)
+    page = await browser.post(here, fields | {"is_enabled": "yes"}, of=here, status=422)
     assert "switched off" in page
     sent = fields | {"is_enabled": "yes", "metadata": saml.metadata()}
     page = await browser.post(here, sent, of=here)

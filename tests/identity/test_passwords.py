@@ -6,9 +6,15 @@ from landform.kit.errors import InvalidError
 GOOD = "correct horse"
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords() -> None:
+    """Do all the work: it is what is looked at here."""
+
+
 async def test_a_password_is_kept_as_argon2id_and_verifies() -> None:
     hashed = await hash_password(GOOD)
     assert hashed.startswith("$argon2id$")
+    assert not HASHER.check_needs_rehash(hashed)
     assert GOOD not in hashed
     assert await verify_password(hashed, GOOD)
     assert not await verify_password(hashed, "correct hors")

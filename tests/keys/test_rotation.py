@@ -26,9 +26,15 @@ from landform.kit.crypto import Keyring, create_key_file
 from landform.kit.db import Sessions, transaction
 from landform.kit.errors import ConflictError
 from landform.kit.events import EventRow
+from landform.kit.ids import new_id
 from landform.kit.key_check import KeyCheck, require_right_key
 from landform.kit.sealed import sealed_columns
 from landform.kit.storage import open_store
+from landform.notifications.models import (
+    Destination,
+    NotificationConfiguration,
+    NotificationDelivery,
+)
 from landform.runs.attempts import Limits, Platform
 from landform.runs.creation import RunVariable
 from landform.ssh_keys.service import SshKeySettings, create_key
@@ -89,6 +95,21 @@ async def full(vault: Vault) -> World:
         await keep_readme(session, vault.keyring, configuration, readme)
         key = SshKeySettings(name="modules")
         await create_key(session, vault.keyring, world.owner, world.organization_id, key)
+        told = NotificationConfiguration(
+            id=new_id("nc"),
+            workspace_id=workspace.id,
+            name="ops",
+            destination=Destination.GENERIC,
+            created_by=world.owner.id,
+            updated_by=world.owner.id,
+        )
+        told.keep_secrets(vault.keyring, url="https://secret.example", token="hush")
+        session.add(told)
+        await session.flush()
+        delivery = NotificationDelivery(configuration_id=told.id, trigger="verification")
+        session.add(delivery)
+        await session.flush()
+        delivery.keep_answer(vault.keyring, "{}")
     run_id = await world.create(variables=[RunVariable(key="own", value='"x"')])
     await world.plan(run_id)
     await world.confirm(run_id)

@@ -4,11 +4,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
-from landform.kit import egress
-from landform.kit.egress import Allow, BlockedAddressError, Bounds, NoAnswerError, Outbound
+from landform.kit import clock, egress
+from landform.kit.egress import Allow, Answer, BlockedAddressError, Bounds, NoAnswerError, Outbound
 from landform.kit.egress_allow import is_public
 from landform.kit.errors import InvalidError, TooLargeError
 
@@ -221,3 +222,20 @@ async def test_what_is_not_json_is_said_to_be_none() -> None:
         answer = await out.request("GET", f"http://127.0.0.1:{port}/")
     with pytest.raises(NoAnswerError, match="not JSON"):
         answer.json()
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [
+        *(("77", 77.0), ("0.5", 0.5), ("999999999", 3600.0)),
+        ("Thu, 26 Nov 2026 12:01:30 GMT", 90.0),
+        ("Thu, 26 Nov 2026 11:00:00 GMT", 0.0),
+        *(("", 0.0), ("soon", 0.0), ("-5", 0.0), ("nan", 0.0), ("26 Nov 2026 12:01:30", 0.0)),
+    ],
+)
+def test_who_is_asked_to_wait_waits_as_long_as_is_sensible(
+    said: str, wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 26, 12, 0, tzinfo=UTC))
+    answer = Answer(status=503, headers={"retry-after": said}, body=b"", url="https://example.com")
+    assert answer.retry_after_s == wait_s

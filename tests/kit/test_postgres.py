@@ -174,7 +174,13 @@ async def test_a_watched_server_that_was_killed_comes_back_at_the_same_place(
         watch = asyncio.create_task(server.keep_running())
         killed = server_pid(prepared)
         os.kill(killed, signal.SIGKILL)
-        await eventually(lambda: server.is_running and server_pid(prepared) != killed)
+        place = PostgresDirectory(prepared)
+
+        def is_another() -> bool:
+            recorded = place.postmaster()  # none for as long as the file is being written
+            return server.is_running and recorded is not None and recorded.pid != killed
+
+        await eventually(is_another)
         watch.cancel()
         with pytest.raises(asyncio.CancelledError):
             await watch

@@ -16,7 +16,7 @@ class Painted(Event):
 
 
 @pytest.mark.parametrize("is_migrated", [True, False])
-async def test_an_event_wakes_who_waits_for_its_organization_subject_or_workspace(
+async def test_an_event_wakes_who_waits_for_its_organization_subject_workspace_or_kind(
     is_migrated: bool, empty_url: str, database_url: str
 ) -> None:
     url = empty_url if is_migrated else database_url
@@ -34,6 +34,10 @@ async def test_an_event_wakes_who_waits_for_its_organization_subject_or_workspac
             )
             publish(session, of_site)
             publish(session, long)
-        told = [note.payload async for note in listening.notifies(timeout=10, stop_after=4)]
+        told = [note.payload async for note in listening.notifies(timeout=10, stop_after=10)]
     await engine.dispose()
-    assert told == ["org-1", "s" * 200, "ws-1", "Painted"]
+    of_both = [
+        *("s-0", "s-0/Painted", "w", "w/Painted", "Painted"),
+        *("org-1", "org-1/Painted", "s" * 200, "ws-1", "ws-1/Painted"),
+    ]
+    assert told == of_both

@@ -15,7 +15,6 @@ from typing import Final, TypeAlias
 from sqlalchemy import select
 
 from landform.access import invitations
-from landform.configurations.models import Ingress
 from landform.contract import Artefact, Phase
 from landform.directories.service import create_directory
 from landform.federation.kinds import Kind as IdentityProviderKind
@@ -55,6 +54,7 @@ from tests import factories
 from tests.files import make_state, output, resource
 from tests.matrix.agents import join
 from tests.matrix.connected import SECRET, connect, keep_key
+from tests.matrix.notified import notify
 from tests.world import World
 
 PASSWORD: Final = "correct horse battery staple"
@@ -103,6 +103,7 @@ async def make_place(platform: Platform, name: str) -> Place:
     place.objects |= await _webhooks(place)
     place.objects |= await _variable_sets(place)
     place.objects |= await keep_key(world)
+    place.objects |= await notify(world)
     place.objects |= await join(world)
     place.objects["void"] = f"{name}-void"
     place.objects |= _made_for_the_call()
@@ -177,16 +178,7 @@ async def furnish(world: World) -> dict[str, Made]:
     state_id = (await world.current_state()).id
     await _add_json(world, state_id)
     async with transaction(platform.sessions) as session:
-        session.add(
-            Ingress(
-                configuration_version_id=world.configuration_id,
-                connection_id="oc-1",
-                repository_id="1",
-                identifier="acme/infra",
-                ref="refs/heads/main",
-                commit_sha="a" * 40,
-            )
-        )
+        await factories.make_ingress(session, world.configuration_id)
         wanted = select(StateOutput.id).where(StateOutput.state_version_id == state_id)
         state_output = (await session.scalars(wanted)).one()
     return {

@@ -8,13 +8,14 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import httpx2
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from landform.api.jsonapi.errors import MEDIA_TYPE
@@ -25,8 +26,9 @@ from landform.edge.signed_urls import PREFIX, Deed
 from landform.identity import run_tokens, tokens
 from landform.identity import sessions as browser
 from landform.identity.actor import SYSTEM, Actor, ActorKind
-from landform.identity.models import User
+from landform.identity.models import BrowserSession, User
 from landform.identity.users import actor_of
+from landform.kit.clock import now
 from landform.kit.db import make_engine, transaction
 from landform.organizations.models import Organization
 from landform.runs.attempts import Platform
@@ -53,6 +55,8 @@ BYTES: Final = {"archive": make_archive(), "state": STATE, "json-state": b'{"val
 Disguise: TypeAlias = Callable[[str], str]
 # As little work as can be: every actor signs in.
 _HASH: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+# When credentials were used is written with a call, and each of ours is taken back.
+_LATER: Final = now() + timedelta(days=1)
 _PARAMETER: Final = re.compile(r"(?:([^/{}]+)/)?\{(\w+)(?::path)?\}")
 _PLACEHOLDER: Final = re.compile(r"\$([\w.-]+)")
 _ID: Final = re.compile(r"[a-z]+-([A-Za-z0-9]{16})")
@@ -250,7 +254,9 @@ async def _person(platform: Platform, user_id: str) -> Walker:
         user = await session.get_one(User, user_id)
         user.password_hash = _HASH
         row, token = await tokens.mint(session, SYSTEM, owner_kind=ActorKind.USER, owner_id=user_id)
+        row.last_used_at = _LATER
         cookie = await browser.open_session(session, user)
+        await session.execute(update(BrowserSession).values(seen_at=_LATER))
         return Walker(replace(actor_of(user), token_id=row.id), token, cookie)
 
 
@@ -290,6 +296,7 @@ async def _machine(platform: Platform, actor: Actor) -> Walker:
     """Return a team or an organization with a token, and no browser."""
     async with transaction(platform.sessions) as session:
         row, token = await tokens.mint(session, SYSTEM, owner_kind=actor.kind, owner_id=actor.id)
+        row.last_used_at = _LATER
     return Walker(replace(actor, token_id=row.id), token)
 
 
@@ -313,12 +320,13 @@ async def _runs_at_work(place: Place) -> dict[str, Walker]:
 async def _agent(place: Place) -> Walker:
     """Return an agent of the pool `site`, with the pool's token and a secret of its own."""
     async with transaction(place.world.platform.sessions) as session:
-        _, token = await tokens.mint(
+        row, token = await tokens.mint(
             session,
             SYSTEM,
             owner_kind=ActorKind.AGENT_POOL,
             owner_id=str(place.objects["agent-pools"]),
         )
+        row.last_used_at = _LATER
         return Walker(await tokens.authenticate_agent(session, token), token)
 
 

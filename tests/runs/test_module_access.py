@@ -4,13 +4,13 @@ import shlex
 
 import pytest
 
-from landform.configurations.models import Ingress
 from landform.contract import CREDENTIAL_FILES, Phase
 from landform.kit.db import transaction
 from landform.ssh_keys import service
 from landform.ssh_keys.service import SshKeySettings
 from landform.workspaces.models import Workspace
 from landform.workspaces.module_keys import assign_key
+from tests import factories
 from tests.ssh_keys import samples
 from tests.world import World
 
@@ -54,16 +54,8 @@ async def test_plan_and_apply_get_the_key_in_a_file_and_git_is_told_where(
 
 async def test_the_code_of_a_fork_gets_no_key(world: World, key: str) -> None:
     async with transaction(world.platform.sessions) as session:
-        session.add(
-            Ingress(
-                configuration_version_id=world.configuration_id,
-                connection_id="oc-1",
-                repository_id="1",
-                identifier="acme/infra",
-                ref="refs/pull/1/head",
-                commit_sha="a" * 40,
-                from_stranger=True,
-            )
+        await factories.make_ingress(
+            session, world.configuration_id, ref="refs/pull/1/head", from_stranger=True
         )
     job = await world.must_begin(await world.create(plan_only=True))
     assert (job.credentials.files, job.credentials.environment) == ({}, {})

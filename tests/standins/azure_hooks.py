@@ -4,7 +4,6 @@ import base64
 import ipaddress
 import json
 import socket
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from tests.standins.azure_git import collection
 from tests.standins.azure_world import Identity, Organization, Subscription, guid, stamp
 from tests.standins.serving import Answer, Refusal, Request, json_answer
+from tests.standins.threads import Threads
 
 EVENTS: Final = frozenset(
     {
@@ -226,7 +226,7 @@ class Sender:
         self.holds = False
         self._held: list[Delivery] = []
         self._sleep = sleep
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
 
     def emit(
         self,
@@ -266,9 +266,7 @@ class Sender:
 
     def settle(self, timeout_s: float = 30.0) -> None:
         """Wait until everything under way was delivered or given up."""
-        for thread in self._threads:
-            thread.join(timeout_s)
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._threads.settle(timeout_s)
 
     def _delivery(
         self,
@@ -299,9 +297,7 @@ class Sender:
         return Delivery(one, json.dumps(document).encode(), _headers(one))
 
     def _start(self, organization: Organization, delivery: Delivery) -> None:
-        thread = threading.Thread(target=self._deliver, args=(organization, delivery), daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.start(self._deliver, organization, delivery)
 
     def _deliver(self, organization: Organization, delivery: Delivery) -> None:
         one = delivery.subscription

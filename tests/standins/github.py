@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from tests.standins.github_rest import Rest
 from tests.standins.github_world import Account, Grant, Pull, Repo
 from tests.standins.repositories import ZEROS, GitRepository
 from tests.standins.serving import Answer, Clock, Refusal, Request, Server, json_answer
+from tests.standins.threads import Threads
 
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -52,7 +52,7 @@ class GitHub:
         self._sent: urllib.request.Request | None = None
         self._numbers = count(1001)
         self._rest_api = Rest(self)
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
         self.server = Server(self._handle)
         self.url = self.server.url
 
@@ -235,9 +235,7 @@ class GitHub:
 
     def settle(self) -> None:
         """Wait for everything that is under way."""
-        for thread in self._threads:
-            thread.join(30)
-        self._threads.clear()
+        self._threads.settle()
 
     def send(self, hook: dict[str, Any], event: str, body: bytes) -> None:
         headers = {
@@ -272,9 +270,7 @@ class GitHub:
                 status = int(getattr(failure, "code", 0))
             self.deliveries.append({"event": event, "status": status, "hook": hook_id})
 
-        thread = threading.Thread(target=deliver, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.start(deliver)
 
     # ── HTTP ────────────────────────────────────────────────────────────────────────────────────
 

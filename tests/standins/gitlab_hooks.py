@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import threading
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from tests.standins.gitlab_world import Hook, Project
 from tests.standins.serving import Answer, Clock, Refusal, Request, json_answer
+from tests.standins.threads import Threads
 
 _EVENTS: Final[Mapping[str, str]] = {
     "push": "push_events",
@@ -58,7 +58,7 @@ class Hooks:
         self._clock = clock
         self._url = url
         self._last = 400
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
 
     # ── REST ────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,17 +104,11 @@ class Hooks:
             if not hook.said.get(_EVENTS[kind]) or hook.state(self._clock) != "executable":
                 continue
             headers = self._headers(hook, _NAMES[kind], event_id, body)
-            thread = threading.Thread(
-                target=self._deliver, args=(hook, kind, headers, body), daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            self._threads.start(self._deliver, hook, kind, headers, body)
 
     def settle(self) -> None:
         """Wait for everything that is under way."""
-        for thread in self._threads:
-            thread.join(30)
-        self._threads.clear()
+        self._threads.settle()
 
     def _headers(self, hook: Hook, name: str, event_id: str, body: bytes) -> dict[str, str]:
         key = str(uuid.uuid4())

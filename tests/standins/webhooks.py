@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -10,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tests.standins.threads import Threads
+
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_JOINED_S: Final = 30
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,17 @@ class Webhooks:
         self.sent: list[Sent] = []
         self._timeout_s = timeout_s
         self._pauses_s = pauses_s
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
 
     def send(
         self, url: str, event: str, body: bytes, headers: Callable[[int], Mapping[str, str]]
     ) -> None:
         """Send; `headers` may tell the attempt's number, from 1 on."""
-        thread = threading.Thread(
-            target=self._deliver, args=(url, event, body, headers), daemon=True
-        )
-        self._threads.append(thread)
-        thread.start()
+        self._threads.start(self._deliver, url, event, body, headers)
 
     def settle(self) -> None:
         """Wait for everything that is under way."""
-        for thread in self._threads:
-            thread.join(_JOINED_S)
-        self._threads.clear()
+        self._threads.settle()
 
     def _deliver(
         self, url: str, event: str, body: bytes, headers: Callable[[int], Mapping[str, str]]

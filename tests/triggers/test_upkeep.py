@@ -62,6 +62,11 @@ async def test_one_hook_is_made_for_all_workspaces_of_a_repository(reachable: Sc
     assert secret not in str([one.json() for one in subscriptions.values()])
 
 
+async def test_a_hook_is_called_by_the_name_of_its_repository(reachable: Scene) -> None:
+    await see_to(reachable)
+    assert (await hook_of(reachable)).repository_name == "Acme/Cloud Team/_git/infra"
+
+
 async def test_what_is_opened_before_the_hook_is_there_is_looked_for_at_once(
     reachable: Scene,
 ) -> None:

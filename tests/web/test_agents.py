@@ -2,11 +2,16 @@
 
 import re
 
-from landform.agents.presence import Description, agent_id, say_present
+from landform import __version__
+from landform.agents.models import Farewell
+from landform.agents.presence import Description, agent_id, say_farewell, say_present
+from landform.contract import Choice, Outcome, PhaseJob, PhaseResult
 from landform.identity import tokens
 from landform.identity.credentials import new_secret
 from landform.kit.db import transaction
+from landform.runs import agent_attempts, attempts
 from landform.workspaces.models import ExecutionMode
+from tests.web.listening import following
 from tests.web.pages import Site, text_of
 
 
@@ -72,6 +77,62 @@ async def test_a_workspace_is_set_to_run_on_agents_and_back(site: Site) -> None:
     assert "Agent pool site was deleted." in await site.owner.post(pool, {"deed": "delete"})
 
 
+async def at_work(site: Site, pool: str) -> tuple[str, str]:
+    """Create a run for the pool and let an agent of it be there; return their ids."""
+    settings, name = f"{await site.place()}/settings", (await site.world.workspace()).name
+    mode = f"agent:{pool.rpartition('/')[2]}"
+    await site.owner.post(settings, {"name": name, "execution_mode": mode})
+    run_id = await site.world.create()
+    async with transaction(site.world.platform.sessions) as session:
+        actor = await tokens.authenticate_agent(session, await make_token(site, pool))
+        own = agent_id(actor, new_secret())
+        await say_present(session, actor, own, Description(name="box-1", version=__version__))
+    return run_id, own
+
+
+async def begin(site: Site, pool: str, own: str) -> PhaseJob:
+    pool_id, platform = pool.rpartition("/")[2], site.world.platform
+    offer = await agent_attempts.next_offer(platform, pool_id)
+    assert offer is not None
+    job = await agent_attempts.begin(
+        platform,
+        Choice(version="1.11.4"),
+        phase_id=offer.phase_id,
+        pool_id=pool_id,
+        agent_id=own,
+    )
+    assert job is not None
+    return job
+
+
+async def test_the_page_of_a_run_names_the_agent_that_planned_it(site: Site) -> None:
+    pool = await make_pool(site)
+    run_id, own = await at_work(site, pool)
+    page = f"{await site.place()}/runs/{run_id}"
+    assert "by agent" not in text_of(await site.owner.get(page))
+    job = await begin(site, pool, own)
+    assert "by agent box-1 of pool site" in text_of(await site.owner.get(page))
+    await attempts.finish(site.world.platform, job, PhaseResult(outcome=Outcome.ERRORED))
+    assert "errored, by agent box-1 of pool site" in text_of(await site.owner.get(page))
+
+
+async def test_a_pool_shows_what_its_agents_do_as_they_do_it(site: Site) -> None:
+    pool = await make_pool(site)
+    _, own = await at_work(site, pool)
+    async with (
+        following(site, site.owner, pool) as stream,
+        following(site, site.owner, pool.rpartition("/")[0]) as listed,
+    ):
+        job = await begin(site, pool, own)
+        await stream.says("Busy")
+        await attempts.finish(site.world.platform, job, PhaseResult(outcome=Outcome.ERRORED))
+        await stream.says("Idle")
+        async with transaction(site.world.platform.sessions) as session:
+            await say_farewell(session, own, Farewell.EXITED)
+        await stream.says("Exited")
+        await listed.says("None connected")
+
+
 async def test_a_pool_is_narrowed_to_workspaces_and_projects_by_name(site: Site) -> None:
     pool, name = await make_pool(site), (await site.world.workspace()).name
     shown = await site.owner.post(
@@ -82,7 +143,9 @@ async def test_a_pool_is_narrowed_to_workspaces_and_projects_by_name(site: Site)
     assert "On agents of narrow" in await site.owner.get(f"{await site.place()}/settings")
     shown = await site.owner.post(pool, {"name": "narrow", "excluded_workspaces": name})
     assert "On agents of narrow" not in await site.owner.get(f"{await site.place()}/settings")
-    refused = await site.owner.post(pool, {"name": "narrow", "allowed_projects": "nowhere"})
+    refused = await site.owner.post(
+        pool, {"name": "narrow", "allowed_projects": "nowhere"}, status=422
+    )
     assert "There is no project nowhere here." in text_of(refused)
 
 

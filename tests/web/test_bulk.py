@@ -2,15 +2,19 @@
 
 import re
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
 from landform.identity.models import User
 from landform.kit.db import transaction
+from landform.kit.errors import InvalidError
 from landform.kit.events import EventRow
 from landform.organizations.models import Organization
 from landform.runs import bulk
+from landform.runs.bulk import Deed, Order, Outcome
 from landform.runs.models import Run
+from landform.web.bulk import said_of
 from landform.workspaces.models import TagBinding, Workspace
 from tests import factories
 from tests.web.pages import Browser, Site, text_of
@@ -27,6 +31,12 @@ async def order(
     site: Site, browser: Browser, chosen: list[str], *, query: str = "", **fields: str
 ) -> str:
     """Send the form of the table, as a browser without scripts does; return what is answered."""
+    return text_of((await send(site, browser, chosen, query=query, **fields)).text)
+
+
+async def send(
+    site: Site, browser: Browser, chosen: list[str], *, query: str = "", **fields: str
+) -> httpx2.Response:
     table = f"/app/{site.world.organization}{query}"
     page = await browser.get(table)
     form = re.search(
@@ -35,11 +45,11 @@ async def order(
     assert form is not None
     answer = await browser.http.post(
         form[1].replace("&amp;", "&"),
-        data={"form_token": form[2], "workspace": chosen, **fields},
+        data={"form_token": form[2], "of": "bulk", "workspace": chosen, **fields},
         follow_redirects=True,
     )
-    assert answer.status_code == 200, answer.text
-    return text_of(answer.text)
+    assert answer.status_code in (200, 422), answer.text
+    return answer
 
 
 async def events(site: Site, name: str) -> list[str]:
@@ -83,6 +93,9 @@ async def test_runs_are_queued_where_there_is_a_configuration(site: Site) -> Non
     mine = site.world.workspace_id
     page = await order(site, site.owner, [bare, mine], deed="plan", text="Look at all of them")
     assert "Done at 1 of 2 workspaces." in page
+    assert "plan only" in page, (
+        "it shows the runs, as the table of workspaces tells of no plan alone"
+    )
     async with transaction(site.world.platform.sessions) as session:
         run = (await session.scalars(select(Run))).one()
     assert (run.workspace_id, run.plan_only, run.message) == (mine, True, "Look at all of them")
@@ -122,7 +135,9 @@ async def test_all_that_match_are_those_of_the_filter_and_no_more(site: Site) ->
     await add(site, "web-1", "web-2", "db")
     page = await order(site, site.owner, [], query="?q=web", deed="tag", tags="team", all="yes")
     assert "Done at 2 of 2 workspaces." in page
-    assert "db" not in page.split("What happened")[1]
+    async with transaction(site.world.platform.sessions) as session:
+        rows = await session.scalars(select(Workspace.name).join(TagBinding))
+    assert sorted(rows) == ["web-1", "web-2"]
 
 
 async def test_too_many_or_none_or_nothing_to_do_is_refused_as_a_whole(
@@ -138,3 +153,34 @@ async def test_too_many_or_none_or_nothing_to_do_is_refused_as_a_whole(
     assert "cannot be" in await order(site, site.owner, ids[:1], deed="tag", tags="a/b")
     assert "Choose what to do" in await order(site, site.owner, ids[:1], deed="explode")
     assert await events(site, "WorkspaceLocked") == []
+
+
+async def test_a_malformed_tag_is_said_beside_it_and_the_choice_stays(site: Site) -> None:
+    one, two = await add(site, "one", "two")
+    page = (await send(site, site.owner, [two], deed="tag", tags="a/b")).text
+    assert re.search(r'name="tags"[^>]*aria-invalid="true"[^>]*value="a/b"', page)
+    assert re.findall(r'name="workspace" value="([^"]+)"[^>]* checked', page) == [two]
+    assert one in page
+
+
+def test_what_came_of_an_order_is_said_with_each_reason_once_and_within_bounds() -> None:
+    taken, gone = InvalidError("It is locked."), InvalidError("It has no configuration.")
+    outcomes = [
+        Outcome(workspace_id="ws-1", name="a", failure=taken),
+        Outcome(workspace_id="ws-2", name="b", failure=gone),
+        Outcome(workspace_id="ws-3", name="c", failure=taken),
+        Outcome(workspace_id="ws-4", name="d"),
+    ]
+    order = Order(deed=Deed.PLAN)
+    assert said_of(outcomes, order) == (
+        "A plan was queued. Done at 1 of 4 workspaces."
+        " Not at a, c: It is locked. Not at b: It has no configuration."
+    )
+    many = [
+        Outcome(workspace_id=f"ws-{number}", name=f"workspace-{number}", failure=taken)
+        for number in range(200)
+    ]
+    said = said_of(many, order)
+    assert len(said) < 1000
+    told = said.count("workspace-")
+    assert said.endswith(f": It is locked. And not at {200 - told} more.")

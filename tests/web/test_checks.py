@@ -2,9 +2,9 @@
 
 import msgspec
 
-from landform.configurations.models import Ingress
 from landform.execution.plan_output import read_plan
 from landform.kit.db import transaction
+from tests import factories
 from tests.web.pages import Site, text_of
 from tests.web.test_runs import PLAN, planned
 
@@ -44,19 +44,14 @@ async def test_what_did_not_pass_comes_first_with_its_reason(site: Site) -> None
 async def test_the_head_of_a_run_tells_its_commit(site: Site) -> None:
     run_id = await planned(site)
     async with transaction(site.world.platform.sessions) as session:
-        session.add(
-            Ingress(
-                configuration_version_id=site.world.configuration_id,
-                connection_id="oc-1",
-                repository_id="r",
-                identifier="acme/infra",
-                ref="refs/heads/main",
-                branch="main",
-                commit_sha="0123456789abcdef0123456789abcdef01234567",
-                commit_url="https://git.example/acme/infra/commit/0123",
-                pull_request_number=7,
-                pull_request_url="javascript:alert(1)",
-            )
+        await factories.make_ingress(
+            session,
+            site.world.configuration_id,
+            branch="main",
+            commit_sha="0123456789abcdef0123456789abcdef01234567",
+            commit_url="https://git.example/acme/infra/commit/0123",
+            pull_request_number=7,
+            pull_request_url="javascript:alert(1)",
         )
     page = await site.owner.get(f"{await site.place()}/runs/{run_id}")
     assert "pull request 7, main at 01234567" in text_of(page)

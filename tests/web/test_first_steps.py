@@ -75,3 +75,23 @@ async def test_a_new_workspace_has_three_roads(site: Site) -> None:
     assert "connect one first" in page
     assert "From the command line" in page
     assert f"/api/v2/organizations/{site.world.organization}/workspaces" in page
+
+
+async def test_every_example_is_a_workspace_of_its_own(site: Site) -> None:
+    at = f"/organizations/{site.world.organization}/example"
+    first = text_of(await site.owner.post(at, of="/welcome"))
+    assert "Greet the world" in first
+    await site.owner.post(at, of="/welcome")
+    page = text_of(await site.owner.get(f"/app/{site.world.organization}"))
+    assert "example " in page
+    assert "example-2 " in page
+
+
+async def test_examples_have_an_end(site: Site) -> None:
+    async with transaction(site.world.platform.sessions) as session:
+        owner = await session.get_one(Organization, site.world.organization_id)
+        for name in ("Example", *(f"example-{number}" for number in range(2, 10))):
+            await factories.make_workspace(session, owner, name)
+    at = f"/organizations/{site.world.organization}/example"
+    page = text_of(await site.owner.post(at, of="/welcome"))
+    assert "There are workspaces example to example-9 already; delete one." in page

@@ -90,8 +90,8 @@ async def test_static_files_are_kept_under_names_that_change_with_them(site: Sit
 
 async def test_a_page_that_is_not_there_says_so_as_a_page(site: Site) -> None:
     page = text_of(await site.owner.get("/app/nowhere", 404))
-    assert "Not Found" in page
-    assert "There is no organization nowhere." in page
+    assert "Nothing here" in page
+    assert "There is no organization called nowhere." in page
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

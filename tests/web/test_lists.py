@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from html import unescape
 from typing import Any
 
 import pytest
@@ -26,26 +24,8 @@ from landform.workspaces.models import Workspace
 from landform.workspaces.settings import WorkspaceSettings
 from tests import factories
 from tests.files import make_state
+from tests.web.listening import Stream, hear, stream_of, until
 from tests.web.pages import Browser, Site
-
-SOON_S = 10.0
-
-
-@dataclass
-class Stream:
-    """What a browser hears of one list, as it arrives."""
-
-    heard: list[str] = field(default_factory=list)
-    came: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    @property
-    def said(self) -> str:
-        """Everything but the beats."""
-        return "".join(each for each in self.heard if not each.startswith((":", "retry")))
-
-    async def says(self, text: str) -> None:
-        async with self.came, asyncio.timeout(SOON_S):
-            await self.came.wait_for(lambda: text in self.said)
 
 
 @asynccontextmanager
@@ -59,58 +39,6 @@ async def watching(site: Site, browser: Browser, path: str) -> AsyncIterator[Str
     yield stream
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    deadline = asyncio.get_running_loop().time() + SOON_S
-    while not holds():
-        assert asyncio.get_running_loop().time() < deadline, "it does not come to hold"
-        await asyncio.sleep(0.02)
-
-
-def stream_of(page: str) -> str:
-    found = re.search(r'hx-sse:connect="([^"]+)"', page)
-    assert found is not None, "the page watches nothing"
-    return unescape(found[1])
-
-
-async def hear(site: Site, browser: Browser, address: str, stream: Stream) -> None:
-    """Call the application itself: the client of the other tests waits for the whole body."""
-    path, _, query = address.partition("?")
-    cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "http_version": "1.1",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(b"host", b"landform.test"), (b"cookie", cookies.encode())],
-        "client": ("127.0.0.1", 1),
-        "server": ("landform.test", 80),
-    }
-    never = asyncio.Event()
-    asked = False
-
-    async def receive() -> dict[str, Any]:
-        nonlocal asked
-        if not asked:
-            asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await never.wait()
-        raise AssertionError
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            assert message["status"] == 200
-        elif message.get("body"):
-            async with stream.came:
-                stream.heard.append(message["body"].decode())
-                stream.came.notify_all()
-
-    await site.app(scope, receive, send)
 
 
 async def add(site: Site, name: str, **settings: Any) -> Workspace:

@@ -42,6 +42,8 @@ async def test_claims_that_are_none_are_said_on_the_page(site: Site) -> None:
         ("", "1 to 20 claims"),
         ("sub = a\nsub = b", "NAME = VALUE"),
     ):
-        shown = await site.owner.post(path, {**FIELDS, "claims": claims, "team": team.id})
+        shown = await site.owner.post(
+            path, {**FIELDS, "claims": claims, "team": team.id}, status=422
+        )
         assert words in shown
         assert "None yet" in shown

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from landform.configurations.models import Ingress
 from landform.kit.db import transaction
 from landform.vcs.kinds import Kind, SignIn
-from landform.vcs.models import Connection
+from landform.vcs.models import Connection, ConnectionStatus
 from landform.vcs.reach import Reach
 from landform.workspaces.models import Workspace, WorkspaceRepository
 from tests.standins.azure_devops import AzureDevOps
@@ -134,7 +134,7 @@ async def test_what_starts_runs_is_one_of_six(
     assert (row.pushes_enabled, row.path_regexes, row.push_run_kind) == (False, [], None)
     assert 'value="never" checked' in await site.owner.get(here)
     page = await site.owner.post(
-        f"{here}/triggers", {"starts": "tags", **every, "tags_regex": "("}, of=here
+        f"{here}/triggers", {"starts": "tags", **every, "tags_regex": "("}, of=here, status=422
     )
     assert "is not a regular expression" in page
 
@@ -279,13 +279,53 @@ async def test_a_new_workspace_is_made_with_its_repository_or_says_why_not(
     assert (row.repository_id, row.followed_branch) == (chosen["repository"], "main")
 
 
+async def test_a_new_workspace_from_a_repository_says_how_its_first_run_starts(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    here = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    chosen = chosen_of(azure, connection)
+    of = f"{here}?{urlencode({'connection': connection.id, 'repository': chosen['repository']})}"
+    made = await site.owner.post(here, chosen | {"name": "fresh", "tool": "terraform"}, of=of)
+    page = text_of(made)
+    assert "A push to main of Acme/Cloud Team/_git/infra starts one." in page
+    assert f"/app/{site.world.organization}/fresh/runs/new" in made
+    assert "terraform init" not in page
+    assert "Repository Acme/Cloud Team/_git/infra" in page
+    fresh = f"/app/{site.world.organization}/fresh/runs/new"
+    page = await site.owner.post(fresh, {"message": "First", "kind": "plan"}, status=422)
+    assert "is being fetched from the repository. Try again in a moment." in page
+    assert 'value="First"' in page
+
+
+async def test_an_address_that_is_refused_is_kept_and_said_beside_its_field(
+    site: Site, connection: Connection
+) -> None:
+    here = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    wrong = "https://dev.azure.com/Acme/_git/gone"
+    asked = urlencode({"connection": connection.id, "repository": wrong})
+    page = await site.owner.get(f"{here}?{asked}", status=422)
+    assert f'value="{wrong}"' in page
+    assert "is not where" in page.partition('id="e-repository">')[2][:200]
+
+
+async def test_a_connection_to_choose_says_whether_it_works(
+    site: Site, connection: Connection
+) -> None:
+    async with transaction(site.world.platform.sessions) as session:
+        row = await session.get_one(Connection, connection.id)
+        row.status, row.status_reason = ConnectionStatus.FAILED, "It is wrong."
+    here = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    assert "Does not work" in await site.owner.get(here)
+
+
 async def test_who_may_not_make_workspaces_asks_nothing_of_a_provider(
     site: Site, connection: Connection
 ) -> None:
     new = f"/organizations/{site.world.organization}/workspaces/new/repository"
     reader = await site.member("read")
-    assert "Somebody who manages VCS connections" in await reader.get(new)
-    await reader.get(f"{new}?connection={connection.id}", status=404)
+    for road in (new, f"{new}?connection={connection.id}"):
+        told = await reader.get(road, status=403)
+        assert "You lack the permission to create workspaces" in told
     given = {"connection": connection.id, "repository": "1", "name": "x"}
     for path in (new, f"{new}/preview"):
         await reader.post(path, given, of="/account/tokens", status=403)

@@ -6,7 +6,7 @@ from html import unescape
 import msgspec
 import pytest
 
-from landform.contract import Artefact, LogStream, Outcome, Phase
+from landform.contract import Artefact, LogStream, Outcome, Phase, PhaseJob
 from landform.identity.users import actor_of
 from landform.kit.db import transaction
 from landform.organizations.models import Organization
@@ -56,6 +56,13 @@ async def planned(site: Site, plan: object = PLAN) -> str:
     await site.world.append(job, 0, b"One line\n\x1b[31mbad\x1b[0m <b>&\x1b]0;t\x07\n")
     await site.world.finish(job)
     return run_id
+
+
+async def applying(site: Site) -> tuple[str, PhaseJob]:
+    """Have a plan confirmed, and a worker begin to apply it; return the run's id and the apply."""
+    run_id = await planned(site)
+    await site.world.confirm(run_id)
+    return run_id, await site.world.must_begin(run_id, Phase.APPLY)
 
 
 async def test_a_plan_is_shown_by_module_with_reasons_and_without_secrets(site: Site) -> None:
@@ -158,6 +165,10 @@ async def test_a_large_log_is_shown_in_part_searched_and_downloaded_whole(site: 
     page = await site.owner.get(here)
     assert "line 0099999 of the log" in page
     assert "line 0000000 of the log" not in page
+    last = await site.owner.get(f"{here}/log/plan?end=yes")
+    assert "line 0099999 of the log" in last
+    assert "?end=yes" in await site.owner.get(f"{here}/log/plan")
+    assert "?end=yes#end" not in last
     found = await site.owner.get(f"{here}/log/plan?q=0050000%20of")
     offset = 50_000 * len(lines[0])
     assert f"?at={offset}&amp;" in found
@@ -192,10 +203,29 @@ async def test_a_match_is_followed_without_searching_the_log_again(
     assert "2 matches" in await site.owner.get(f"{log}?q=NEEDLE")
 
 
-async def test_an_apply_is_told_resource_by_resource(site: Site) -> None:
+async def test_the_log_of_a_plan_is_read_once_it_is_unfolded_when_its_apply_has_begun(
+    site: Site,
+) -> None:
     run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    line = f'<a class="log-link quiet" href="{here}/log/plan?at=0#plan-L0"'
+    assert line in await site.owner.get(here)
     await site.world.confirm(run_id)
-    job = await site.world.must_begin(run_id, Phase.APPLY)
+    await site.world.must_begin(run_id, Phase.APPLY)
+    page = await site.owner.get(here)
+    assert "plan-L0" not in page
+    assert f'href="{here}/log/plan?end=yes#end">Show the last lines</a>' in page
+    asked = {"hx-request": "true"}
+    lines = await site.owner.http.get(f"{here}/log/plan", headers=asked)
+    assert lines.text.startswith('<span class="log-line" id="plan-L0">')
+    assert line in lines.text
+    stranger = await site.stranger()
+    hidden = await stranger.http.get(f"{here}/log/plan", headers=asked)
+    assert hidden.status_code == 404
+
+
+async def test_an_apply_is_told_resource_by_resource(site: Site) -> None:
+    run_id, job = await applying(site)
     resource = {"addr": "null_resource.a"}
     hook = {"resource": resource, "action": "create"}
     said = [
@@ -213,9 +243,7 @@ async def test_an_apply_is_told_resource_by_resource(site: Site) -> None:
 
 
 async def test_what_may_be_missing_from_the_state_is_shown_with_what_to_do(site: Site) -> None:
-    run_id = await planned(site)
-    await site.world.confirm(run_id)
-    job = await site.world.must_begin(run_id, Phase.APPLY)
+    run_id, job = await applying(site)
     lost = [{"address": "null_resource.lost", "id_value": "42"}]
     await site.world.finish(job, outcome=Outcome.ERRORED, error="It died.", maybe_not_in_state=lost)
     text = text_of(await site.owner.get(f"{await site.place()}/runs/{run_id}"))
@@ -225,9 +253,7 @@ async def test_what_may_be_missing_from_the_state_is_shown_with_what_to_do(site:
 
 
 async def test_the_last_state_that_a_dead_apply_saved_is_one_click_away(site: Site) -> None:
-    run_id = await planned(site)
-    await site.world.confirm(run_id)
-    job = await site.world.must_begin(run_id, Phase.APPLY)
+    run_id, job = await applying(site)
     await attempts.put_state(site.world.platform, job, make_state(1), final=False)
     lost = [{"address": "null_resource.lost"}]
     await site.world.finish(job, outcome=Outcome.ERRORED, error="It died.", maybe_not_in_state=lost)
@@ -265,6 +291,21 @@ async def test_the_search_finds_workspaces_runs_by_id_and_pages(site: Site) -> N
     )
     stranger = await site.stranger()
     assert run_id not in (await stranger.get(f"/search/found?q={run_id}")).split("Nothing")[0]
+    organization = site.world.organization
+    audit = f'href="/organizations/{organization}/audit"'
+    assert audit in await site.owner.get(f"/search/found?q=audit&in={organization}")
+    states = f'href="{await site.place()}/states"'
+    assert states in await site.owner.get(f"/search/found?q={name}%20st")
+    reader = await site.member("plan")
+    found = await reader.get(f"/search/found?q={name}%20r&in={organization}")
+    assert f'href="{await site.place()}/runs"' in found
+    assert audit not in await reader.get(f"/search/found?q=audit&in={organization}")
+    custom = {"workspace-access": {"runs": "read"}}
+    async with transaction(site.world.platform.sessions) as session:
+        workspace = await session.get_one(Workspace, site.world.workspace_id)
+        actor = await factories.make_actor(session, workspace, "custom", custom)
+    lesser = await site.browser(actor)
+    assert states not in await lesser.get(f"/search/found?q={name}%20st")
 
 
 async def test_who_is_asked_approves_a_plan_and_then_it_can_be_confirmed(site: Site) -> None:

@@ -133,3 +133,17 @@ async def test_a_site_admin_removes_it_for_who_lost_everything(server: Server) -
     assert answer.status_code == 200
     await server.http.post("/login", data=FORM)
     assert await is_signed_in(server)
+
+
+async def test_a_mistyped_code_shows_the_same_secret_again(server: Server) -> None:
+    await server.http.post("/login", data=FORM)
+    page = await send(server, HERE)
+    shown = re.findall(r'id="secret">(\w+)<', page.text)
+    page = await send(server, f"{HERE}/confirm", code="000000")
+    assert re.findall(r'id="secret">(\w+)<', page.text) == shown
+    assert "This is not the code." in page.text.partition('id="e-code">')[2][:100]
+    assert page.status_code == 422
+    page = await send(server, f"{HERE}/confirm", code=pyotp.TOTP(shown[0]).now())
+    assert 'id="recovery"' in page.text
+    page = await send(server, f"{HERE}/confirm", code="000000")
+    assert shown[0] not in page.text

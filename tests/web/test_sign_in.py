@@ -1,7 +1,9 @@
 """The door as a browser sees it: failures slow down, and a password of one's own comes first."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
@@ -9,6 +11,7 @@ from sqlalchemy import text
 
 from landform.identity import login, sessions, tokens, users
 from landform.identity.actor import ActorKind
+from landform.identity.first_admin import FIRST_ADMIN
 from landform.identity.passwords import hash_password
 from landform.identity.throttle import ACCOUNT
 from landform.kit.db import transaction
@@ -120,3 +123,46 @@ async def test_no_token_is_made_before_a_password_of_ones_own_is_set(server: Ser
             )
         by_token = replace(actor, token_id="at-1")
         await tokens.issue(session, by_token, owner_kind=ActorKind.USER, owner_id=user.id)
+
+
+async def test_the_one_time_password_is_spoken_of_until_the_first_admin_has_an_own(
+    server: Server,
+) -> None:
+    said = "its one-time password was printed"
+    assert said not in (await server.http.get("/login")).text
+    async with transaction(server.world.platform.sessions) as session:
+        first = await factories.make_user(session, FIRST_ADMIN, is_site_admin=True)
+        first.must_change_password = True
+    assert said in (await server.http.get("/login")).text
+
+
+async def test_what_is_wrong_with_a_password_is_said_beside_its_field(server: Server) -> None:
+    page = (await server.http.post("/login", data={**FORM, "password": "wrong"})).text
+    assert "is wrong." in page.partition('id="e-password">')[2][:60]
+    assert 'value="alice"' in page
+    assert "Forgot your password?" in page
+    await server.http.post("/login", data=FORM)
+    token = re.findall(
+        r'name="form_token" value="(\w+)"', (await server.http.get("/password")).text
+    )
+    given = {"form_token": token[0], "old": "wrong", "password": OWN, "again": OWN, "then": "/"}
+    page = (await server.http.post("/password", data=given)).text
+    assert "not the password that you signed in with" in page.partition('id="e-old">')[2][:80]
+    given |= {"old": FIRST, "again": f"{OWN}!"}
+    page = (await server.http.post("/password", data=given)).text
+    assert "not the same" in page.partition('id="e-again">')[2][:60]
+    given |= {"password": "short", "again": "short"}
+    page = (await server.http.post("/password", data=given)).text
+    assert "12" in page.partition('id="e-password">')[2][:120]
+
+
+async def test_who_sends_a_form_signed_out_comes_back_to_its_page(server: Server) -> None:
+    for path, page in (
+        ("/account/tokens", "/account/tokens"),
+        ("/account/tokens/at-1/delete", "/account/tokens"),
+        ("/organizations/acme/vcs/oc-1/connect", "/organizations/acme/vcs/oc-1"),
+        ("/theme", "/"),
+    ):
+        answer = await server.http.post(path, data={"form_token": "0"})
+        assert answer.headers["location"] == f"/login?{urlencode({'then': page})}", path
+    assert "nothing was changed" in (await server.http.get("/login")).text

@@ -38,7 +38,7 @@ async def test_a_user_is_made_with_a_one_time_password(site: Site) -> None:
     assert password not in await browser.get(HERE)
     answer = await signs_in(site, "bob", password)
     assert answer.headers["location"].startswith("/password?")
-    page = await browser.post(HERE, {"username": "eve", "email": "BOB@example.com"})
+    page = await browser.post(HERE, {"username": "eve", "email": "BOB@example.com"}, status=422)
     assert "Another user has the address" in page
 
 

@@ -81,7 +81,7 @@ async def test_a_key_that_is_closed_by_a_passphrase_is_refused_on_the_page(
     site: Site, path: str
 ) -> None:
     given = {"name": "modules", "private_key": samples.make_key(*samples.CLOSED)}
-    page = await site.owner.post(path, given)
+    page = await site.owner.post(path, given, status=422)
     assert "closed by a passphrase" in page
     assert "None yet" in page
 
@@ -149,7 +149,9 @@ async def test_a_workspace_is_given_a_key_and_left_without_one_when_that_is_dele
     assert "One of the organization's" in unescape(page)
     assert "modules" not in page.split("SSH key for modules")[1].split("</select>")[0]
     one = f"{path}/{row.id}"
-    refused = await site.owner.post(f"{one}/delete", {"name": "x"}, of=one)
+    refused = await site.owner.post(
+        f"{one}/delete", {"of": "delete", "name": "x"}, of=one, status=422
+    )
     assert "Type the key" in unescape(refused)
     gone = await site.owner.post(
         f"{path}/{row.id}/delete", {"name": "modules"}, of=f"{path}/{row.id}"

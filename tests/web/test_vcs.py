@@ -14,7 +14,7 @@ from landform.kit.db import transaction
 from landform.kit.ids import new_id
 from landform.vcs import deliveries
 from landform.vcs.kinds import WAYS, Kind, SignIn
-from landform.vcs.models import Connection, DeliveryRow, Hook
+from landform.vcs.models import Connection, ConnectionStatus, DeliveryRow, Hook
 from landform.vcs.providers import KINDS
 from landform.vcs.reach import Reach
 from landform.vcs.sealing import seal_hook_secrets
@@ -24,8 +24,9 @@ from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING, Identity
 from tests.standins.git_server import git_server
 from tests.standins.github import github
+from tests.standins.serving import json_answer
+from tests.web.listening import following
 from tests.web.pages import BASE, Browser, Site, text_of
-from tests.web.test_lists import watching
 
 
 @dataclass
@@ -128,14 +129,107 @@ async def test_a_person_is_led_from_the_values_to_connected(place: Place) -> Non
         answer = await there.get(sent)
     back = answer.headers["location"].removeprefix(BASE)
     answer = await place.site.owner.http.get(back, headers={"Accept": "text/html"})
-    assert "<h1>Connected</h1>" in answer.text
-    assert f'href="{here}"' in answer.text
-    assert "Connect again" in await place.site.owner.get(here)
+    assert (answer.status_code, answer.headers["location"]) == (303, here)
+    page = await place.site.owner.get(here)
+    assert "Connected. The provider knows us as Ann." in page
+    assert "Connect again" in page
+    assert "List repositories" in page
+    assert f"workspaces/new/repository?connection={(await place.row()).id}" in page
+
+
+async def test_the_callback_that_was_copied_holds_when_the_page_is_loaded_again(
+    place: Place,
+) -> None:
+    ways = unescape(await place.site.owner.get(f"{place.path}/new?kind=ado_services"))
+    (here,) = re.findall(r'href="(\S+way=entra-oauth\S*)"', ways)
+    shown = [
+        set(re.findall(rf"{BASE}/callback/v1/vcs/[\w-]+", await place.site.owner.get(here)))
+        for _ in range(2)
+    ]
+    assert shown[0] == shown[1]
+    foreign = await place.site.owner.get(f"{place.path}/new?kind=ado_services&way=oauth&callback=x")
+    assert "/callback/v1/vcs/x" not in foreign
+
+
+async def test_who_comes_back_refused_is_told_why_on_the_connection_s_page(place: Place) -> None:
+    owner = place.site.owner
+    of = f"{place.path}/new?kind=ado_services&way=oauth"
+    given = {"kind": "ado_services", "way": "oauth", "name": "Azure", "account": "Acme"}
+    given |= {"client_id": "id", "client_secret": "wrong", "callback": "azure"}
+    given |= {"api_url": place.azure.url, "endpoint": place.azure.vssps_url}
+    await owner.post(f"{place.path}/new", given, of=of)
+    row = await place.row()
+    for brought in ("error=access_denied&error_description=Declined", "code=unknown", "state=used"):
+        answer = await owner.http.get(
+            f"/callback/v1/vcs/azure?{brought}", headers={"Accept": "text/html"}
+        )
+        assert answer.headers["location"] == f"{place.path}/{row.id}", answer.text
+        page = await owner.get(answer.headers["location"])
+        assert 'role="alert"' in page, brought
+    stranger = await place.site.stranger()
+    answer = await stranger.http.get("/callback/v1/vcs/azure", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+
+
+async def test_a_refused_form_keeps_what_was_typed_and_says_which_field_is_wrong(
+    place: Place,
+) -> None:
+    owner = place.site.owner
+    of = f"{place.path}/new?kind=ado_services&way=token"
+    given = {"kind": "ado_services", "way": "token", "name": "Mine", "account": "Acme"}
+    given |= {"client_secret": "s3cret", "api_url": "nowhere", "secret_expires_at": ""}
+    page = await owner.post(f"{place.path}/new", given, of=of, status=422)
+    assert "&#39;nowhere&#39; is not an address" in re.findall(r'id="e-api_url">(.*?)</p>', page)[0]
+    assert 'value="nowhere" aria-invalid="true" autofocus' in page
+    assert 'value="Mine"' in page
+    assert "s3cret" not in page
+    given |= {"api_url": "", "secret_expires_at": "31.05.2027"}
+    page = await owner.post(f"{place.path}/new", given, of=of, status=422)
+    assert "is no date" in re.findall(r'id="e-secret_expires_at">(.*?)</p>', page)[0]
+    assert 'value="Mine"' in page
+
+
+async def test_the_settings_of_a_connection_keep_what_was_typed_when_they_are_refused(
+    place: Place,
+) -> None:
+    here = await place.by_token(secret_expires_at="2030-05-31")
+    page = await place.site.owner.get(here)
+    assert 'type="date" value="2030-05-31"' in page
+    given = {"name": "Other", "description": "D", "account": "Acme", "api_url": "nowhere"}
+    given |= {"secret_expires_at": "2030-06-01"}
+    page = await place.site.owner.post(here, given, of=here, status=422)
+    assert 'id="e-api_url"' in page
+    for kept in ("Other", "D", "nowhere", "2030-06-01"):
+        assert f'value="{kept}"' in page
+    assert (await place.row()).name == "Azure"
+    page = await place.site.owner.post(here, given | {"api_url": place.azure.url}, of=here)
+    assert "Saved." in page
+
+
+async def test_a_test_that_fails_is_no_connection_that_was_not_tested(place: Place) -> None:
+    here = await place.by_token(account="Elsewhere")
+    page = text_of(await place.site.owner.post(f"{here}/test", of=here))
+    assert "Azure DevOps has no organization Elsewhere" in page
+    assert "Not tested yet" not in page
+    assert "Does not work" in page
+
+
+async def test_a_connection_that_worked_stays_connected_while_its_provider_is_away(
+    place: Place,
+) -> None:
+    here = await place.by_token()
+    await place.site.owner.post(f"{here}/test", of=here)
+    place.azure.server.plan(".*", answer=json_answer({}, 503), times=20)
+    page = text_of(await place.site.owner.post(f"{here}/test", of=here))
+    assert "It works." not in page
+    assert (await place.row()).status is ConnectionStatus.CONNECTED
 
 
 async def test_what_the_provider_refuses_is_said_on_the_connection_s_page(place: Place) -> None:
     here = await place.by_token(client_secret="wrong")
     page = text_of(await place.site.owner.post(f"{here}/test", of=here))
+    assert "Does not work" in page
+    assert "Sign in again" not in page
     assert "It works" not in page
     assert "token" in page
     token = place.azure.tokens.issue(place.ann, EVERYTHING)
@@ -157,7 +251,10 @@ async def test_settings_that_cannot_be_are_said_on_the_form_without_the_secret(
     assert "Name the Azure DevOps organization" in page
     assert "hush-hush" not in page
     page = await place.site.owner.post(
-        f"{place.path}/new", given | {"account": "Acme", "secret_expires_at": "soon"}, of=of
+        f"{place.path}/new",
+        given | {"account": "Acme", "secret_expires_at": "soon"},
+        of=of,
+        status=422,
     )
     assert "'soon' is no date" in unescape(page)
 
@@ -193,7 +290,7 @@ async def test_a_delivery_shows_what_came_of_it_and_is_looked_at_again(place: Pl
     assert "Received" in page
     assert "infra" in page
     assert "Redeliver" not in page
-    async with watching(place.site, place.site.owner, here) as stream:
+    async with following(place.site, place.site.owner, here) as stream:
         async with transaction(world.platform.sessions) as session:
             delivery_id = (await session.scalars(select(DeliveryRow.id))).one()
             reason = {"change": "main", "reason": "No workspace follows this branch."}
@@ -209,7 +306,9 @@ async def test_a_delivery_shows_what_came_of_it_and_is_looked_at_again(place: Pl
 
 async def test_a_connection_is_deleted_by_its_name(place: Place) -> None:
     here = await place.by_token()
-    page = await place.site.owner.post(f"{here}/delete", {"name": "other"}, of=here)
+    page = await place.site.owner.post(
+        f"{here}/delete", {"of": "delete", "name": "other"}, of=here, status=422
+    )
     assert "Type the connection's name" in unescape(page)
     page = await place.site.owner.post(f"{here}/delete", {"name": "Azure"}, of=here)
     assert "The connection was deleted." in page
@@ -297,8 +396,9 @@ async def test_a_github_app_is_registered_and_installed_by_way_of_its_page(
             installed = await there.post(answer.headers["location"])
         back = installed.headers["location"].removeprefix(BASE)
         answer = await owner.http.get(back, headers={"Accept": "text/html"})
-        assert "<h1>Connected</h1>" in answer.text
+        assert answer.headers["location"] == here
         page = await owner.get(here)
+        assert "Connected." in page
         assert "Installed at acme" in text_of(page)
         assert "PRIVATE KEY" not in page
         await owner.get(ours.removeprefix(BASE), status=409)

@@ -126,18 +126,48 @@ async def test_a_workspace_is_made_and_a_bad_name_is_explained(site: Site) -> No
         assert await session.scalar(query) == 2
 
 
+async def test_who_may_make_no_workspace_is_told_so_at_once_and_led_nowhere(site: Site) -> None:
+    new = f"/organizations/{site.world.organization}/workspaces/new"
+    reader = await site.member("write")
+    assert f'href="{new}' not in await reader.get(f"/app/{site.world.organization}")
+    for road in (new, f"{new}/repository"):
+        told = text_of(await reader.get(road, 403))
+        assert "You lack the permission to create workspaces" in told
+        assert "An owner of the organization can let you" in told
+
+
+async def test_who_may_make_workspaces_in_one_project_is_offered_that_one(site: Site) -> None:
+    async with transaction(site.world.platform.sessions) as session:
+        organization = await session.get_one(Organization, site.world.organization_id)
+        shelf = await factories.make_project(session, organization, name="shelf")
+        actor = await factories.make_actor(session, shelf, "admin")
+    browser, home = await site.browser(actor), f"/app/{organization.name}"
+    new = f"/organizations/{organization.name}/workspaces/new"
+    assert f'href="{new}' in await browser.get(home)
+    assert f'href="{new}' in await browser.get(f"/search/found?q=new&in={organization.name}")
+    offered = re.findall(r'<option value="(prj-\w+)"', await browser.get(new))
+    assert offered == [shelf.id]
+    made = await browser.post(new, {"name": "mine", "project": shelf.id})
+    assert "mine was created." in text_of(made)
+
+
 async def test_an_organization_is_made_renamed_and_deleted(site: Site) -> None:
     page = text_of(await site.owner.post("/organizations/new", {"name": "fresh"}))
     assert "Organization fresh was created." in page
     fields = {"name": "renamed", "email": "a@example.com", "default_execution_mode": "remote"}
-    wrong = await site.owner.post("/organizations/fresh/settings", fields | {"max_token_days": "x"})
+    wrong = await site.owner.post(
+        "/organizations/fresh/settings", fields | {"max_token_days": "x"}, status=422
+    )
     assert "Days are a number." in wrong
     fields["max_token_days"] = "90"
     page = await site.owner.post("/organizations/fresh/settings", fields)
     assert "Saved." in page
     assert 'value="90"' in page
     refused = await site.owner.post(
-        "/organizations/renamed/delete", {"name": "wrong"}, of="/organizations/renamed/settings"
+        "/organizations/renamed/delete",
+        {"of": "delete", "name": "wrong"},
+        of="/organizations/renamed/settings",
+        status=422,
     )
     assert "Type the organization" in text_of(refused)
     page = await site.owner.post(
@@ -149,7 +179,9 @@ async def test_an_organization_is_made_renamed_and_deleted(site: Site) -> None:
 async def test_projects_are_made_and_renamed_and_deleted(site: Site) -> None:
     path = f"/organizations/{site.world.organization}/projects"
     assert "Project Shelf was created." in text_of(await site.owner.post(path, {"name": "Shelf"}))
-    assert "has already been taken" in text_of(await site.owner.post(path, {"name": "shelf"}))
+    assert "has already been taken" in text_of(
+        await site.owner.post(path, {"name": "shelf"}, status=422)
+    )
     page = await site.owner.get(path)
     changing = re.findall(r'action="([^"]+/projects/prj-\w+)"', page)
     shelf = changing[-1]

@@ -1,7 +1,6 @@
 """What agents say to the platform, and what it lets them: their own phases, and nothing else."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -170,10 +169,8 @@ async def test_an_agent_that_waits_hears_of_a_run_at_once(
     waiting = asyncio.create_task(agent.ask("GET", "/jobs?wait_s=30"))
     await until_awaited(server, AGENTS_CHANNEL, pool.id)
     run_id = await far.create()
-    began = time.monotonic()
-    answer = await asyncio.wait_for(waiting, 20)
+    answer = await asyncio.wait_for(waiting, 10)  # unheard, it would come after 30 s
     assert answer.json()["phase_id"] == far.phase_id(run_id, Phase.PLAN)
-    assert time.monotonic() - began < 2.0  # milliseconds, where nothing else is at work
 
 
 async def test_an_order_wakes_the_agent_that_holds_the_phase(

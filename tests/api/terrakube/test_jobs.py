@@ -6,7 +6,6 @@ import httpx2
 import pytest
 
 from landform.access import approval_rules
-from landform.configurations.models import Ingress
 from landform.contract import Phase
 from landform.identity.users import actor_of
 from landform.kit.db import transaction
@@ -276,18 +275,15 @@ async def test_a_job_says_of_which_commit_and_pull_request_it_is_and_that_it_was
     owner: GoClient, server: Server, path: str
 ) -> None:
     async with transaction(server.world.platform.sessions) as session:
-        ingress = Ingress(
-            configuration_version_id=server.world.configuration_id,
-            connection_id="oc-1",
-            repository_id="r",
-            identifier="acme/infra",
+        await factories.make_ingress(
+            session,
+            server.world.configuration_id,
             clone_url="https://git.example/acme/infra",
             ref="refs/heads/topic",
             branch="topic",
             commit_sha="c" * 40,
             pull_request_number=7,
         )
-        session.add(ingress)
     job_id = await server.world.create(source="landform-schedule")
     attributes = await shown(owner, path, job_id)
     assert (attributes["commitId"], attributes["prNumber"]) == ("c" * 40, 7)

@@ -10,10 +10,10 @@ from landform.workspaces.models import Workspace
 from tests import factories
 from tests.api.terrakube.client import GoClient, client_of, fault, variable
 from tests.api.terrakube.test_operations import UUID, add, submit
-from tests.api.terrakube.test_repositories import Place, azure, place
+from tests.api.terrakube.test_repositories import Place, place
 from tests.api.tfe.server import Server
 
-__all__ = ["azure", "place"]
+__all__ = ["place"]
 
 
 async def change(client: GoClient, address: str, data: Any, status: int = 204) -> Any:

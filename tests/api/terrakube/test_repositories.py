@@ -1,8 +1,7 @@
 """`terrakube_workspace_vcs`: a workspace on a repository, against a provider on loopback."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from landform.workspaces.models import WorkspaceRepository
 from tests import factories
 from tests.api.terrakube.client import GoClient, client_of, fault, workspace_cli
 from tests.api.tfe.server import Server
-from tests.standins.azure_devops import AzureDevOps, azure_devops
+from tests.standins.azure_devops import AzureDevOps
 from tests.standins.azure_world import EVERYTHING
 
 
@@ -47,12 +46,6 @@ class Place:
     async def followed(self, workspace_id: str) -> WorkspaceRepository | None:
         async with transaction(self.server.world.platform.sessions) as session:
             return await session.get(WorkspaceRepository, workspace_id)
-
-
-@pytest.fixture
-def azure(tmp_path: Path) -> Iterator[AzureDevOps]:
-    with azure_devops(tmp_path / "azure") as service:
-        yield service
 
 
 @pytest.fixture

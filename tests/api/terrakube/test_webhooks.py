@@ -10,10 +10,10 @@ from landform.vcs.sealing import seal_hook_secrets
 from landform.workspaces.models import WorkspaceRepository
 from tests.api.terrakube.client import GoClient, client_of, fault
 from tests.api.terrakube.test_operations import UUID, submit
-from tests.api.terrakube.test_repositories import Place, azure, place
+from tests.api.terrakube.test_repositories import Place, place
 from tests.api.tfe.server import Server
 
-__all__ = ["azure", "place"]
+__all__ = ["place"]
 
 EVENT = {
     "priority": 7,

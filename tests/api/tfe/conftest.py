@@ -14,3 +14,15 @@ async def server(app: FastAPI, world: World, database_url: str) -> AsyncIterator
     """The application on a workspace with an uploaded configuration."""
     async with open_server(app, world, database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def listed(server: Server) -> str:
+    """Where the organization's workspaces are."""
+    return f"organizations/{server.world.organization}/workspaces"
+
+
+@pytest.fixture
+def path(server: Server) -> str:
+    """Where the workspace is."""
+    return f"workspaces/{server.world.workspace_id}"

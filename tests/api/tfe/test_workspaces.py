@@ -1,4 +1,4 @@
-"""Workspaces, projects, organizations and variables through the API."""
+"""Workspaces through the API."""
 
 from typing import Any
 
@@ -6,22 +6,11 @@ import pytest
 
 from landform.kit.db import transaction
 from landform.workspaces.models import ExecutionMode, Workspace
-from tests import factories
-from tests.api.tfe.people import detail, ids, names, related, to_one
+from tests.api.tfe.people import detail, ids, names, related
 from tests.api.tfe.server import Server
 from tests.files import make_state, resource
 
 KIND = "workspaces"
-
-
-@pytest.fixture
-def listed(server: Server) -> str:
-    return f"organizations/{server.world.organization}/workspaces"
-
-
-@pytest.fixture
-def path(server: Server) -> str:
-    return f"workspaces/{server.world.workspace_id}"
 
 
 async def test_init_makes_a_workspace_by_name_and_sets_its_version(
@@ -387,119 +376,6 @@ async def test_tag_bindings_are_changed_and_inherited(server: Server, path: str)
         assert names(changed, "key") == [key]
     effective = await server.owner.get(f"{path}/effective-tag-bindings")
     assert sorted(names(effective, "key")) == ["stage", "team"]
-
-
-# ── Projects and organizations ──────────────────────────────────────────────────────────────────
-
-
-async def test_a_project_is_found_by_name_made_and_used(server: Server, listed: str) -> None:
-    projects = f"organizations/{server.world.organization}/projects"
-    assert ids(await server.owner.get(projects, **{"filter[names]": "shelf"})) == []
-    made = await server.owner.post(projects, "projects", name="shelf")
-    project = made["data"]["id"]
-    assert ids(await server.owner.get(projects, **{"filter[names]": "shelf"})) == [project]
-    workspace = await server.owner.post(
-        listed, KIND, name="on-it", relationships=to_one(project=("projects", project))
-    )
-    assert related(workspace, "project")["id"] == project
-    assert "workspace" in detail(await server.owner.delete(f"projects/{project}", 409))
-    await server.owner.delete(f"workspaces/{workspace['data']['id']}")
-    await server.owner.delete(f"projects/{project}")
-    await server.owner.get(f"projects/{project}", 404)
-
-
-async def test_a_workspace_is_not_put_into_another_organization_s_project(
-    server: Server, listed: str
-) -> None:
-    async with transaction(server.world.platform.sessions) as session:
-        organization = await factories.make_organization(session)
-        foreign = await factories.make_project(session, organization)
-    links = to_one(project=("projects", foreign.id))
-    await server.owner.post(listed, KIND, 404, name="new", relationships=links)
-
-
-async def test_an_organization_is_made_changed_and_deleted_by_its_owner(server: Server) -> None:
-    owner = server.owner
-    made = await owner.post("organizations", "organizations", name="fresh", email="a@b.c")
-    assert made["data"]["id"] == "fresh"
-    assert "fresh" in ids(await owner.get("organizations"))
-    changed = await owner.patch("organizations/fresh", "organizations", email="d@e.f")
-    assert changed["data"]["attributes"]["email"] == "d@e.f"
-    stranger = await server.stranger()
-    await stranger.get("organizations/fresh", 404)
-    assert "fresh" not in ids(await stranger.get("organizations"))
-    await owner.post("organizations", "organizations", 422, name="fresh", email="a@b.c")
-    await owner.post("organizations", "organizations", 422, name="two words", email="a@b.c")
-    for mode in ("agent", "cloudy"):
-        given = {"default-execution-mode": mode}
-        await owner.post("organizations", "organizations", 422, name="other", **given)
-        await owner.patch("organizations/fresh", "organizations", 422, **given)
-    set_up: dict[str, Any] = {
-        "default-execution-mode": "local",
-        "allow-force-delete-workspaces": False,
-    }
-    made = await owner.post("organizations", "organizations", name="other", email="a@b.c", **set_up)
-    assert {name: made["data"]["attributes"][name] for name in set_up} == set_up
-    await owner.delete("organizations/fresh")
-    await owner.get("organizations/fresh", 404)
-
-
-async def test_capacity_counts_what_waits_and_what_works(server: Server) -> None:
-    first = await server.world.create()
-    await server.world.create()
-    await server.world.must_begin(first)
-    shown = await server.read(f"organizations/{server.world.organization}/capacity")
-    assert shown["data"]["attributes"] == {"pending": 1, "running": 1}
-
-
-# ── Variables ───────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_sensitive_variable_is_written_and_never_read(server: Server, path: str) -> None:
-    owner = server.owner
-    made = await owner.post(
-        f"{path}/vars", "vars", key="password", value="hunter2", category="env", sensitive=True
-    )
-    variable = f"{path}/vars/{made['data']['id']}"
-    changed = await owner.patch(variable, "vars", description="of the door")
-    for shown in (made, changed, await owner.get(variable), await owner.get(f"{path}/vars")):
-        assert "hunter2" not in str(shown)
-    listed = await owner.get(f"{path}/all-vars")
-    assert listed["data"][0]["attributes"]["value"] is None
-    refused = await owner.patch(variable, "vars", 422, sensitive=False)
-    assert "sensitive" in refused["errors"][0]["source"]["pointer"]
-    await owner.delete(variable)
-    await owner.get(variable, 404)
-
-
-@pytest.mark.parametrize(
-    ("sent", "attribute"),
-    [
-        ({"key": "", "category": "env"}, "key"),
-        ({"key": "a b", "category": "terraform"}, "key"),
-        ({"key": "LD_PRELOAD", "category": "env"}, "key"),
-        ({"key": "a", "category": "kitchen"}, "category"),
-        ({"key": "a"}, "category"),
-        ({"key": "a", "category": "env", "value": 7}, "value"),
-    ],
-)
-async def test_a_variable_that_cannot_be_is_pointed_at(
-    server: Server, path: str, sent: dict[str, Any], attribute: str
-) -> None:
-    refused = await server.owner.post(f"{path}/vars", "vars", 422, **sent)
-    assert refused["errors"][0]["source"]["pointer"] == f"/data/attributes/{attribute}"
-    assert ids(await server.owner.get(f"{path}/vars")) == []
-
-
-async def test_a_variable_is_reached_through_its_own_workspace_only(
-    server: Server, path: str
-) -> None:
-    other = await server.world.beside()
-    made = await server.owner.post(f"{path}/vars", "vars", key="a", value="b", category="env")
-    through = f"workspaces/{other.workspace_id}/vars/{made['data']['id']}"
-    await server.owner.get(through, 404)
-    await server.owner.patch(through, "vars", 404, value="c")
-    await server.owner.delete(through, 404)
 
 
 async def test_a_workspace_with_local_execution_tells_clients_to_run_themselves(
