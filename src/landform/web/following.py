@@ -32,7 +32,7 @@ from landform.logs.service import CHANNEL as LOGS
 from landform.web import streams
 from landform.web.lists import LastEventId, Since
 from landform.web.pages import READING, CurrentSession, follow_seal, fragment
-from landform.web.regions import Reading, mark_of
+from landform.web.regions import Reading, is_other, mark_of
 from landform.web.streams import STREAM, message, partial
 
 router = APIRouter(include_in_schema=False)
@@ -138,7 +138,7 @@ def _fresh(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return "".join(
         partial(f"#{name}", "innerMorph", html)
         for name, html in now.items()
-        if name not in before or mark_of({name: before[name]}) != mark_of({name: html})
+        if name not in before or is_other(before[name], html)
     )
 
 

@@ -27,7 +27,7 @@ from landform.runs.moves import CHANNEL as RUNS
 from landform.web import log_reading, streams
 from landform.web.pages import CurrentSession, fragment
 from landform.web.present.ansi import lines_of
-from landform.web.regions import mark_of
+from landform.web.regions import is_other, mark_of
 from landform.web.run_page import PARTS, RUN, Opened, changes, open_run, parts_of, whole
 from landform.web.run_reading import Reading, read_run
 from landform.web.streams import STREAM, any_of, message, partial
@@ -189,7 +189,7 @@ async def _told(
     if not told and mark == mark_of(parts):
         told |= parts
     for name, html in parts.items():
-        if told.get(name) != html:
+        if name not in told or is_other(told[name], html):
             told[name] = html
             fresh.append(partial(f"#run-{name}", "outerMorph", html))
     for index, phase in enumerate(reading.phases):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _NAMES: Final = ("page", "ways")
-_TIMES: Final = re.compile(r"(<time data-ago [^>]*>)[^<]*")
+# What the browser counts on by itself (`assets/js/times.js`).
+_TIMES: Final = re.compile(r"(<time data-ago [^>]*>|<span data-since=[^>]*>)[^<]*")
 
 
 @dataclass
@@ -44,3 +45,8 @@ def mark_of(regions: Mapping[str, str]) -> str:
         still = _TIMES.sub(r"\1", html)
         digest.update(f"{name}\0{still}\0".encode())
     return digest.hexdigest()[:32]
+
+
+def is_other(before: str, now: str) -> bool:
+    """Tell whether a part of a page says anything else than before; times that pass aside."""
+    return before != now and mark_of({"": before}) != mark_of({"": now})
