@@ -117,7 +117,7 @@ async def test_a_sink_that_does_not_answer_keeps_no_other_waiting(
 async def test_syslog_over_tcp_counts_the_octets_of_each_message(sealed: Sessions) -> None:
     async with receiving(Receiver(), syslog=True) as receiver:
         assert await forward(sealed, Syslog(f"tcp://127.0.0.1:{receiver.port}")) == 2
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             rest = await receiver.bodies.get()
     messages = []
     while rest:
@@ -142,7 +142,7 @@ async def test_syslog_over_udp_sends_a_datagram_for_each_event(sealed: Sessions)
     try:
         port = transport.get_extra_info("sockname")[1]
         assert await forward(sealed, Syslog(f"udp://127.0.0.1:{port}")) == 2
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert {(await heard.get())[:7] for _ in range(2)} == {b"<110>1 "}
     finally:
         transport.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from pydantic import SecretStr
 
 from landform.app import make_process
@@ -23,6 +23,10 @@ from landform.settings import Settings
 from landform.web.pages import COOKIE
 from tests.evidence import TRACED, has_failed, place_for
 from tests.world import World
+
+PATIENCE_MS = 45_000
+"""How long a step may take on a busy machine; less than a whole test (`timeout`)."""
+expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -42,14 +46,14 @@ class Desk:
             secret = await sessions.open_session(session, user)
         context = await self.stranger(**options)
         await context.add_cookies([{"name": COOKIE, "value": secret, "url": self.url}])
-        page = await context.new_page()
-        page.set_default_timeout(15_000)
-        return page
+        return await context.new_page()
 
     async def stranger(self, **options: object) -> BrowserContext:
         """Return a browser's profile in which nobody is signed in."""
-        given: Any = {"base_url": self.url, **options}
+        # Nothing is still moving, or changing its colour, when a test looks at it.
+        given: Any = {"base_url": self.url, "reduced_motion": "reduce", **options}
         context = await self.browser.new_context(**given)
+        context.set_default_timeout(PATIENCE_MS)
         await context.tracing.start(**TRACED)
         return context
 
@@ -81,7 +85,7 @@ async def desk(
     try:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox"]
+                executable_path=CHROMIUM, args=["--no-sandbox"], timeout=2 * PATIENCE_MS
             )
             yield Desk(f"http://127.0.0.1:{port}", world, browser)
             if has_failed(request.node):

@@ -38,7 +38,8 @@ async def test_signing_in(desk: Desk) -> None:
         user.username, user.password_hash = "ada", await passwords.hash_password(PASSWORD)
     page = await (await desk.stranger()).new_page()
     await page.goto("/login")
-    await page.keyboard.type("ada")  # where the page begins
+    await expect(page.get_by_label("User name")).to_be_focused()  # where the page begins
+    await page.keyboard.type("ada")
     await tab_to(page, "Password")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")

@@ -1,7 +1,5 @@
 """Lists in a real browser: rows change in place, and who is at work in them is not disturbed."""
 
-import asyncio
-
 from playwright.async_api import Page, expect
 
 from landform.kit.db import transaction
@@ -12,6 +10,7 @@ from landform.workspaces.models import Workspace
 from landform.workspaces.tags import Tag
 from tests import factories
 from tests.browser.conftest import Desk
+from tests.web.listening import until
 
 
 async def add(desk: Desk, *names: str) -> None:
@@ -23,10 +22,7 @@ async def add(desk: Desk, *names: str) -> None:
 
 
 async def until_watched(seats: int) -> None:
-    deadline = asyncio.get_running_loop().time() + 10
-    while sum(len(each.seats) for each in HUB.watches.values()) != seats:
-        assert asyncio.get_running_loop().time() < deadline, f"{HUB.watches} is not {seats}"
-        await asyncio.sleep(0.05)
+    await until(lambda: sum(len(each.seats) for each in HUB.watches.values()) == seats)
 
 
 async def hide(page: Page, *, is_hidden: bool) -> None:

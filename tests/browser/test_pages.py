@@ -1,10 +1,10 @@
 """Whole tasks in a real browser."""
 
-import asyncio
 import json
 from pathlib import Path
 
 import msgspec
+from fastapi import FastAPI
 from playwright.async_api import Page, expect
 
 from landform.contract import LogStream, Phase
@@ -13,6 +13,7 @@ from landform.web.live import HUB
 from landform.workspaces.models import Workspace
 from tests import factories
 from tests.browser.conftest import Desk
+from tests.web.listening import all_heard, until
 from tests.web.pages import Site
 from tests.web.test_runs import planned
 
@@ -47,15 +48,14 @@ async def test_a_run_is_confirmed_and_its_apply_watched_without_a_reload(desk: D
     assert await page.evaluate("window.stays && !window.owned")
 
 
-async def test_many_who_watch_a_run_have_it_read_once_per_change(desk: Desk) -> None:
+async def test_many_who_watch_a_run_have_it_read_once_per_change(desk: Desk, app: FastAPI) -> None:
     run_id, world = await plan(desk), desk.world
+    await all_heard(Site(app, world, None))  # type: ignore[arg-type] # nobody's browser
     pages = [await desk.sit() for _ in range(3)]
     for page in pages:
         await page.goto(f"{await desk.place()}/runs/{run_id}")
-    deadline = asyncio.get_running_loop().time() + 10
-    while run_id not in HUB.watches or HUB.watches[run_id].watchers < len(pages):
-        assert asyncio.get_running_loop().time() < deadline, "not everybody watches"
-        await asyncio.sleep(0.05)
+    await until(lambda: run_id in HUB.watches and HUB.watches[run_id].watchers == len(pages))
+    await until(lambda: HUB.watches[run_id].version > 0)
     before = HUB.watches[run_id].version
     await world.discard(run_id)
     for page in pages:
@@ -80,8 +80,11 @@ async def test_the_palette_finds_a_workspace_by_keyboard(desk: Desk) -> None:
     page = await desk.sit()
     await page.goto("/organizations")
     await page.keyboard.press("Control+k")
-    await page.keyboard.type((await desk.world.workspace()).name)
-    await expect(page.locator("#found [role=option]").first).to_contain_text("Workspace")
+    name = (await desk.world.workspace()).name
+    await page.keyboard.type(name)
+    first = page.locator("#found [role=option]").first  # of what was typed so far
+    await expect(first).to_contain_text(name)
+    await expect(first).to_contain_text("Workspace")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"**{await desk.place()}")
 

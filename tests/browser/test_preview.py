@@ -41,7 +41,7 @@ async def test_the_preview_follows_what_is_typed(
     await page.goto(f"{await desk.place()}/repository")
     await page.get_by_label("Working directory", exact=True).fill("live")
     preview = page.locator("#preview")
-    await expect(preview).to_contain_text("2 of the last 3 commits of main", timeout=20_000)
+    await expect(preview).to_contain_text("2 of the last 3 commits of main")
     assert await faults(page) == []
     await page.get_by_label("Only by tags").check()
     await page.get_by_label("Regular expression of tags").fill("(")
@@ -60,7 +60,7 @@ async def test_a_new_workspace_shows_what_would_have_started_while_its_triggers_
     assert await faults_of(page) == []
     await page.get_by_role("link", name="infra").press("Enter")
     preview = page.locator("#preview")
-    await expect(preview).to_contain_text("3 of the last 3 commits of main", timeout=20_000)
+    await expect(preview).to_contain_text("3 of the last 3 commits of main")
     await page.get_by_label("When it changes the working directory").check()
     await page.get_by_label("Working directory", exact=True).fill("live")
     await expect(preview).to_contain_text("2 of the last 3 commits of main")

@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import count
 from typing import Any
 
+from landform.kit.db import notify, transaction
+from landform.kit.events import CHANNEL
 from tests.web.pages import Browser, Site
 
-SOON_S = 10.0
+SOON_S = 60.0
+_NUMBERS = count(1)
 
 
 @dataclass
@@ -35,6 +39,21 @@ async def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, "it does not come to hold"
         await asyncio.sleep(0.02)
+
+
+async def all_heard(site: Site) -> None:
+    """Wait until the application has heard all that was told so far, so that none of it comes late.
+
+    What is told is heard in its order. The first may be lost, or thought to have come, while the
+    application begins to listen; the second comes after all that was told before.
+    """
+    for _ in range(2):
+        told = f"told-{next(_NUMBERS)}"
+        with site.app.state.process.listener.expect(CHANNEL, told) as heard:
+            async with transaction(site.world.platform.sessions) as session:
+                await notify(session, CHANNEL, told)
+            async with asyncio.timeout(SOON_S):
+                await heard.wait()
 
 
 def stream_of(page: str) -> str:
@@ -85,6 +104,7 @@ async def hear(site: Site, browser: Browser, address: str, stream: Stream) -> No
 @asynccontextmanager
 async def following(site: Site, browser: Browser, path: str) -> AsyncIterator[Stream]:
     """Open the page at `path`, and what it connects to; what changes from now on is told."""
+    await all_heard(site)
     stream = Stream()
     address = stream_of(await browser.get(path))
     task = asyncio.create_task(hear(site, browser, address, stream))

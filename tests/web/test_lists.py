@@ -24,13 +24,14 @@ from landform.workspaces.models import Workspace
 from landform.workspaces.settings import WorkspaceSettings
 from tests import factories
 from tests.files import make_state
-from tests.web.listening import Stream, hear, stream_of, until
+from tests.web.listening import Stream, all_heard, hear, stream_of, until
 from tests.web.pages import Browser, Site
 
 
 @asynccontextmanager
 async def watching(site: Site, browser: Browser, path: str) -> AsyncIterator[Stream]:
     """Open the page at `path`, and what it connects to, as its browser would."""
+    await all_heard(site)
     address = stream_of(await browser.get(path))
     stream = Stream()
     task = asyncio.create_task(hear(site, browser, address, stream))

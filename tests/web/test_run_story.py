@@ -117,7 +117,7 @@ async def test_a_run_says_for_what_it_waited_and_how_long(site: Site) -> None:
     await site.world.discard(first)
     await site.world.must_begin(second)
     text = text_of(await site.owner.get(f"{await site.place()}/runs/{second}"))
-    assert re.search(rf"1 min \d+ s for its turn after {first}, \d\.\d s for a worker", text)
+    assert re.search(rf"1 min \d+ s for its turn after {first}, \d+(\.\d)? s for a worker", text)
 
 
 async def test_what_is_run_again_where_nobody_is_asked_says_what_it_destroyed(site: Site) -> None:

@@ -102,4 +102,4 @@ def test_a_pattern_of_many_stars_is_soon_done() -> None:
     condition = Comparison("title", Comparator.EQUAL, (pattern,), "name")
     started = time.monotonic()
     assert not matches(condition, {"title": text}.__getitem__)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
