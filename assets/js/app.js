@@ -7,6 +7,7 @@ import { startLogs } from "./logs.js";
 import { startStreams } from "./live.js";
 import { startKeeping } from "./keep.js";
 import { startReturning } from "./returning.js";
+import { startSteps } from "./steps.js";
 
 startTimes();
 startForms();
@@ -15,3 +16,4 @@ startPalette();
 startLogs();
 startStreams();
 startKeeping();
+startSteps();

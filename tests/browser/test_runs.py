@@ -1,11 +1,13 @@
 """The page of a run in a real browser: what its reader has chosen stays while the run goes on."""
 
 import asyncio
+import re
 
 from playwright.async_api import expect
 
 from landform.kit.db import transaction
 from landform.runs import service
+from landform.runs.models import Run
 from tests.browser.conftest import Desk
 from tests.web.pages import Site
 from tests.web.test_runs import applying, planned
@@ -107,6 +109,42 @@ async def test_a_folded_log_comes_when_it_is_opened_linked_to_or_searched_for(de
     await say(desk, run_id, "Told")
     await expect(page.get_by_text("Told")).to_be_visible()
     await expect(line).to_be_visible()
+
+
+async def test_what_was_typed_for_a_step_that_somebody_else_took_is_left_to_say(desk: Desk) -> None:
+    run_id = await planned(Site(None, desk.world, None))  # type: ignore[arg-type] # only its world
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/runs/{run_id}")
+    await page.get_by_label("Your comment").fill("First.")
+    await page.get_by_role("button", name="Discard").click()
+    await page.get_by_role("dialog").get_by_label("Comment").fill("Not on a Friday")
+    await desk.world.confirm(run_id)
+    left = page.get_by_label("Your comment")
+    await expect(left).to_have_value("First.\nNot on a Friday")
+    await expect(left).to_be_focused()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("#run-comments")).to_contain_text("Somebody was quicker")
+    await page.get_by_role("button", name="Comment", exact=True).click()
+    await expect(page.locator("#run-comments li")).to_contain_text("Not on a Friday")
+
+
+async def test_a_step_that_was_refused_keeps_its_comment_while_the_run_goes_on(desk: Desk) -> None:
+    run_id = await planned(Site(None, desk.world, None))  # type: ignore[arg-type] # only its world
+    async with transaction(desk.world.platform.sessions) as session:
+        (await session.get_one(Run, run_id)).state_version_id = "sv-another"
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/runs/{run_id}")
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Confirm and apply").click()
+    await dialog.get_by_label("Comment").fill("go ahead")
+    await dialog.get_by_role("button", name="Confirm and apply").click()
+    comment = dialog.get_by_label("Comment")
+    await expect(comment).to_have_accessible_description(re.compile("changed after it was made"))
+    await expect(comment).to_be_focused()
+    await dialog.get_by_role("heading").click()
+    await say(desk, run_id, "Told")
+    await expect(page.locator("#run-comments li")).to_contain_text("Told")
+    await expect(comment).to_have_value("go ahead")
 
 
 async def test_a_folded_log_leads_to_its_page_without_scripts(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from landform.identity.users import actor_of
 from landform.kit.db import transaction
 from landform.organizations.models import Organization
 from landform.runs import attempts
+from landform.runs.models import Run
 from landform.web import log_reading
 from landform.workspaces.models import Workspace
 from tests import factories
@@ -45,6 +46,9 @@ PLAN = {
     ],
     "output_changes": {"url": {"actions": ["create"], "before": None, "after": "http://x/"}},
 }
+
+CONFIRM = {"of": "confirm", "step": "confirm"}
+DISCARD = {"of": "discard", "step": "discard"}
 
 
 async def planned(site: Site, plan: object = PLAN) -> str:
@@ -111,6 +115,36 @@ async def test_a_run_is_discarded_and_run_again(site: Site) -> None:
     again = (await site.world.runs())[-1]
     assert again.id != run_id
     assert again.message == "Change the network"
+
+
+async def test_a_comment_of_a_step_that_somebody_else_was_quicker_than_can_be_sent_again(
+    site: Site,
+) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    await site.world.confirm(run_id)
+    page = await site.owner.post(here, {**DISCARD, "comment": "Not on a Friday"}, status=422)
+    assert "cannot be discarded" in text_of(page)
+    assert "autofocus" in page[page.index('role="alert"') :].split(">")[0]
+    form = page[page.index(f'action="{here}/comments"') :].split("</form>")[0]
+    assert "Not on a Friday</textarea>" in form
+    assert page.count("Not on a Friday") == 1
+
+
+async def test_a_refused_step_that_is_still_offered_asks_again_with_its_comment(
+    site: Site,
+) -> None:
+    run_id = await planned(site)
+    here = f"{await site.place()}/runs/{run_id}"
+    async with transaction(site.world.platform.sessions) as session:
+        (await session.get_one(Run, run_id)).state_version_id = "sv-another"
+    page = await site.owner.post(here, {**CONFIRM, "comment": "go ahead"}, status=422)
+    dialog = page[page.index('id="ask-confirm"') :].split("</dialog>")[0]
+    assert " open>" in dialog[:200]
+    assert 'value="go ahead"' in dialog
+    assert "changed after it was made" in text_of(dialog)
+    assert page.count("go ahead") == 1
+    assert 'role="alert"' not in page
 
 
 async def test_who_may_only_read_is_offered_nothing_and_refused(site: Site) -> None:

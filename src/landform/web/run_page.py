@@ -194,12 +194,13 @@ async def show(
     """Show what a run is, did and waits for."""
     opened = await open_run(request, process, visitor)
     parts = await parts_of(process, opened.reading)
-    values = whole(parts, opened, ask=ask, applied=applied)
+    form = refused_form(request)
+    asked = form["sent"].of if form["sent"] else ask  # a step that was refused is asked again
+    values = whole(parts, opened, ask=asked, applied=applied)
     values |= changes(parts["plan"], opened.here, find, action, number)
     plan_phase, apply_phase = opened.reading.phases
     plan_log = await _tail(process, plan_phase, is_open=not opened.reading.view.apply.began)
     apply_log = await _tail(process, apply_phase, is_open=True)
-    form = refused_form(request)
     shown = {name: fragment(f"runs/_{name}.html", **values, **form) for name in PARTS}
     values |= {
         "parts": shown,

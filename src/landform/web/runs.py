@@ -242,7 +242,7 @@ async def act(visit: InWorkspace, run_id: str, form: OwnForm) -> Response:
     """Approve, confirm, discard, cancel, force-cancel, or run again."""
     run = await find_run(visit.session, visit, run_id)
     here, step = f"{visit.path}/runs/{run.id}", form.line("step")
-    with refusals_to(here):
+    with refusals_to(here, at="comment"):
         if step == "retry":
             keyring = visit.process.platform.keyring
             made = await creation.create_again(
