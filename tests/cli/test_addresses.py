@@ -1,6 +1,9 @@
+import socket
+import sys
+
 import pytest
 
-from landform.cli.addresses import bind, own_url, reachable
+from landform.cli.addresses import bind, kept, own_url, reachable
 from landform.kit.errors import ConflictError, InvalidError
 from landform.settings import Settings
 
@@ -11,6 +14,16 @@ def test_a_taken_port_is_refused_with_what_to_do() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConflictError, match=rf"Port {port} of 127.0.0.1 is taken.*--port"):
             bind("127.0.0.1", port)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody could listen there then")
+def test_a_port_is_kept_from_who_asks_for_any_until_its_server_listens_there() -> None:
+    with kept("127.0.0.1", 0) as port, socket.socket() as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with bind("127.0.0.1", port) as server:
+            server.listen()
+            socket.create_connection(("127.0.0.1", port), timeout=30).close()
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

@@ -3,9 +3,16 @@
 import errno
 import ipaddress
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from landform.kit.errors import ConflictError, InvalidError
 from landform.settings import Settings
+
+# Of which one listens. Elsewhere a port that is kept could not be bound by its server.
+_TWO_MAY_BIND: Final = sys.platform == "linux"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -33,6 +40,20 @@ def bind(host: str, port: int) -> socket.socket:
             ) from None
         raise InvalidError(f"Cannot listen on port {port} of {host}: {failure.strerror}.") from None
     return bound
+
+
+@contextmanager
+def kept(host: str, port: int) -> Iterator[int]:
+    """Yield a port that a server is to bind, and let nobody else have it; 0 takes a free one.
+
+    Raises:
+        ConflictError, InvalidError: see `bind`.
+    """
+    with bind(host, port) as bound:
+        found: int = bound.getsockname()[1]
+        if not _TWO_MAY_BIND:
+            bound.close()
+        yield found
 
 
 def reachable(settings: Settings) -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from landform.bootstrap import create_home
 from landform.cli import home
-from landform.cli.addresses import bind, own_url, reachable
+from landform.cli.addresses import kept, own_url, reachable
 from landform.cli.database import embedded, with_database
 from landform.cli.halt import Halt
 from landform.cli.prepare import prepare
@@ -81,11 +81,10 @@ async def running(
         MissingKeyError: the key of the home's data is not there, or is another.
         UnavailableError: a part of it does not start.
     """
-    with home.held(settings.home):
+    with home.held(settings.home), ExitStack() as stack:
         if source_of(settings).is_file and not settings.encryption_key_file:
             create_home(settings.home)
-        with bind(settings.host, settings.port) as probe:
-            port = probe.getsockname()[1]
+        port = stack.enter_context(kept(settings.host, settings.port))
         settings = settings.model_copy(update={"port": port})
         env = {**os.environ, **_environment(settings)}
         with started_early(_SERVER, env, is_heard=on_line is not None) as server:
