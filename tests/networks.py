@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,24 @@ def having(address: str) -> Iterator[str]:
         yield address
     finally:
         subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
+
+
+class Port:
+    """A free port of loopback that is kept for a server which is told of it.
+
+    It is bound until `close`, so nobody else gets it who asks for any; a server that reuses
+    addresses, as they do, may listen there all the same.
+    """
+
+    def __init__(self) -> None:
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.number = int(self._kept.getsockname()[1])
+
+    def close(self) -> None:
+        """Keep it no more."""
+        self._kept.close()
 
 
 def elsewhere() -> str:

@@ -25,10 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.networks import Port
 from tests.standins.repositories import GitRepository, serve
 from tests.standins.serving import Answer, Request, Server
 
-_READY_S: Final = 10.0
+_READY_S: Final = 30.0
 
 
 class GitServer:
@@ -50,7 +51,12 @@ class GitServer:
         self.authority = directory / "authority.pem"
         self.server = Server(self._serve, tls=_tls(self.authority))
         self._sshd: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self._kept: Port | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it serves SSH; 0 before it first did."""
+        return self._kept.number if self._kept else 0
 
     @property
     def ssh_url(self) -> str:
@@ -92,7 +98,7 @@ class GitServer:
         assert program, "these tests need sshd: apt-get install openssh-server"
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # where sshd gives its rights up
-        self.port = self.port or _free_port()
+        self._kept = self._kept or Port()
         config = self.directory / "sshd_config"
         config.write_text(self._config())
         log = (self.directory / "sshd.log").open("ab")
@@ -105,10 +111,12 @@ class GitServer:
     def stop(self) -> None:
         if self._sshd is not None:
             self._sshd.terminate()
-            self._sshd.wait(10)
+            self._sshd.wait(30)
 
     def close(self) -> None:
         self.stop()
+        if self._kept is not None:
+            self._kept.close()
         self.server.close()
 
     def _config(self) -> str:
@@ -151,12 +159,6 @@ class GitServer:
                 if (place / "HEAD").is_file():
                     return serve(place, request, end.lstrip("/"), user)
         return Answer(404, b"Not found")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tls(authority: Path) -> ssl.SSLContext:

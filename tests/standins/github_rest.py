@@ -1,7 +1,7 @@
 """GitHub's REST API of repositories. Facts: vcs_providers.md §3."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.standins import github_answers as answers
 from tests.standins import github_checks as checks
@@ -153,18 +153,19 @@ class Rest:
             if len(repo.hooks) >= _MOST_HOOKS:
                 raise Refusal(422, "The hook limit was reached.")
             number = self._hub.number()
-            repo.hooks[number] = hook = {"id": number, "name": "web"}
-        elif int(path[1]) in repo.hooks:
-            hook = repo.hooks[int(path[1])]
+            hook: dict[str, Any] = {"id": number, "name": "web"}
+        elif (number := int(path[1])) in repo.hooks:
+            hook = repo.hooks[number]
         else:
             raise Refusal(404, "Not Found")
         if request.method == "DELETE":
-            del repo.hooks[int(path[1])]
+            del repo.hooks[number]
             return Answer(204)
         said = request.json()
         config = dict(said["config"])
         hook |= {"secret": config.pop("secret", ""), "config": config}
         hook |= {"active": said["active"], "events": said["events"]}
+        repo.hooks[number] = hook  # only now, as pushes are told to every one there is
         if request.method == "POST":
             self._hub.send(hook, "ping", b'{"zen": "Speak like a human.", "hook_id": 1}')
         return json_answer(answers.shown(hook), 201 if request.method == "POST" else 200)
