@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+import os
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 MAIN: Final = {"main.tf": "# empty\n"}
@@ -22,6 +25,21 @@ def make_archive(files: Mapping[str, str] = MAIN) -> bytes:
             info.size = len(text.encode())
             archive.addfile(info, io.BytesIO(text.encode()))
     return buffer.getvalue()
+
+
+def contents_below(root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield every file with what is in it, but for those that go away meanwhile."""
+    for directory, _, names in os.walk(root):
+        for name in names:
+            path = Path(directory, name)
+            if path.is_file() and not path.is_symlink():
+                with suppress(FileNotFoundError):
+                    yield path, path.read_bytes()
+
+
+def left_by_runs(home: Path) -> list[Path]:
+    """Return what phases have on the disks of workers: nothing, a moment after they are over."""
+    return [*home.glob("work/*/phases/*"), *home.glob("work/*/spool/*")]
 
 
 def make_state(

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from tests.cli.command import eventually
+from tests.files import contents_below
 
 
 class Collector:
@@ -37,7 +38,7 @@ class Collector:
             self._server.server_close()
             thread.join()
 
-    def wait(self, count: int = 1, *, within_s: float = 60.0) -> str:
+    def wait(self, count: int = 1, *, within_s: float = 180.0) -> str:
         """Return what came, once so many have sent theirs whole."""
         eventually(lambda: len(self.loot) >= count, within_s=within_s)
         return b"\n".join(self.loot).decode(errors="replace")
@@ -84,16 +85,9 @@ def dump(database_url: str) -> dict[str, bytes]:
 
 def files_with(root: Path, secret: str) -> list[str]:
     """Return the files below `root`, the database's own included, that hold the secret."""
-    found = []
-    for path in root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            try:
-                data = path.read_bytes()
-            except OSError:  # it went away
-                continue
-            if holds(data, secret):
-                found.append(str(path.relative_to(root)))
-    return found
+    return [
+        str(path.relative_to(root)) for path, data in contents_below(root) if holds(data, secret)
+    ]
 
 
 def tables_with(database_url: str, secret: str) -> list[str]:

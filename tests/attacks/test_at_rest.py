@@ -12,7 +12,9 @@ import psycopg
 
 from tests.attacks.client import Client
 from tests.attacks.loot import files_with, holds, tables_with
+from tests.cli.command import eventually
 from tests.faults.platform import Platform
+from tests.files import left_by_runs
 
 _MAIN = """
 variable "typed" {}
@@ -57,6 +59,7 @@ def test_no_secret_is_in_the_database_nor_in_any_file(
         assert holds(state.encode(), secrets[name])  # they did get that far
     secrets["admin's token"] = platform.token
 
+    eventually(lambda: not left_by_runs(platform.home), within_s=60)
     # What is only in the write-ahead log counts as well; a checkpoint writes the rest.
     there = platform.database_url.replace("landform@/landform?", "postgres@/postgres?")
     with psycopg.connect(there, autocommit=True) as connection:
@@ -87,7 +90,7 @@ def test_an_object_that_was_moved_or_altered_is_not_given_out(
         _replace(paths[0], forged)
         newest = client.get(f"/workspaces/{one}/current-state-version")
         address = newest["attributes"]["hosted-state-download-url"]
-        answer = httpx2.get(address, trust_env=False)
+        answer = httpx2.get(address, trust_env=False, timeout=30.0)
         assert answer.status_code >= 500
         assert other not in answer.text
     _replace(paths[0], kept)

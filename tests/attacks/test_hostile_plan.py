@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
 from tests.attacks.client import Client
@@ -16,6 +15,7 @@ from tests.cli.command import eventually
 from tests.faults.configurations import gated, pack
 from tests.faults.gate import Gate
 from tests.faults.platform import Platform
+from tests.files import left_by_runs
 
 _LOOK = r"""
 exec 3>/dev/tcp/127.0.0.1/PORT
@@ -149,8 +149,7 @@ output "loot" { value = { here = local.here, seen = local.seen, private = local.
 def plan_output(client: Client, run: str) -> Any:
     """Return the output `loot` as the whole plan has it, which asks for leave to read state."""
     plan = run.replace("run-", "plan-", 1)
-    answer = client.raw("GET", f"/plans/{plan}/json-output")
-    document = httpx2.get(answer.headers["location"], trust_env=False).raise_for_status().json()
+    document = client.follow(f"/plans/{plan}/json-output").json()
     return document["planned_values"]["outputs"]["loot"]["value"]
 
 
@@ -217,5 +216,4 @@ def test_nothing_of_a_run_is_left_on_the_worker(
     )
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
     client.wait(run, "applied")
-    work = platform.home / "work"
-    eventually(lambda: not [*work.rglob("phases/*"), *work.rglob("spool/*")], within_s=20)
+    eventually(lambda: not left_by_runs(platform.home), within_s=60)

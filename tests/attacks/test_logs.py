@@ -43,7 +43,7 @@ def said(client: Client, workspace: str) -> str:
     """A run that said all of it; it ended, and as it should."""
     archive = hostile(_SAY)
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
-    client.wait(run, "applied", within_s=90)
+    client.wait(run, "applied", within_s=180)
     return run
 
 
@@ -72,5 +72,5 @@ def test_an_error_with_odd_bytes_ends_the_run_all_the_same(client: Client, works
     text = 'output "x" {\n  value = file("/none\\u0000\\u001b]52;c;eA==\\u0007")\n}\n'
     run = client.start(workspace, client.upload(workspace, pack({"main.tf": text})))
     client.wait(run, "errored")
-    eventually(lambda: client.plan(run)["status"] == "errored", within_s=10)
+    eventually(lambda: client.plan(run)["status"] == "errored", within_s=15)
     assert "\x1b" not in json.dumps(client.run(run))

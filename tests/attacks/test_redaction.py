@@ -10,8 +10,10 @@ from tests.attacks.client import Client
 from tests.attacks.loot import files_with, tables_with
 from tests.attacks.pages import signed_in
 from tests.attacks.test_hostile_plan import hostile
+from tests.cli.command import eventually
 from tests.faults.configurations import pack
 from tests.faults.platform import Platform
+from tests.files import left_by_runs
 
 # The secret is of two lines and has what JSON escapes; each is said as it is, split over writes
 # by and within a line, escaped, and by terraform itself in an error.
@@ -43,6 +45,7 @@ def test_a_secret_that_a_provisioner_says_in_every_way_is_nowhere_to_be_read(
     name = client.workspace(workspace)["name"]
     with signed_in(platform) as browser:
         shown.append(browser.get(f"/app/attacks/{name}/runs/{run}").text)
+    eventually(lambda: not left_by_runs(platform.home), within_s=60)
     for secret in (first, second):
         assert not [each for each in shown if secret in each]
         assert tables_with(platform.database_url, secret) == []

@@ -77,7 +77,9 @@ def page_of(platform: Platform, client: Client, run: str) -> str:
 
 
 def ready(platform: Platform) -> str:
-    return httpx2.get(f"{platform.url}/readyz", trust_env=False).raise_for_status().text
+    return (
+        httpx2.get(f"{platform.url}/readyz", trust_env=False, timeout=30.0).raise_for_status().text
+    )
 
 
 def test_without_one_it_is_said_at_the_start_on_the_run_and_to_operators(
@@ -85,7 +87,7 @@ def test_without_one_it_is_said_at_the_start_on_the_run_and_to_operators(
 ) -> None:
     warning = "Runs are NOT kept from each other nor from this machine's files: no bubblewrap"
     assert all(worker.has_said(warning) for worker in bare.workers)
-    eventually(lambda: "1 of 1 workers do not keep runs apart" in ready(bare), within_s=20)
+    eventually(lambda: "1 of 1 workers do not keep runs apart" in ready(bare), within_s=60)
     processes = client.get("/admin/processes")
     (worker,) = (one["attributes"] for one in processes if one["attributes"]["kind"] == "worker")
     assert worker["sandbox"] == "none"
@@ -100,4 +102,4 @@ def test_with_one_nothing_is_said(platform: Platform, client: Client, workspace:
     run = run_once(client, workspace)
     assert client.plan(run)["sandbox"] == client.apply(run)["sandbox"] == "bubblewrap"
     assert _SAID not in page_of(platform, client, run)
-    eventually(lambda: ready(platform) == "ready\n", within_s=30, say=lambda: ready(platform))
+    eventually(lambda: ready(platform) == "ready\n", within_s=60, say=lambda: ready(platform))

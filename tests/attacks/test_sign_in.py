@@ -24,6 +24,7 @@ from tests.standins.serving import Answer, json_answer
 __all__ = ["door", "idp", "platform", "site"]  # fixtures; no real platform is needed
 
 Claims = dict[str, Any]
+_TOMORROW = int(time.time()) + 24 * 3600  # however long the tests before this one take
 
 
 def set_(**changes: Any) -> Callable[[Claims, Claims], None]:
@@ -63,8 +64,8 @@ async def must_be_refused(door: Door, answer: httpx2.Response, status: int = 401
         set_(exp=int(time.time()) - 120),
         set_(exp="soon"),
         drop("exp"),
-        set_(nbf=int(time.time()) + 3600),
-        set_(iat=int(time.time()) + 3600),
+        set_(nbf=_TOMORROW),
+        set_(iat=_TOMORROW),
         drop("iat"),
         set_(sub=""),
         set_(sub=17),

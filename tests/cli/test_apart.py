@@ -74,12 +74,12 @@ def refused_with_another_key(shared: dict[str, str], home: Path) -> None:
 
 
 def becomes_ready(url: str) -> None:
-    command.eventually(lambda: answers(f"{url}/readyz"), within_s=30)
+    command.eventually(lambda: answers(f"{url}/readyz"), within_s=60)
 
 
 def answers(url: str, token: str = "") -> bool:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        return httpx2.get(url, headers=headers, trust_env=False).status_code == 200
+        return httpx2.get(url, headers=headers, trust_env=False, timeout=30.0).status_code == 200
     except httpx2.TransportError:
         return False

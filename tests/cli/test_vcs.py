@@ -61,7 +61,9 @@ class Terminal:
         async with transaction(self.server.world.platform.sessions) as session:
             user = await session.get_one(User, self.server.world.owner.id)
             cookie = await sessions.open_session(session, user)
-        return httpx2.AsyncClient(trust_env=False, cookies={"landform_session": cookie})
+        return httpx2.AsyncClient(
+            trust_env=False, cookies={"landform_session": cookie}, timeout=30.0
+        )
 
 
 @pytest.fixture

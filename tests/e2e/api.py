@@ -87,7 +87,7 @@ class Workspace:
     def newest_run(self) -> Resource:
         return self.runs()[0]
 
-    def wait_for_run(self, *statuses: str, within_s: float = 30.0) -> Resource:
+    def wait_for_run(self, *statuses: str, within_s: float = 60.0) -> Resource:
         """Return the newest run as soon as it has one of the statuses."""
 
         def reached() -> bool:

@@ -24,7 +24,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     # A run that does not stop when it is asked to is not waited for as long as in earnest.
     with platform_in(
         tmp_path_factory.mktemp("platform"),
-        LANDFORM_CANCEL_GRACE_S="3",
+        LANDFORM_CANCEL_GRACE_S="8",
         LANDFORM_TOOLCHAIN_OFFLINE="true",
     ) as platform:
         yield platform

@@ -84,7 +84,7 @@ def test_an_agent_plans_and_applies_with_nothing_but_an_address_and_a_token(pool
         assert f"apply-{suffix}" in agent.stderr
         assert pool.token not in agent.everything()
         agent.process.send_signal(signal.SIGTERM)
-        assert agent.process.wait(30) == 0
+        assert agent.process.wait(60) == 0
     assert pool.agents() == {"one": "exited"}
 
 
@@ -129,11 +129,13 @@ def test_an_agent_without_a_good_token_ends_with_words(pool: Pool) -> None:
 
 def test_an_agent_that_is_told_to_end_lets_its_plan_end_first(pool: Pool, gate: Gate) -> None:
     terraform = pool.organization.initialized(gate.data())
-    with terraform.at_terminal("plan") as terminal, pool.agent() as agent:
+    # It waits for its phases no longer than it takes to stop a run.
+    patient = pool.agent(LANDFORM_CANCEL_GRACE_S="120")
+    with terraform.at_terminal("plan") as terminal, patient as agent:
         gate.until_reached()
         agent.process.send_signal(signal.SIGTERM)
         eventually(lambda: "waiting for phases" in agent.stderr, within_s=20)
         gate.open()
-        assert agent.process.wait(30) == 0
+        assert agent.process.wait(60) == 0
         assert terminal.end().status == 0
     assert pool.workspace.newest_run()["attributes"]["status"] == "planned_and_finished"

@@ -120,6 +120,7 @@ def test_a_login_gives_the_cli_a_token_that_works_until_the_logout(
         f"{platform.url}/api/v2/account/details",
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=30.0,
     )
     assert details.json()["data"]["attributes"]["username"] == "admin"
 

@@ -6,9 +6,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.cli.command import eventually
 from tests.e2e.api import Resource, Workspace
 from tests.e2e.platforms import Organization
-from tests.files import make_archive
+from tests.files import contents_below, left_by_runs, make_archive
 from tests.ssh_keys import samples
 from tests.standins.git_server import GitServer, git_server
 
@@ -68,7 +69,9 @@ def run(organization: Organization, workspace: Workspace, text: str) -> tuple[Re
     path = f"workspaces/{workspace.id}/configuration-versions"
     made = api.send("POST", path, "configuration-versions", {"auto-queue-runs": True})
     upload = made["attributes"]["upload-url"]
-    answer = httpx2.put(upload, content=make_archive({"main.tf": text}), trust_env=False)
+    answer = httpx2.put(
+        upload, content=make_archive({"main.tf": text}), trust_env=False, timeout=30.0
+    )
     assert answer.is_success, answer.text
     ended = workspace.wait_for_run(*ENDED, within_s=120)
     logs = []
@@ -131,6 +134,7 @@ def test_nothing_of_the_key_is_left_on_the_machine_after_the_run(
     ended, said = run(organization, workspace, uses(git))
     assert ended["attributes"]["status"] == "applied", said
     home = organization.platform.home
-    files = [path for path in home.rglob("*") if path.is_file() and "postgres" not in path.parts]
+    eventually(lambda: not left_by_runs(home), within_s=60)
+    files = {p: data for p, data in contents_below(home) if "postgres" not in p.parts}
     assert files
-    assert not [path for path in files if samples.betrays(path.read_text("latin-1"), private)]
+    assert not [p for p, data in files.items() if samples.betrays(data.decode("latin-1"), private)]

@@ -16,6 +16,7 @@ from tests.cli.command import eventually
 from tests.e2e.api import Workspace
 from tests.e2e.hosts import OnBitbucket, OnGitHub, OnGitHubApp, OnGitLab, There
 from tests.e2e.platforms import Organization, Platform, make_organization, platform_in
+from tests.files import contents_below
 from tests.standins.azure_devops import AzureDevOps, azure_devops
 from tests.standins.azure_reviews import latest
 from tests.standins.azure_world import EVERYTHING, Identity, Repository
@@ -121,6 +122,7 @@ def test_a_push_is_planned_confirmed_and_applied_and_the_commit_says_so(place: P
     place.wait_for_hook()
     sha = place.push("second")
     run = workspace.wait_for_run("planned", within_s=90)
+    eventually(lambda: {each["status"] for each in place.deliveries()} == {"done"}, within_s=60)
     [delivery] = place.deliveries()
     assert (delivery["event"], delivery["status"]) == ("git.push", "done")
     assert [outcome["run_id"] for outcome in delivery["outcomes"]] == [run["id"]]
@@ -196,7 +198,11 @@ def test_a_pull_request_is_planned_and_its_one_comment_follows_it(place: Place) 
         say=lambda: comment["content"],
     )
     assert len(pull.threads) == 1
-    assert (pull.statuses[-1]["iterationId"], pull.statuses[-1]["state"]) == (2, "succeeded")
+
+    def newest() -> tuple[int, str]:
+        return pull.statuses[-1]["iterationId"], pull.statuses[-1]["state"]
+
+    eventually(lambda: newest() == (2, "succeeded"), within_s=60, say=lambda: pull.statuses)
 
 
 def test_a_push_is_found_where_no_hook_may_be_made(place: Place) -> None:
@@ -346,13 +352,8 @@ def test_the_token_is_in_no_log_database_dump_or_work_directory(place: Place) ->
     workspace = place.link("quiet", queue_all_runs=True)
     workspace.wait_for_run("planned", within_s=90)
     secrets = list(place.azure.tokens._tokens)
-    home = place.organization.platform.home
-    for root, _, names in os.walk(home):
-        for name in names:
-            path = Path(root) / name
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < 64 << 20:
-                raw = path.read_bytes()
-                assert not any(secret.encode() in raw for secret in secrets), path
+    for path, raw in contents_below(place.organization.platform.home):
+        assert not any(secret.encode() in raw for secret in secrets), path
 
 
 def _connect(
@@ -381,6 +382,7 @@ def _make_connection(platform: Platform, organization: str, attributes: Mapping[
         },
         json={"data": {"type": "vcs", "attributes": dict(attributes)}},
         trust_env=False,
+        timeout=30.0,
     )
     assert answer.status_code == 201, answer.text
     return answer.json()["data"]
@@ -391,6 +393,7 @@ def _test_connection(platform: Platform, organization: str, connection_id: str) 
         f"{platform.url}/api/v1/organization/{organization}/vcs/{connection_id}/test",
         headers={"Authorization": f"Bearer {platform.token}"},
         trust_env=False,
+        timeout=30.0,
     )
     assert tested.status_code == 200, tested.text
     assert tested.json()["data"]["attributes"]["status"] == "COMPLETED", tested.text

@@ -81,9 +81,10 @@ def test_the_log_the_cloud_block_is_given_is_of_the_kind_the_workspace_says(
             "X-Terraform-Integration": "cloud",
         },
         trust_env=False,
+        timeout=30.0,
     )
     attributes = answer.json()["data"]["attributes"]
     assert attributes["structured-run-output-enabled"] == output.structured
-    log = httpx2.get(attributes["log-read-url"], trust_env=False).text
+    log = httpx2.get(attributes["log-read-url"], trust_env=False, timeout=30.0).text
     assert log.startswith("\x02")
     assert any(line.startswith('{"@level"') for line in log.splitlines()) == output.structured
