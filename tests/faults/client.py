@@ -116,7 +116,7 @@ class Client:
         return self.post(f"/runs/{run_id}/actions/{action}").status_code
 
     def wait(
-        self, run_id: str, *statuses: str, within_s: float = 30.0, ended: Iterable[str] = FINAL
+        self, run_id: str, *statuses: str, within_s: float = 60.0, ended: Iterable[str] = FINAL
     ) -> dict[str, Any]:
         """Return the run's attributes as soon as it has one of `statuses`.
 
@@ -225,6 +225,10 @@ class StubbornClient(Client):
             return Client.start(self, workspace_id, configuration_id, **attributes)
 
         return insist(start)
+
+    def state(self, workspace_id: str) -> dict[str, Any] | None:
+        """Return the workspace's newest state, or None when it has none."""
+        return insist(lambda: super(StubbornClient, self).state(workspace_id))
 
     def act(self, run_id: str, action: str) -> int:
         """Ask for an action; that it was taken already says 409."""

@@ -104,7 +104,7 @@ class Gate:
         with self._lock:
             return [visit for visit in self.visits if visit.place == place]
 
-    def wait_for(self, place: str, *, count: int = 1, within_s: float = 30.0) -> Visit:
+    def wait_for(self, place: str, *, count: int = 1, within_s: float = 60.0) -> Visit:
         """Return visit number `count` there as soon as it has come."""
         eventually(
             lambda: len(self.at(place)) >= count,

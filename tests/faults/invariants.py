@@ -7,8 +7,9 @@ from typing import Any
 from tests.cli.command import eventually
 from tests.faults.client import Client, addresses
 from tests.faults.gate import Gate
-from tests.faults.platform import RECOVERY_S, Platform
+from tests.faults.platform import Platform
 
+_REST_S = 60.0  # phases under way may have to end first
 _NEW_RUNS = "SELECT id FROM runs WHERE NOT workspace_id = ANY(%s)"
 _AT_REST = (
     "'{planned_and_finished, planned_and_saved, applied, discarded, errored, canceled}'::text[]"
@@ -39,11 +40,11 @@ def _check(platform: Platform, gate: Gate) -> None:
     try:
         eventually(
             lambda: _decide(platform, client) == 0 and not _unrest(platform),
-            within_s=RECOVERY_S,
+            within_s=_REST_S,
             say=lambda: _unrest(platform),
         )
         eventually(
-            lambda: not _leftovers(platform), within_s=RECOVERY_S, say=lambda: _leftovers(platform)
+            lambda: not _leftovers(platform), within_s=_REST_S, say=lambda: _leftovers(platform)
         )
         wrong = [
             *_repeated(platform, gate),

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -37,16 +36,19 @@ from landform.kit.postgres import EmbeddedPostgres
 from landform.wiring import METADATA
 from tests.cli.command import environment, eventually, landform_command
 from tests.faults.proxy import Proxy
+from tests.networks import Port
 
-LEASE_S = 3.0
-GRACE_S = 3.0
+LEASE_S = 6.0  # so that a machine which stands still for two seconds costs nobody its own
+GRACE_S = 6.0
 RECOVERY_S = 15.0
-"""An attempt that died must be seen within this; with this lease it takes a third of it."""
+"""An attempt that died must be seen within this; with this lease it takes half of it."""
 
 SERVERS = 2
 
 _START_S = 60.0
 _END_S = 30.0
+# A listener's last statement is this, or how it finds out whether it is still connected.
+_LISTENS = "usename = current_user AND query ~* '(LISTEN|SELECT 1$)'"
 
 
 @dataclass(eq=False)
@@ -81,7 +83,7 @@ class Part:
     def freeze(self) -> None:
         """Stop it where it is; what it started goes on."""
         self.popen.send_signal(signal.SIGSTOP)
-        eventually(lambda: _state(self.pid) == "T", within_s=5)
+        eventually(lambda: _state(self.pid) == "T", within_s=15)
 
     def thaw(self) -> None:
         """Let it go on, as if no time had passed for it."""
@@ -158,6 +160,7 @@ class Platform:
     database: Proxy = field(init=False)
     balancer: Proxy = field(init=False)
     _started: int = 0
+    _ports: list[Port] = field(default_factory=list)
 
     @property
     def home(self) -> Path:
@@ -208,13 +211,15 @@ class Platform:
         (self.arms / point).touch()
 
     def was_reached(self, point: FailPoint) -> bool:
-        """Whether a process has come to the point that was armed, and so died."""
-        return not (self.arms / point).exists()
+        """Whether a process has come to the point that was armed, and has died there."""
+        came = {file.suffix for file in self.arms.glob(f"{point}.*")}
+        parts = (*self.servers, *self.workers)
+        return any(f".{part.pid}" in came and not part.is_alive for part in parts)
 
     def disarm(self) -> None:
         """Let nobody die any more."""
         for arm in self.arms.iterdir():
-            arm.unlink()
+            arm.unlink(missing_ok=True)
 
     def kill_servers(self) -> None:
         """Have no server at all."""
@@ -351,17 +356,23 @@ class Platform:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(statement.encode(), values).rowcount
 
+    def until_all_listen(self) -> None:
+        """Return once every worker and server listens, as they do a moment after they are ready."""
+        # A listener of ours and one of the job engine's in each worker, one in each server.
+        wanted = 2 * self.worker_count + SERVERS
+        count = f"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {_LISTENS}"
+        eventually(lambda: len(self.rows(count)) >= wanted, within_s=30)
+
     def cut_connections(self, *, only_listeners: bool) -> int:
         """End connections to the database, as a failover would; return how many, all gone."""
-        # A listener's last statement is this, or how it finds out whether it is still connected.
-        which = "AND query ~* '(LISTEN|SELECT 1$)'" if only_listeners else ""
+        which = _LISTENS if only_listeners else "usename = current_user"
         cut = self.rows(
             "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE pid <> pg_backend_pid() AND usename = current_user {which}"
+            f" WHERE pid <> pg_backend_pid() AND {which}"
         )
         pids = [each["pid"] for each in cut]
         left = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)"
-        eventually(lambda: not self.rows(left, pids), within_s=5)
+        eventually(lambda: not self.rows(left, pids), within_s=15)
         return len(cut)
 
     def everything(self) -> str:
@@ -397,9 +408,10 @@ class Platform:
                 part.kill()
 
     def _start_server(self) -> Part:
-        port = _free_port()
-        server = self._start("server", LANDFORM_PORT=str(port), TMPDIR=str(self.temporary))
-        server.address = ("127.0.0.1", port)
+        port = Port()
+        self._ports.append(port)
+        server = self._start("server", LANDFORM_PORT=str(port.number), TMPDIR=str(self.temporary))
+        server.address = ("127.0.0.1", port.number)
         return server
 
     def _kill_everything(self) -> None:
@@ -407,6 +419,8 @@ class Platform:
             if part.is_alive:
                 part.thaw()
                 part.kill()
+        for port in self._ports:
+            port.close()
 
     def _remove_shortcuts(self) -> None:
         """Remove the links to deep directories that workers without a sandbox make."""
@@ -470,12 +484,6 @@ def _is_ready(part: Part) -> bool:
     except httpx2.HTTPError:
         return False
     return answer.status_code == httpx2.codes.OK
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _state(pid: int) -> str:

@@ -26,7 +26,7 @@ class Reader:
         self._address = address
         self._given_up = False
 
-    def follow(self, within_s: float = 60.0) -> None:
+    def follow(self, within_s: float = 120.0) -> None:
         """Return when the log's end was read."""
         deadline = time.monotonic() + within_s
         while not self.read.endswith(b"\3") and not self._given_up:

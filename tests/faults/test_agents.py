@@ -79,7 +79,7 @@ def test_an_apply_whose_agent_was_killed_is_never_done_again(
     run = client.start(pool.workspace, configuration, **{"auto-apply": True})
     with platform.agents(pool.token, 2) as agents:
         visit = gate.wait_for(f"apply/{name}/two")
-        eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=10)
+        eventually(lambda: "two: Creating" in client.text_log(run), within_s=15)
         pool.agent_of(platform, run, agents).kill()
         ended = client.wait(run, "errored", within_s=RECOVERY_S)
         assert "The worker stopped answering while it applied." in ended["error"]

@@ -45,6 +45,6 @@ def test_a_lease_lasts_as_long_as_the_database_says_and_lost_work_is_found(
     skewed.restore()
     skewed.arm(FailPoint.ATTEMPT_LEASING)
     run = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-2")))
-    eventually(lambda: skewed.was_reached(FailPoint.ATTEMPT_LEASING), within_s=10)
-    client.wait(run, "planned", within_s=RECOVERY_S)
+    eventually(lambda: skewed.was_reached(FailPoint.ATTEMPT_LEASING), within_s=RECOVERY_S)
+    client.wait(run, "planned")
     assert client.act(run, "discard") == 202

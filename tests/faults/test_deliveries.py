@@ -84,7 +84,8 @@ def place(
         linked = {"identifier": "acme/infra", "oauth-token-id": token}
         workspaces = [make_workspace(**{"vcs-repo": linked}) for _ in range(2)]
         made = Place(platform, client, hub, repo, ann, connection, workspaces)
-        eventually(lambda: bool(repo.hooks), within_s=_WITHIN_S, say=platform.everything)
+        # A webhook is greeted a moment after it is made.
+        eventually(lambda: bool(hub.deliveries), within_s=_WITHIN_S, say=platform.everything)
         yield made
         hub.settle()
         # Commits are fetched while there is somebody to fetch them from.
@@ -118,6 +119,7 @@ def test_a_delivery_starts_one_run_per_workspace_whoever_dies_over_it(
     )
     place.hub.settle()
     place.hub.redeliver()
+    place.hub.settle()
     eventually(place.rests, within_s=_WITHIN_S)
     assert place.runs() == wanted
 

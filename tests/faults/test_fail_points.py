@@ -182,7 +182,7 @@ def test_a_state_is_taken_once_although_the_server_died(
     platform.arm(point)
     address = insist(lambda: stubborn.announce_state(workspace, raw))
     insist(lambda: put(address, raw).raise_for_status())
-    assert platform.was_reached(point)
+    eventually(lambda: platform.was_reached(point), within_s=RECOVERY_S)
     platform.replace_dead()
     assert stubborn.state(workspace) == json.loads(raw)
     taken = platform.rows(
@@ -207,11 +207,11 @@ def test_a_dead_attempt_is_taken_over_although_who_took_it_over_died_too(
     stubborn.wait(run, "planned")
     assert stubborn.act(run, "apply") == 202
     gate.wait_for(f"apply/{name}/one")
-    eventually(lambda: "one: Creating" in stubborn.text_log(run), within_s=10)
+    eventually(lambda: "one: Creating" in stubborn.text_log(run), within_s=15)
     life.comes_to("sweep")
     platform.worker_of(run).kill()
     life.has_died()
-    stubborn.wait(run, "errored", within_s=2 * RECOVERY_S)
+    stubborn.wait(run, "errored", within_s=4 * RECOVERY_S)
     assert stubborn.apply(run)["maybe-not-in-state"]
     assert _unlock(stubborn, workspace) == 200
 
@@ -228,7 +228,7 @@ def test_a_plan_is_made_although_its_worker_died(
     life = Life(platform, stubborn, point, "create")
     run = life.begin(workspace, gated(gate, name))
     life.has_died()
-    stubborn.wait(run, "planned", within_s=2 * RECOVERY_S)
+    stubborn.wait(run, "planned", within_s=4 * RECOVERY_S)
     assert stubborn.act(run, "apply") == 202
     stubborn.wait(run, "applied")
 
@@ -251,7 +251,7 @@ def test_an_apply_is_done_at_most_once_when_its_worker_dies(
     assert stubborn.act(run, "apply") == 202
     life.has_died()
     ended = "applied" if point in _NEVER_BEGAN | _WERE_OVER else "errored"
-    stubborn.wait(run, ended, within_s=2 * RECOVERY_S)
+    stubborn.wait(run, ended, within_s=4 * RECOVERY_S)
     assert stubborn.workspace(workspace)["locked"] is (ended == "errored")
     if ended == "errored":
         assert _unlock(stubborn, workspace) == 200

@@ -35,7 +35,7 @@ def test_an_apply_waits_for_a_full_store_and_its_state_is_whole(
     gate.wait_for(f"apply/{name}/one")
     with full(platform.home / "objects" / "states"):
         gate.open(f"apply/{name}/one")
-        eventually(lambda: "Apply complete!" in client.text_log(run), within_s=20)
+        eventually(lambda: "Apply complete!" in client.text_log(run), within_s=60)
         assert client.run(run)["status"] == "applying"
         assert client.state(workspace) is None
     client.wait(run, "applied")
@@ -82,6 +82,6 @@ def test_a_state_for_which_a_worker_has_no_room_reaches_the_platform_all_the_sam
     gate.wait_for(f"apply/{name}/one")
     with full(*(room / "spool" for room in platform.rooms())):
         gate.open(f"apply/{name}/one")
-        client.wait(run, "applied", within_s=60)
+        client.wait(run, "applied", within_s=120)
     assert client.apply(run)["maybe-not-in-state"] == []
     assert addresses(client.state(workspace)) == {"terraform_data.one"}

@@ -75,7 +75,7 @@ def test_an_apply_whose_worker_was_killed_is_never_done_again(
     run = client.start(workspace, configuration, **{"auto-apply": True})
     visit = gate.wait_for(f"apply/{name}/two")
     waiting = client.start(workspace, client.upload(workspace, gated(gate, f"{name}-2")))
-    eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=10)
+    eventually(lambda: "two: Creating" in client.text_log(run), within_s=15)
     platform.worker_of(run).kill()
     began = time.monotonic()
 
@@ -118,8 +118,9 @@ def test_other_workspaces_go_on_when_a_worker_is_killed(
         gate.wait_for(f"plan/{name}-{number}")
     platform.worker_of(runs[0]).kill()
     gate.open_all()
+    platform.sees_death_of(runs[0])
     for run in runs:
-        client.wait(run, "planned", within_s=RECOVERY_S)
+        client.wait(run, "planned")
         assert client.act(run, "discard") == 202
 
 
@@ -131,11 +132,11 @@ def test_the_last_snapshot_of_a_killed_apply_is_kept_and_what_came_after_it_is_l
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
     visit = gate.wait_for(f"apply/{name}/two")
     # Terraform hands over a state in the middle of an apply at most every 20 s.
-    eventually(lambda: since(visit.began) > 20.5, within_s=25)
+    eventually(lambda: since(visit.began) > 20.5, within_s=40)
     gate.open(f"apply/{name}/two")
     gate.wait_for(f"apply/{name}/four")
-    eventually(lambda: client.state(workspace) is not None, within_s=10)
-    eventually(lambda: "three: Creation complete" in client.text_log(run), within_s=10)
+    eventually(lambda: client.state(workspace) is not None, within_s=15)
+    eventually(lambda: "four: Creating" in client.text_log(run), within_s=15)
     platform.worker_of(run).kill()
 
     client.wait(run, "errored", within_s=RECOVERY_S)

@@ -37,7 +37,7 @@ def test_both_logs_have_every_byte_that_terraform_wrote(
     _, said = overheard
     archive = gated(gate, name, ("one", "two"), lines=2000)
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
-    client.wait(run, "applied", within_s=60)
+    client.wait(run, "applied", within_s=120)
     for phase in ("plan", "apply"):
         told = _lines(said.with_suffix(f".{phase}"))
         # A worker that has planned before does without an init.

@@ -15,7 +15,7 @@ def test_five_runs_of_a_workspace_are_applied_one_after_another_in_order(
         client.start(workspace, configuration, **{"auto-apply": True})
         for configuration in configurations
     ]
-    client.wait(runs[-1], "applied", within_s=60)
+    client.wait(runs[-1], "applied", within_s=200)
     assert {client.run(run)["status"] for run in runs} == {"applied"}
     places = {f"{phase}/{each}" for each in names for phase in ("plan", "apply")}
     seen = [visit.place.removesuffix("/one") for visit in gate.visits]

@@ -46,7 +46,7 @@ def test_after_a_recovery_terraform_makes_nothing_a_second_time(
     archive = pack({"main.tf": main})
     run = client.start(workspace, client.upload(workspace, archive), **{"auto-apply": True})
     gate.wait_for(f"apply/{name}/last", within_s=60)
-    eventually(lambda: client.text_log(run).count("Creation complete") == 2, within_s=10)
+    eventually(lambda: "last: Creating" in client.text_log(run), within_s=15)
     bare.worker_of(run).kill()
     client.wait(run, "errored", within_s=RECOVERY_S)
     bare.restore()

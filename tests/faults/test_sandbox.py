@@ -40,7 +40,7 @@ def test_without_a_sandbox_too_a_killed_worker_costs_no_object_a_second_making(
     gate.open(f"plan/{name}")
 
     gate.wait_for(f"apply/{name}/two")
-    eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=10)
+    eventually(lambda: "one: Creation complete" in client.text_log(run), within_s=15)
     bare.worker_of(run).kill()
     client.wait(run, "errored", within_s=RECOVERY_S)
     bare.restore()

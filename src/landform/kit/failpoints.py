@@ -2,7 +2,7 @@
 
 Off, which is always but in tests of faults, `reach` is a function that does nothing. On, when the
 variable names a directory at the process's start, a file there with a point's name lets the first
-process that comes to the point die, once: whoever removes the file is the one.
+process that comes to the point die, once: whoever adds its process id to that name is the one.
 """
 
 import os
@@ -81,7 +81,7 @@ def _pass(point: FailPoint) -> None:
 def _watching(directory: Path) -> Callable[[FailPoint], None]:
     def die_if_armed(point: FailPoint) -> None:
         try:
-            (directory / point).unlink()
+            (directory / point).rename(directory / f"{point}.{os.getpid()}")
         except OSError:
             return
         os.kill(os.getpid(), signal.SIGKILL)
