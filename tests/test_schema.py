@@ -36,6 +36,7 @@ async def test_a_second_migration_changes_nothing(empty_url: str) -> None:
         assert await cursor.fetchall() == [("acme",)]
 
 
+@pytest.mark.timeout(400)  # each makes or reads all there is, on a machine that is busy
 def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_url: str) -> None:
     started = [
         subprocess.Popen([sys.executable, "-c", ONE, empty_url], stderr=subprocess.PIPE, text=True)
