@@ -13,7 +13,7 @@ from landform.kit.tasks import ALIVE
 from tests.cli.command import eventually
 from tests.faults.client import Client, insist
 from tests.faults.conftest import ORGANIZATION
-from tests.faults.platform import RECOVERY_S, Platform
+from tests.faults.platform import Platform
 from tests.standins.github import GitHub, github
 from tests.standins.github_world import Account, Repo
 
@@ -104,7 +104,7 @@ def test_a_delivery_starts_one_run_per_workspace_whoever_dies_over_it(
     place.hub.push(place.repo, place.ann, {"main.tf": f"# {point}\n"})
     eventually(
         lambda: place.platform.was_reached(point),
-        within_s=RECOVERY_S,
+        within_s=_WITHIN_S,
         say=lambda: f"nothing came to {point}",
     )
     place.platform.replace_dead()

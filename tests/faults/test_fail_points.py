@@ -98,7 +98,7 @@ class Life:
         """See that somebody died, and have another in its place."""
         eventually(
             lambda: self._platform.was_reached(self._point),
-            within_s=RECOVERY_S,
+            within_s=4 * RECOVERY_S,  # what comes there may be the end of a plan
             say=lambda: f"nothing came to {self._point}",
         )
         self._platform.replace_dead()

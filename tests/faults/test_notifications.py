@@ -12,7 +12,7 @@ from tests.cli.command import eventually
 from tests.faults.client import Client, insist
 from tests.faults.configurations import gated
 from tests.faults.gate import Gate
-from tests.faults.platform import RECOVERY_S, Platform
+from tests.faults.platform import Platform
 from tests.standins.receiver import receiver
 from tests.standins.serving import Server
 
@@ -108,7 +108,7 @@ def test_what_happened_is_told_although_who_was_telling_died(
     told.client.act(run, "discard")
     eventually(
         lambda: platform.was_reached(point),
-        within_s=RECOVERY_S,
+        within_s=_WITHIN_S,
         say=lambda: f"nothing came to {point}",
     )
     platform.replace_dead()
