@@ -133,10 +133,47 @@ async def test_what_starts_runs_is_one_of_six(
     workspace, row = await starts("never")
     assert (row.pushes_enabled, row.path_regexes, row.push_run_kind) == (False, [], None)
     assert 'value="never" checked' in await site.owner.get(here)
-    page = await site.owner.post(
-        f"{here}/triggers", {"starts": "tags", **every, "tags_regex": "("}, of=here, status=422
-    )
-    assert "is not a regular expression" in page
+
+
+WRONG = [
+    ("tags", {"tags_regex": "("}, "tags_regex", "is not a regular expression"),
+    ("tags", {"tags_regex": ""}, "tags_regex", "Say which tags"),
+    ("regex", {"path_regexes": "live/.*\n("}, "path_regexes", "is not a regular expression"),
+    ("any", {"pull_path_regexes": "("}, "pull_path_regexes", "is not a regular expression"),
+]
+
+
+def said_beside(page: str, field: str) -> str:
+    """Return what is said of a field that is wrong; it has the focus, and nothing else has."""
+    assert page.count("autofocus") == 1
+    tag = page[: page.index("autofocus")].rpartition("<")[2]
+    assert f'name="{field}"' in tag
+    assert f'aria-describedby="e-{field} ' in page[page.index(tag) :]
+    beside = page[page.index(f'id="e-{field}"') :]
+    return text_of(beside[beside.index(">") + 1 : beside.index("</p>")])
+
+
+@pytest.mark.parametrize(("starts", "wrong", "field", "why"), WRONG)
+async def test_what_is_wrong_with_what_starts_runs_is_said_beside_its_field(
+    site: Site,
+    connection: Connection,
+    azure: AzureDevOps,
+    starts: str,
+    wrong: dict[str, str],
+    field: str,
+    why: str,
+) -> None:
+    here = f"{await site.place()}/repository"
+    given = {"connection": connection.id, "repository": address_of(azure)}
+    await site.owner.post(here, given, of=f"{here}/choose?connection={connection.id}")
+    sent = {"starts": starts, **wrong}
+    page = await site.owner.post(f"{here}/triggers", sent, of=here, status=422)
+    assert why in said_beside(page, field)
+    new = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    place = f"{new}?connection={connection.id}&repository={address_of(azure)}"
+    chosen = {**given, "identifier": "infra", "default_branch": "main", "name": "made"}
+    page = await site.owner.post(new, {**chosen, **sent}, of=place, status=422)
+    assert why in said_beside(page, field)
 
 
 async def test_a_provider_that_is_away_is_said_and_the_address_may_be_typed(

@@ -111,10 +111,14 @@ async def test_it_is_removed_with_both_factors_and_not_with_one(server: Server) 
     _, codes = await set_up(server)
     await server.http.post("/login", data=FORM)
     await give_code(server, codes[0])
-    for wrong in ({"password": "x", "code": codes[1]}, {"password": PASSWORD, "code": "000000"}):
-        await send(server, f"{HERE}/remove", **wrong)
+    right = {"password": PASSWORD, "code": codes[1]}
+    for field, wrong in (("password", "x"), ("code", "000000")):
+        refused = await send(server, f"{HERE}/remove", **(right | {field: wrong}))
+        tag = refused.text[: refused.text.index("autofocus")].rpartition("<")[2]
+        assert (refused.status_code, f'name="{field}"' in tag) == (422, True)
+        assert "is wrong" in text_of(refused.text[refused.text.index(f'id="e-{field}"') :])
         assert "Recovery codes left: 9" in text_of((await server.http.get(HERE)).text)
-    await send(server, f"{HERE}/remove", password=PASSWORD, code=codes[1])
+    await send(server, f"{HERE}/remove", **right)
     server.http.cookies.clear()
     answer = await server.http.post("/login", data={**FORM, "then": "/organizations"})
     assert answer.headers["location"] == "/organizations"

@@ -45,7 +45,7 @@ def rules_to_be(
     return Rules(
         branch=branch or default_branch,
         takes_pushes=given.pushes_enabled is not False,
-        path_regexes=tuple(repositories.checked_paths(given.path_regexes or ())),
+        path_regexes=tuple(repositories.checked_paths(given.path_regexes or (), "path_regexes")),
         tags_regex=tags_regex or "",
         working_directory=columns.get("working_directory", ""),
         filters_files=columns.get("file_triggers_enabled", True),

@@ -213,8 +213,13 @@ def page(
         **values,
     }
     html = fragment(template, **given)
-    if given["wrong"] and f'id="e-{given["wrong"]}"' not in html:
-        html = fragment(template, **(given | {"wrong": ""}))  # it has no such field: say it above
+    if given["wrong"]:
+        if f'id="e-{given["wrong"]}"' not in html:
+            html = fragment(
+                template, **(given | {"wrong": ""})
+            )  # it has no such field: say it above
+        elif given["sent"]:
+            given["sent"].is_shown = True
     if is_followed:
         regions = regions_of(html)
         if READING in request.scope:

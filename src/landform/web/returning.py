@@ -30,7 +30,8 @@ class Sent:
     Attributes:
         of: the name of the form; empty where its page has but one to fill in.
         wrong: what its wrong field is called in the page; empty where it is not one field.
-        is_shown: the page has the form, and shows something that was typed into it.
+        is_shown: the page has the form, and shows something that was typed into it, or says
+            beside a field why that is wrong.
     """
 
     def __init__(self, fields: Mapping[str, list[str]], reason: str, pointer: str) -> None:

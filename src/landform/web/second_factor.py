@@ -1,5 +1,7 @@
 """A user's own second factor: set up, confirmed, removed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
@@ -9,8 +11,8 @@ from landform.identity import second_factor
 from landform.identity import sign_in as door
 from landform.identity.models import User
 from landform.kit.errors import TooManyError
-from landform.web.forms import OwnForm, attempt, refusals_to
-from landform.web.pages import SendBackError, redirect
+from landform.web.forms import OwnForm, attempt, refusals_to, sent_back
+from landform.web.pages import redirect
 from landform.web.visit import AnyVisit, Crumb
 
 router = APIRouter(include_in_schema=False)
@@ -55,18 +57,25 @@ async def remove(visit: AnyVisit, form: OwnForm) -> Response:
     platform = visit.process.platform
     user = await visit.session.get_one(User, visit.actor.id)
     address = address_of(visit.request)
+    password, code = form.text("password"), form.line("code")
+    sessions, keyring = platform.sessions, platform.keyring
+    with _refusals_of("password"):
+        await door.check_own_password(sessions, visit.actor, password, address=address)
+    with _refusals_of("code"):
+        await door.check_code(sessions, keyring, user, code, address=address)
     with refusals_to(_HERE):
-        try:
-            await door.check_own_password(
-                platform.sessions, visit.actor, form.text("password"), address=address
-            )
-            await door.check_code(
-                platform.sessions, platform.keyring, user, form.line("code"), address=address
-            )
-        except TooManyError as failure:
-            raise SendBackError(_HERE, str(failure)) from None
         await second_factor.remove(visit.session, visit.actor, user)
     return redirect(_HERE, say="The second factor was removed.")
+
+
+@contextmanager
+def _refusals_of(field: str) -> Iterator[None]:
+    """Have what is wrong with a factor said beside its field, also where it was too often wrong."""
+    try:
+        with refusals_to(_HERE, at=field):
+            yield
+    except TooManyError as failure:
+        raise sent_back(_HERE, failure, at=field) from None
 
 
 async def _page(visit: AnyVisit, **shown: Any) -> Response:

@@ -94,7 +94,8 @@ class TriggerForm:
         """
         starts = self.starts
         if starts == _TAGS and not self.tags_regex:
-            raise InvalidError("Say which tags: a regular expression, such as ^v[0-9].")
+            message = "Say which tags: a regular expression, such as ^v[0-9]."
+            raise InvalidError(message, pointer="tags_regex")
         workspace = WorkspaceSettings(
             working_directory=self.working_directory,
             speculative_enabled=self.speculative_enabled,

@@ -76,8 +76,9 @@ def checked(given: RepositorySettings) -> tuple[str | None, str | None]:
     if branch is not None:
         branch = _branch(branch.removeprefix("refs/heads/"))
     if tags_regex is not None:
-        check_text(tags_regex, what="The tags regex", limit=_REGEX_LIMIT, pointer="vcs_repo")
-        check_regex(tags_regex, pointer="vcs_repo")
+        pointer = "vcs_repo/tags_regex"
+        check_text(tags_regex, what="The tags regex", limit=_REGEX_LIMIT, pointer=pointer)
+        check_regex(tags_regex, pointer=pointer)
     return branch, tags_regex
 
 
@@ -232,7 +233,7 @@ def _set(row: WorkspaceRepository, given: RepositorySettings) -> None:
     for name in _REGEXES:
         regexes = getattr(given, name)
         if regexes is not None:
-            setattr(row, name, checked_paths(regexes))
+            setattr(row, name, checked_paths(regexes, name))
     for name in _SWITCHES:
         value = getattr(given, name)
         if value is not None:
@@ -245,23 +246,22 @@ def _push_run_kind(kind: RunKind | Literal[""]) -> RunKind | None:
     return kind or None
 
 
-def checked_paths(regexes: Sequence[str]) -> list[str]:
-    """Return expressions of files if they can be kept.
+def checked_paths(regexes: Sequence[str], name: str) -> list[str]:
+    """Return the expressions of files that `name` sets, if they can be kept.
 
     Raises:
         InvalidError: they cannot.
     """
+    pointer = f"vcs_repo/{name}"
     if len(regexes) > _REGEXES_AT_MOST:
-        raise InvalidError(
-            f"At most {_REGEXES_AT_MOST} expressions are accepted.", pointer="vcs_repo"
-        )
+        raise InvalidError(f"At most {_REGEXES_AT_MOST} expressions are accepted.", pointer=pointer)
     for each in regexes:
-        check_text(each, what="An expression", limit=_REGEX_LIMIT, pointer="vcs_repo")
-        check_regex(each, pointer="vcs_repo")
+        check_text(each, what="An expression", limit=_REGEX_LIMIT, pointer=pointer)
+        check_regex(each, pointer=pointer)
     return list(regexes)
 
 
 def _branch(name: str) -> str:
     if name and (len(name) > _BRANCH_LIMIT or _NOT_A_BRANCH.search(name)):
-        raise InvalidError(f"{name[:80]!r} is not the name of a branch.", pointer="vcs_repo")
+        raise InvalidError(f"{name[:80]!r} is not the name of a branch.", pointer="vcs_repo/branch")
     return name
