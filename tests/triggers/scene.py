@@ -137,9 +137,8 @@ class Scene:
     # ── what the platform does ──────────────────────────────────────────────────────────────────
 
     async def take(self, *, reverse: bool = False) -> list[dict[str, Any]]:
-        """Act on everything delivered since; return what came of it."""
-        self.azure.sender.settle()
-        requests, self.received[:] = list(self.received), []
+        """Act on everything delivered since, in order; return what came of it."""
+        requests = self._delivered()
         rows: list[dict[str, Any]] = []
         for request in reversed(requests) if reverse else requests:
             rows += await self.act_on(request)
@@ -169,13 +168,21 @@ class Scene:
 
     async def receive(self) -> int:
         """Store what was delivered since `hook`, as a server does; return how much was new."""
-        self.azure.sender.settle()
-        requests, self.received[:] = list(self.received), []
         count = 0
-        for request in requests:
+        for request in self._delivered():
             hook_id = request.path.rpartition("/")[2]
             count += await receive(self.desk.reach, hook_id, request.headers, request.body)
         return count
+
+    def _delivered(self) -> list[Request]:
+        """Return what was delivered since, in the order in which it happened.
+
+        The provider sends each by itself, and one overtakes another.
+        """
+        self.azure.sender.settle()
+        found, self.received[:] = list(self.received), []
+        happened = [delivery.body for delivery in self.azure.sender.deliveries]
+        return sorted(found, key=lambda request: happened.index(request.body))
 
     async def run_jobs(self) -> int:
         """Do what was enqueued, as a worker would; return how many jobs that was."""

@@ -1,10 +1,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from landform.kit.clock import now
 from landform.kit.db import transaction
+from landform.triggers import watching
 from landform.triggers.looking import look_at_due
 from landform.triggers.models import RepositoryWatch
 from landform.triggers.watching import after, enroll
@@ -139,8 +141,11 @@ async def test_a_renamed_repository_is_still_the_same_one(scene: Scene) -> None:
     assert len(await scene.runs()) == 1
 
 
-def test_repositories_that_are_due_together_are_not_all_due_together_again() -> None:
+def test_repositories_that_are_due_together_are_not_all_due_together_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     moment = now()
+    monkeypatch.setattr(watching, "now", lambda: moment)
     pauses = [(after(100) - moment).total_seconds() for _ in range(200)]
     assert 79 < min(pauses) < 90
     assert 110 < max(pauses) < 122
