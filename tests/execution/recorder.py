@@ -65,7 +65,7 @@ class Recorder:
         lines = self.text(job, LogStream.JSON).splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    async def until(self, condition: Callable[[], bool], *, within_s: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], *, within_s: float = 60) -> None:
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - a condition on anything has no event
                 await asyncio.sleep(0.01)

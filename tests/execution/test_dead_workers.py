@@ -115,12 +115,12 @@ async def test_a_worker_that_was_frozen_stops_its_child_when_it_wakes(
     tmp_path: Path, mark: str
 ) -> None:
     worker = await asyncio.to_thread(
-        start_worker, tmp_path / "worker", SLOW.replace("MARK", mark), lease_s=1
+        start_worker, tmp_path / "worker", SLOW.replace("MARK", mark), lease_s=5
     )
     try:
         assert alive(mark)
         worker.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(1.5)  # longer than its lease of a second: that is the case here
+        await asyncio.sleep(5.5)  # longer than its lease: that is the case here
         assert alive(mark)
         worker.send_signal(signal.SIGCONT)
         await gone(mark)

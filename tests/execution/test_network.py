@@ -31,6 +31,7 @@ from landform.execution.phase import run_phase
 from landform.execution.sandbox import Sandbox
 from landform.kit.errors import InvalidError, UnavailableError
 from tests.cli.command import eventually
+from tests.kit.processes import is_alive
 from tests.networks import elsewhere, having, needs_networks
 
 from .conftest import apply_job, plan_job, tar
@@ -190,19 +191,12 @@ def programs_of(opened: Any) -> list[int]:
     return [opened.keeper.pid, opened.slirp.pid]
 
 
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @needs_networks
 async def test_nothing_is_left_of_a_network_that_is_closed(networks: Networks) -> None:
     opened = await networks.open()
-    assert all(is_there(pid) for pid in programs_of(opened))
+    assert all(is_alive(pid) for pid in programs_of(opened))
     await opened.close()
-    assert not any(is_there(pid) for pid in programs_of(opened))
+    assert not any(is_alive(pid) for pid in programs_of(opened))
 
 
 @needs_networks
@@ -228,7 +222,7 @@ async def test_nothing_is_left_of_a_network_whose_run_is_given_up_meanwhile(
         await opening
     given_up.set()
     await asyncio.to_thread(
-        eventually, lambda: not any(map(is_there, programs_of(made[0]))), within_s=20
+        eventually, lambda: not any(map(is_alive, programs_of(made[0]))), within_s=60
     )
 
 
@@ -248,9 +242,9 @@ def test_nothing_is_left_of_a_network_whose_worker_was_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", _OPEN_AND_STAY], stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         pids = [int(word) for word in worker.stdout.readline().split()]
-        assert all(is_there(pid) for pid in pids)
+        assert all(is_alive(pid) for pid in pids)
         worker.send_signal(signal.SIGKILL)
-    eventually(lambda: not any(map(is_there, pids)), within_s=20)
+    eventually(lambda: not any(map(is_alive, pids)), within_s=60)
 
 
 @needs_networks

@@ -85,7 +85,7 @@ async def test_a_plan_whose_lease_ends_while_the_last_of_its_log_is_sent_says_so
     monkeypatch.setattr(PhaseLog, "close", closing)
     plane.append_log = late  # type: ignore[method-assign]
     with structlog.testing.capture_logs() as logs:
-        await run_phase(plan_job(lease_s=2.0), plane, host=host)
+        await run_phase(plan_job(lease_s=7.0), plane, host=host)
     assert plane.results == []
     assert "The result came too late" in _events(logs)
 

@@ -40,7 +40,7 @@ class Lines:
 async def run(host: Host, room: Room, script: str) -> tuple[int, Lines, Lines]:
     out, err = Lines(), Lines()
     command = Command(["/bin/bash", "-c", script], room.cwd, {"PATH": "/usr/bin:/bin"})
-    code = await asyncio.wait_for(stream(start(host.sandbox, room, command), out=out, err=err), 20)
+    code = await asyncio.wait_for(stream(start(host.sandbox, room, command), out=out, err=err), 60)
     return code, out, err
 
 
@@ -82,7 +82,7 @@ async def test_a_sink_that_fails_ends_the_child(either: Host, room: Room) -> Non
     command = Command(["/bin/sh", "-c", "echo x; sleep 987"], room.cwd, {})
     child = start(either.sandbox, room, command)
     with pytest.raises(RuntimeError, match="no room"):
-        await asyncio.wait_for(stream(child, out=fail, err=fail), 10)
+        await asyncio.wait_for(stream(child, out=fail, err=fail), 60)
     assert not processes.tree([child.pid])
 
 
@@ -97,7 +97,7 @@ async def test_an_interrupt_reaches_the_tool_and_nothing_else(either: Host, room
         either.sandbox, room, Command(["/bin/bash", "-c", script], room.cwd, {"PATH": "/bin"})
     )
     running = asyncio.create_task(stream(child, out=out, err=out))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while b"ready" not in out.lines:  # noqa: ASYNC110 - another program's act has no event
             await asyncio.sleep(0.01)
         await child.interrupt()
