@@ -29,7 +29,7 @@ from tests.networks import Port
 from tests.standins.repositories import GitRepository, serve
 from tests.standins.serving import Answer, Request, Server
 
-_READY_S: Final = 30.0
+_READY_S: Final = 60.0
 
 
 class GitServer:

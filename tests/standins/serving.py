@@ -2,8 +2,8 @@
 
 import re
 import ssl
+import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 _LARGEST_BODY: Final = 256 * 2**20
+_LONGEST_HOLD_S: Final = 60.0
 
 
 class Clock:
@@ -98,6 +99,7 @@ class Fault:
         answer: sent instead; None lets the request through.
         headers: added to whatever is sent, such as a `Retry-After` with a 200.
         delay_s: waited before.
+        held: answered once it is set.
     """
 
     method: str
@@ -105,7 +107,15 @@ class Fault:
     answer: Answer | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    held: threading.Event | None = None
     times: int = 1
+
+
+class _Listening(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of those who hung up: a later test may be looking at standard error."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Server:
@@ -118,7 +128,8 @@ class Server:
         self._handle = handle
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
+        self._closed = threading.Event()
+        self._http = _Listening(("127.0.0.1", 0), _handler_for(self))
         self._http.daemon_threads = True
         scheme = "http"
         if tls is not None:
@@ -131,6 +142,7 @@ class Server:
         serve.start()
 
     def close(self) -> None:
+        self._closed.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -158,7 +170,9 @@ class Server:
             fault = self._next_fault(request)
         if fault is None:
             return self._handle(request)
-        time.sleep(fault.delay_s)
+        if fault.held is not None:
+            fault.held.wait(_LONGEST_HOLD_S)
+        self._closed.wait(fault.delay_s)
         answer = fault.answer or self._handle(request)
         return Answer(answer.status, answer.body, dict(answer.headers) | dict(fault.headers))
 

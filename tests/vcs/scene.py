@@ -22,7 +22,7 @@ from tests.standins.microsoft_identity import MicrosoftIdentity
 ISSUER = "https://landform.test"
 
 
-async def until(condition: Callable[[], bool], *, deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], *, deadline_s: float = 60.0) -> None:
     """Look again and again until the condition holds."""
     for _ in range(int(deadline_s / 0.01)):
         if condition():

@@ -1,6 +1,7 @@
 """A connection's token: fetched late, by one at a time, never lost, and never shown."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -61,7 +62,7 @@ async def age(scene: Scene, row: Connection) -> None:
 
 async def until_kept(scene: Scene, row: Connection, holds: Callable[[Token], bool]) -> None:
     """Wait until the stored token is of this kind."""
-    for _ in range(200):
+    for _ in range(3000):
         kept = open_token(scene.reach.keyring, await scene.row(row.id))
         if kept is not None and holds(kept):
             return
@@ -110,7 +111,8 @@ async def test_two_processes_that_need_a_token_at_once_refresh_it_once(
 async def test_a_refresh_holds_no_transaction_while_the_provider_thinks(scene: Scene) -> None:
     row, _ = await connected(scene)
     await age(scene, row)
-    scene.azure.vssps.plan("oauth2/token", delay_s=1.0)
+    thinking = threading.Event()
+    scene.azure.vssps.plan("oauth2/token", held=thinking)
     fetching = asyncio.create_task(get_token(scene.reach, row.id))
     await until(lambda: len(scene.azure.vssps.asked("POST", "oauth2/token")) > 1)
     async with transaction(scene.reach.sessions) as session:
@@ -118,6 +120,7 @@ async def test_a_refresh_holds_no_transaction_while_the_provider_thinks(scene: S
             update(Connection).where(Connection.id == row.id).values(description="free")
         )
     assert not fetching.done()
+    thinking.set()
     await fetching
 
 

@@ -194,11 +194,13 @@ async def test_a_busy_service_is_waited_for_and_writes_are_not_doubled(scene: Sc
 async def test_a_slowing_answer_of_200_slows_the_client(scene: Scene) -> None:
     provider = await scene.provider()
     repository = await infra(provider, scene)
-    scene.azure.server.plan("refs", headers={"Retry-After": "0.4"})
+    scene.azure.server.plan("refs", headers={"Retry-After": "20"})
     await provider.branch(repository, "main")
+    asked = len(scene.azure.server.requests)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
+        async with asyncio.timeout(1.0):
             await provider.branch(repository, "main")
+    assert len(scene.azure.server.requests) == asked
 
 
 async def test_a_server_is_asked_in_the_newest_version_it_knows(scene: Scene) -> None:
