@@ -17,7 +17,7 @@ import landform
 PACKAGES = os.pathsep.join(str(Path(each.__path__[0]).parent) for each in (landform, psycopg))
 
 
-async def eventually(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
+async def eventually(condition: Callable[[], bool], *, within_s: float = 60.0) -> None:
     """Return as soon as `condition` holds; fail when it does not in time."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -83,7 +83,7 @@ def running(
         process.stdout.close()  # and not read to its end, which another may hold open
 
 
-async def line_of(process: subprocess.Popen[str], start: str, *, within_s: float = 30.0) -> str:
+async def line_of(process: subprocess.Popen[str], start: str, *, within_s: float = 60.0) -> str:
     """Return what follows `start` in the first line of the output that begins so."""
     assert process.stdout is not None
     seen = []

@@ -59,7 +59,7 @@ import os, signal, sys
 from landform.kit.supervise import die_with_parent
 if sys.argv[1] == "stubborn":
     signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"not yet\\n"))
-print("has a supervisor:", die_with_parent(kill_after_s=0.5), sys.argv[1], flush=True)
+print("has a supervisor:", die_with_parent(kill_after_s=2.0), sys.argv[1], flush=True)
 while True: signal.pause()
 """
 # As on a platform without prctl.
@@ -69,10 +69,11 @@ supervise.signal_on_parent_death = lambda signum: False
 {MINDED_CHILD}
 """
 LATE_CHILD = """
-import os, signal, sys
+import os, signal
+from landform.kit.supervise import die_with_parent
 from landform.kit.supervise import die_with_parent
 while os.getppid() == int(os.environ["SUPERVISOR_PID"]): pass
-die_with_parent()
+die_with_parent(kill_after_s=1000)
 signal.pause()
 """
 
@@ -100,7 +101,7 @@ async def supervised(supervisor: Supervisor) -> AsyncIterator[None]:
         yield
     finally:
         supervisor.stop()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
 
 def program(name: str, script: str, *arguments: str, grace_s: float = 10.0) -> Program:
@@ -213,7 +214,7 @@ async def test_without_a_listener_programs_write_to_our_own_output(
     supervisor = Supervisor([Program(name="a", argv=["/bin/echo", "aloud"])], backoff=backoff)
     written = ""
     async with supervised(supervisor):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "aloud\n" not in written:
             assert time.monotonic() < deadline
             written += capfd.readouterr().out
@@ -239,7 +240,7 @@ async def test_a_signal_ends_database_and_programs_in_order(
         await line_of(up, "has a supervisor: True stubborn")
         os.kill(pids[1], signal.SIGUSR1)  # ends it, so that there is nobody to wait for
         up.send_signal(signum)
-        assert await asyncio.to_thread(up.wait, 20) == 0
+        assert await asyncio.to_thread(up.wait, 60) == 0
         assert not any(map(is_alive, pids))
         assert not PostgresDirectory(prepared).processes()
 

@@ -54,8 +54,8 @@ async def test_a_worker_runs_the_job_and_leaves_no_row_behind(
         )
         async with transaction(sessions) as session:
             await defer(session, "try", queue="default", phase_id="plan-7")
-        assert await asyncio.wait_for(ran.get(), 10) == "plan-7"
-        async with asyncio.timeout(10):
+        assert await asyncio.wait_for(ran.get(), 60) == "plan-7"
+        async with asyncio.timeout(60):
             while await _jobs(sessions):  # noqa: ASYNC110 - rows can only be polled
                 await asyncio.sleep(0.02)
         running.cancel()
@@ -74,17 +74,17 @@ async def test_a_listener_wakes_whoever_waits_and_survives_a_lost_connection(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
             )
-        await _wakes(listener, sessions)
+        await _wakes(listener, sessions, by="run-2")  # no late one of the connection before
     finally:
         await listener.stop()
 
 
-async def _wakes(listener: Listener, sessions: Sessions) -> None:
-    async with asyncio.timeout(15):
+async def _wakes(listener: Listener, sessions: Sessions, *, by: str = "run-1") -> None:
+    async with asyncio.timeout(60):
         while True:
-            with listener.expect("try_channel", "run-1") as event:
+            with listener.expect("try_channel", by) as event:
                 async with transaction(sessions) as session:
-                    await notify(session, "try_channel", "run-1")
+                    await notify(session, "try_channel", by)
                 if await wait(event, 0.3):
                     return
 
@@ -103,7 +103,7 @@ async def test_somebody_else_s_notification_wakes_nobody(
         ):
             async with transaction(sessions) as session:
                 await notify(session, "try_channel", "run-3")
-            assert await wait(theirs, 15)
+            assert await wait(theirs, 60)
             assert not mine.is_set()
     finally:
         await listener.stop()

@@ -34,7 +34,7 @@ async def test_an_event_wakes_who_waits_for_its_organization_subject_workspace_o
             )
             publish(session, of_site)
             publish(session, long)
-        told = [note.payload async for note in listening.notifies(timeout=10, stop_after=10)]
+        told = [note.payload async for note in listening.notifies(timeout=60, stop_after=10)]
     await engine.dispose()
     of_both = [
         *("s-0", "s-0/Painted", "w", "w/Painted", "Painted"),
