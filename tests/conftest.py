@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -42,6 +44,11 @@ _QUICK_NOBODY = _QUICK.hash("a password of nobody's")
 # Each of the many processes that tests start would compile all of Landform anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# How long an example takes says nothing where others are at work, or the machine stands still.
+hypothesis_settings.register_profile(
+    "landform", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("landform")
 # While thousands of tests are collected nothing is garbage; see `pytest_collection_finish`.
 gc.disable()
 

@@ -16,7 +16,7 @@ from landform.kit.notify import Listener, wait
 
 PLAN = "plan-1"
 LONG_S = 60.0
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def enqueue(session: AsyncSession, phase_id: str = PLAN, **options: Any) -> None:

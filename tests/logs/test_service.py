@@ -18,7 +18,7 @@ from landform.logs.service import CHANNEL, ETX, STX
 from landform.runs.attempts import Limits, Platform
 from tests.world import World
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def read(
