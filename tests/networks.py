@@ -1,5 +1,6 @@
 """Addresses that this machine has for a test, so that something can be elsewhere."""
 
+import ipaddress
 import os
 import random
 import shutil
@@ -37,6 +38,21 @@ def having(address: str) -> Iterator[str]:
         subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
 
 
+@contextmanager
+def having_one_of(network: str) -> Iterator[str]:
+    """Give this machine an address of `network` that it did not have: others may run tests too."""
+    for address in random.sample(list(ipaddress.ip_network(network).hosts()), 20):
+        words = ["ip", "address", "add", f"{address}/32", "dev", "lo"]
+        if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            break
+    else:
+        raise AssertionError(f"no address of {network} could be had")
+    try:
+        yield str(address)
+    finally:
+        subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
+
+
 class Port:
     """A free port of loopback that is kept for a server which is told of it.
 
@@ -53,8 +69,3 @@ class Port:
     def close(self) -> None:
         """Keep it no more."""
         self._kept.close()
-
-
-def elsewhere() -> str:
-    """Return an address that no one has (RFC 5737)."""
-    return f"198.51.100.{random.randrange(1, 255)}"

@@ -62,7 +62,7 @@ def has_begun(plane: Recorder, job: PhaseJob) -> bool:
     return re.search(r"^(.*\(local-exec\): )?begun$", plane.text(job), re.MULTILINE) is not None
 
 
-async def gone(mark: str, *, within_s: float = 30) -> None:
+async def gone(mark: str, *, within_s: float = 60) -> None:
     async with asyncio.timeout(within_s):
         while alive(mark):  # noqa: ASYNC110 - other programs' ends have no event
             await asyncio.sleep(0.05)

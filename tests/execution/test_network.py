@@ -32,7 +32,7 @@ from landform.execution.sandbox import Sandbox
 from landform.kit.errors import InvalidError, UnavailableError
 from tests.cli.command import eventually
 from tests.kit.processes import is_alive
-from tests.networks import elsewhere, having, needs_networks
+from tests.networks import having_one_of, needs_networks
 
 from .conftest import apply_job, plan_job, tar
 from .recorder import Recorder
@@ -102,10 +102,9 @@ async def test_a_run_reaches_the_world_and_not_this_machine_nor_what_is_closed(
     *,
     in_user_namespace: bool,
 ) -> None:
-    world, closed = elsewhere(), "198.18.0.77"
     with (
-        having(world),
-        having(closed),
+        having_one_of("198.51.100.0/24") as world,  # RFC 5737: nobody has them
+        having_one_of("198.18.0.0/24") as closed,
         listening(world) as far,
         listening(closed) as shut,
         listening("127.0.0.1") as near,

@@ -304,11 +304,11 @@ def microsoft_identity() -> Iterator[MicrosoftIdentity]:
 
 def _published(issuer: str) -> KeySet:
     """Fetch an issuer's keys, as Entra does: by its discovery document."""
-    with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=5) as said:
+    with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=30) as said:
         document = json.load(said)
     if document["issuer"] != issuer:
         raise Refused("invalid_client", 700211, "The issuer is another.", 401)
-    with urllib.request.urlopen(document["jwks_uri"], timeout=5) as said:
+    with urllib.request.urlopen(document["jwks_uri"], timeout=30) as said:
         return KeySet.import_key_set(json.load(said))
 
 

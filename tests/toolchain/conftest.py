@@ -8,7 +8,7 @@ from landform.toolchain.toolchain import Toolchain
 from landform.toolchain.versions import Tool
 from tests.toolchain.published import Published
 
-QUICK = Limits(total_s=10.0, idle_s=5.0, attempts=2, pause_s=0.01)
+QUICK = Limits(total_s=60.0, idle_s=30.0, attempts=2, pause_s=0.01)
 
 MakeToolchain = Callable[..., Toolchain]
 
