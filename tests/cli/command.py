@@ -15,8 +15,8 @@ import landform
 SOURCES = Path(landform.__file__).parents[1]
 READY = re.compile(r"^Landform is ready at (\S+) ", re.MULTILINE)
 PASSWORD = re.compile(r"one-time password (\S+)")
-_START_S = 90.0  # PostgreSQL's first start is slow on a busy machine
-_END_S = 40.0
+_START_S = 150.0  # PostgreSQL's first start is slow on a busy machine
+_END_S = 60.0
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_every_line_of_a_json_log_is_json_and_says_which_process_it_is_of(
         }
 
     command.eventually(
-        lambda: {"up", "server", "worker"} <= processes(), within_s=30, say=processes
+        lambda: {"up", "server", "worker"} <= processes(), within_s=60, say=processes
     )
 
 
@@ -246,6 +246,7 @@ def test_a_process_that_dies_is_started_again(platform: Running, home: Path, nam
             (pid for pid, said in command.processes_of(home).items() if words in said), None
         )
 
+    command.eventually(lambda: pid() is not None, within_s=60)
     before = pid()
     assert before is not None
     os.kill(before, signal.SIGKILL)
@@ -264,4 +265,4 @@ def test_the_worker_gives_way_to_whoever_waits_for_an_answer(platform: Running, 
     own = os.getpriority(os.PRIO_PROCESS, 0)
     platform.wait_for(READY)
     wanted = {"server": own, "worker": min(own + 5, 19)}
-    command.eventually(lambda: nice() == wanted, within_s=30, say=nice)
+    command.eventually(lambda: nice() == wanted, within_s=60, say=nice)

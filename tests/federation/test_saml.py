@@ -170,6 +170,9 @@ async def test_metadata_that_cannot_work_are_refused_with_the_reason(
 async def test_a_provider_is_made_before_it_can_be_told_of_us_and_then_switched_on(
     site: Site, saml: SamlProvider
 ) -> None:
+    until = datetime.now(UTC) + timedelta(days=30)
+    saml.key = Key.make(until=until)
+    saml.published = [saml.key]
     door = await SamlDoor.open(site, saml, is_enabled=False)
     browser = await site.browser(door.admin)
     here = f"/site/sign-in/{door.provider_id}"
@@ -183,7 +186,7 @@ async def test_a_provider_is_made_before_it_can_be_told_of_us_and_then_switched_
     page = await browser.post(here, sent, of=here)
     assert "Saved." in page
     assert saml.entity_id in page
-    assert f"good until {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}" in page
+    assert f"good until {until:%Y-%m-%d}" in page
     await door.must_sign_in()
     saml.entity_id = "https://other.example"
     with pytest.raises(InvalidError, match="make another provider"):

@@ -85,7 +85,7 @@ def fill(platform: Platform) -> None:
 
 def run_to_its_end(client: Client, workspace: str) -> str:
     run = client.start(workspace, client.upload(workspace, _CONFIGURATION), **{"auto-apply": True})
-    client.wait(run, "applied", "planned_and_finished", within_s=60)
+    client.wait(run, "applied", "planned_and_finished", within_s=120)
     return run
 
 
@@ -97,8 +97,13 @@ def test_a_rotation_that_is_killed_goes_on_while_runs_plan_apply_and_are_read(
     fill(platform)
     (old,) = used(platform)
 
+    some = sorted((platform.home / "objects/years").iterdir())[:: _OBJECTS // 40]
     rotation = command(platform, "rotate")
-    eventually(lambda: len(used(platform)) > 1, within_s=60, say=platform.everything)
+    eventually(
+        lambda: any(used_key_id(path.read_bytes()) != old for path in some),
+        within_s=120,
+        say=platform.everything,
+    )
     rotation.send_signal(signal.SIGKILL)
     rotation.communicate()
     half = used(platform)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -245,10 +246,23 @@ async def test_without_a_new_key_in_a_source_that_is_not_ours_it_says_what_to_do
     assert len(vault.source.read()) == 1
 
 
-async def test_two_at_once_do_not_get_in_each_other_s_way(vault: Vault, full: World) -> None:
-    results = await asyncio.gather(rotate(vault), rotate(vault), return_exceptions=True)
-    kinds = sorted(type(each).__name__ for each in results)
-    assert kinds == ["ConflictError", "Report"]
+async def test_two_at_once_do_not_get_in_each_other_s_way(
+    vault: Vault, full: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, has_begun, goes_on = rotation._begin, asyncio.Event(), asyncio.Event()
+
+    async def held(*given: Any) -> str:
+        has_begun.set()
+        await goes_on.wait()
+        return await begin(*given)
+
+    monkeypatch.setattr(rotation, "_begin", held)
+    first = asyncio.create_task(rotate(vault))
+    await asyncio.wait_for(has_begun.wait(), 60)
+    with pytest.raises(ConflictError):
+        await asyncio.wait_for(rotate(vault), 60)
+    goes_on.set()
+    assert (await first).rows
 
 
 async def test_a_value_that_no_key_opens_is_named_and_left(vault: Vault, full: World) -> None:

@@ -75,7 +75,7 @@ class Agent:
 
 async def until_awaited(server: Server, channel: str, payload: str) -> None:
     """Return when a request waits for such a notification."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (channel, payload) not in server.process.listener._waiters:  # noqa: ASYNC110 - nobody else tells
             await asyncio.sleep(0.01)
 
@@ -169,20 +169,21 @@ async def test_an_agent_that_waits_hears_of_a_run_at_once(
     waiting = asyncio.create_task(agent.ask("GET", "/jobs?wait_s=30"))
     await until_awaited(server, AGENTS_CHANNEL, pool.id)
     run_id = await far.create()
-    answer = await asyncio.wait_for(waiting, 10)  # unheard, it would come after 30 s
+    answer = await asyncio.wait_for(waiting, 25)  # unheard, it would come after 30 s
     assert answer.json()["phase_id"] == far.phase_id(run_id, Phase.PLAN)
 
 
 async def test_an_order_wakes_the_agent_that_holds_the_phase(
-    server: Server, pool: Pool, far: World
+    server: Server, pool: Pool, far: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("landform.api.agent.attempts.wait", lambda event, _: event.wait())
     agent = await joined(server, pool)
     run_id = await far.create()
     job = await agent.take()
-    waiting = asyncio.create_task(agent.of(job, "GET", "/orders?wait_s=5"))
+    waiting = asyncio.create_task(agent.of(job, "GET", "/orders"))  # which waits without an end
     await until_awaited(server, ORDERS_CHANNEL, job.phase_id)
     await far.cancel(run_id)
-    await asyncio.wait_for(waiting, 4)
+    await asyncio.wait_for(waiting, 60)
     assert (await agent.of(job, "POST", "/renew")).json() == {"stop": "interrupt"}
 
 
@@ -321,7 +322,7 @@ async def test_an_agent_of_another_version_takes_nothing_and_ends_what_it_had(
 async def test_agents_are_not_counted_and_who_only_looks_like_one_is(
     server: Server, pool: Pool
 ) -> None:
-    server.with_limits(allowances=Allowances(3))
+    server.with_limits(allowances=Allowances(3, clock=lambda: 0.0))  # of one second
     agent = await joined(server, pool)
     answers = [await agent.ask("GET", "/jobs?wait_s=0") for _ in range(20)]
     assert {each.status_code for each in answers} == {204}
