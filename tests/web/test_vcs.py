@@ -125,7 +125,7 @@ async def test_a_person_is_led_from_the_values_to_connected(place: Place) -> Non
     here = f"{place.path}/{(await place.row()).id}"
     sent = await _press(place.site.owner, f"{here}/connect", of=here)
     place.azure.browser = place.ann
-    async with httpx2.AsyncClient(trust_env=False) as there:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as there:
         answer = await there.get(sent)
     back = answer.headers["location"].removeprefix(BASE)
     answer = await place.site.owner.http.get(back, headers={"Accept": "text/html"})
@@ -381,7 +381,7 @@ async def test_a_github_app_is_registered_and_installed_by_way_of_its_page(
         action = re.findall(r'action="(http[^"]+)"', page)[0]
         assert action.startswith(f"{hub.url}/organizations/acme/settings/apps/new?state=")
         manifest = unescape(re.findall(r'name="manifest" value="([^"]+)"', page)[0])
-        async with httpx2.AsyncClient(trust_env=False) as there:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as there:
             asked = (await there.post(unescape(action), data={"manifest": manifest})).text
             fields = {
                 name: unescape(value)

@@ -71,7 +71,7 @@ class Founding:
     async def sign_in_at_azure(self, url: str) -> str:
         """Open an authorize page as Ann; return the path she is sent back to."""
         self.azure.browser = self.ann
-        async with httpx2.AsyncClient(trust_env=False) as there:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as there:
             answer = await there.get(url)
         assert answer.status_code == 302, answer.text
         location = answer.headers["location"]

@@ -80,7 +80,7 @@ async def test_a_wrong_redirect_ends_at_azure(founding: Founding) -> None:
     way = await founding.connect(vcs_id)
     founding.application.redirect_uri = f"{BASE}/somewhere-else"
     founding.azure.browser = founding.ann
-    async with httpx2.AsyncClient(trust_env=False) as there:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as there:
         answer = await there.get(way["url"])
     assert answer.status_code == 400
     assert await founding.status(vcs_id) == "PENDING"
