@@ -42,9 +42,14 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_url: str
         subprocess.Popen([sys.executable, "-c", ONE, empty_url], stderr=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)
     ]
-    for process in started:
-        _, said = process.communicate()
-        assert process.returncode == 0, said
+    try:
+        for process in started:
+            _, said = process.communicate()
+            assert process.returncode == 0, said
+    finally:
+        for process in started:
+            with process:
+                process.kill()
     assert asyncio.run(schema.check(empty_url)) == []
 
 

@@ -1,7 +1,9 @@
+import os
 import time
+from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from landform.identity.actor import SYSTEM, Actor
@@ -213,12 +215,17 @@ async def test_ten_thousand_workspaces_are_paged_in_a_moment(session: AsyncSessi
         (actor_of(user), queries.ALL, 20),
     ]
     for actor, wanted, total in cases:
-        took_s = []
-        for _ in range(5):  # of which others at work on this machine hold up some
-            began = time.perf_counter()
-            found = await queries.list_workspaces(
-                session, actor, organization, wanted, page=Page(number=1, size=size)
-            )
-            took_s.append(time.perf_counter() - began)
-            assert found.total == total
-        assert min(took_s) < 1.0, f"{wanted} took {took_s}"
+        began_s = await _worked_s(session)
+        found = await queries.list_workspaces(
+            session, actor, organization, wanted, page=Page(number=1, size=size)
+        )
+        took_s = await _worked_s(session) - began_s
+        assert found.total == total
+        assert took_s < 1.0, f"{wanted} took {took_s:.2f} s"
+
+
+async def _worked_s(session: AsyncSession) -> float:
+    """Return how long this process and the session's in the database have worked, not waited."""
+    pid = await session.scalar(text("SELECT pg_backend_pid()"))
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return time.process_time() + (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
