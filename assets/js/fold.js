@@ -2,7 +2,6 @@
 
 const MANY = 8; // resources of a module's own from which on its types are boxes, too
 const ALIKE = 3; // resources of a type that are worth a box
-const FIRST = 36; // boxes shown at first
 
 function box(id, label, kind, parent) {
   return { id, label, kind, parent, inner: [], count: 0 };
@@ -55,18 +54,18 @@ function count(one) {
   return one.count;
 }
 
-/** Return the ids of the boxes that are open at first: level by level, as long as it stays few. */
-export function openAtFirst(boxes) {
+/** Return the ids of the boxes that are open at first: level by level, up to `most` boxes; none for 0. */
+export function openAtFirst(boxes, most) {
   const open = new Set([""]);
   let shown = boxes.get("").inner;
   for (;;) {
     const folded = shown.filter((each) => !each.node);
     const next = shown.flatMap((each) => (each.node ? [each] : each.inner));
-    if (!folded.length || next.length > FIRST) break;
+    if (!folded.length || next.length > most) break;
     for (const each of folded) open.add(each.id);
     shown = next;
   }
-  for (const one of boxes.values()) if (one.inner.length === 1) open.add(one.id);
+  if (most) for (const one of boxes.values()) if (one.inner.length === 1) open.add(one.id);
   return open;
 }
 

@@ -4,7 +4,11 @@ import { grow, openAtFirst, standIn, visible } from "./fold.js";
 import { place, SIZE } from "./placing.js";
 
 const LONGEST = 21; // characters of a line
-const READABLE = 0.4; // smallest zoom that boxes are first shown at
+const READABLE = 0.55; // smallest zoom that boxes are first shown at: their text is 7 pixels high
+const WIDE = 1.5; // most width to height that is drawn for: names are written from left to right
+const FIRST = [36, 18, 9, 0]; // boxes shown at first: as many as can be read, seen at once
+const MARGIN = 12; // pixels between what is drawn and its frame
+const STEP = 60; // pixels that a key moves the picture
 
 // A canvas knows no oklch(): the browser paints one pixel, and says which colour that is.
 function colours() {
@@ -41,7 +45,7 @@ const cut = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…
 
 function labelOf(one, isOpen) {
   if (isOpen) return `${one.label}  (${one.count})`;
-  if (!one.node) return `${cut(one.label)}\n${one.count} resources`;
+  if (!one.node) return `${cut(one.label)}\n${one.count} resource${one.count === 1 ? "" : "s"}`;
   return `${cut(one.node.kind)}\n${cut(one.label)}${one.node.count === 1 ? "" : ` ×${one.node.count}`}`;
 }
 
@@ -59,20 +63,22 @@ function draw(section, { nodes, left_out: leftOut }) {
   for (const node of nodes) {
     for (const need of node.needs) neededBy.set(need, [...(neededBy.get(need) ?? []), node.address]);
   }
-  let open = openAtFirst(boxes);
+  let open;
   const cy = cytoscape({ container: part("canvas"), style: look(), minZoom: 0.02, maxZoom: 2.5, boxSelectionEnabled: false, autoungrabify: true });
 
   // Readable first: of what does not fit, the most tied box is shown, and the rest is a drag away.
+  // Returns whether it is all seen.
   function fit() {
-    cy.fit(undefined, 24);
+    cy.fit(undefined, MARGIN);
     const whole = cy.zoom();
     cy.zoom({ level: Math.min(1.1, Math.max(READABLE, whole)), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
-    if (whole >= READABLE) return;
+    if (whole >= READABLE) return true;
     cy.center(cy.nodes(":childless").max((each) => each.degree(false)).ele);
     const { x1, y1, x2, y2 } = cy.elements().renderedBoundingBox();
     // No side of the canvas stays empty while there is more on the other.
-    const shift = (from, to, room) => (from > 24 ? 24 - from : to < room - 24 && to - from > room ? room - 24 - to : 0);
+    const shift = (from, to, room) => (from > MARGIN ? MARGIN - from : to < room - MARGIN && to - from > room ? room - MARGIN - to : 0);
     cy.panBy({ x: shift(x1, x2, cy.width()), y: shift(y1, y2, cy.height()) });
+    return false;
   }
 
   function lay() {
@@ -81,16 +87,18 @@ function draw(section, { nodes, left_out: leftOut }) {
       data: { id: one.id, label: labelOf(one, open.has(one.id)), parent: one.parent?.id || undefined },
       classes: [one.node?.is_data && "data", !one.node && !open.has(one.id) && "folded"].filter(Boolean),
     }));
-    const centres = place(boxes.get(""), arrows, boxes, open);
+    const centres = place(boxes.get(""), arrows, boxes, open, Math.min(WIDE, cy.width() / cy.height()));
     for (const each of drawn) each.position = centres.get(each.data.id);
     cy.batch(() => {
       cy.elements().remove();
       cy.add({ nodes: drawn, edges: arrows.map((data) => ({ data })) });
     });
-    fit();
+    const isWhole = fit();
     const more = leftOut ? `, ${leftOut} more are not told` : "";
-    part("said").textContent = `${shown.filter((one) => one.node).length} of ${nodes.length} resources unfolded${more}`;
+    const beyond = isWhole ? "" : ". There is more than fits: drag the picture, or use the arrow keys in it";
+    part("said").textContent = `${shown.filter((one) => one.node).length} of ${nodes.length} resources unfolded${more}${beyond}`;
     section.dataset.boxes = shown.length;
+    return isWhole;
   }
 
   function choose(address) {
@@ -147,11 +155,20 @@ function draw(section, { nodes, left_out: leftOut }) {
   });
   cy.on("tap", ({ target }) => target === cy && mark());
 
+  const moves = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
+  part("canvas").addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in moves) cy.panBy({ x: moves[event.key][0], y: moves[event.key][1] });
+    else if (event.key in keys) deeds[keys[event.key]]();
+    else return;
+    event.preventDefault();
+  });
+  const keys = { "+": "in", "=": "in", "-": "out", 0: "fit" };
   const zoom = (by) => cy.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
   const deeds = {
     fold: () => ((open = new Set([""])), lay()),
     unfold: () => ((open = new Set([...boxes.values()].filter((one) => !one.node).map((one) => one.id))), lay()),
-    fit: () => cy.fit(undefined, 24),
+    fit: () => cy.fit(undefined, MARGIN),
     in: () => zoom(1.3),
     out: () => zoom(1 / 1.3),
   };
@@ -166,7 +183,10 @@ function draw(section, { nodes, left_out: leftOut }) {
     part("side").replaceChildren(...(found.length ? links(found.length === 1 ? "Found" : `Found ${found.length}`, found.map((node) => node.address)) : [element("p", "No resource has that in its address.")]));
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(look()));
-  lay();
+  FIRST.some((most) => {
+    open = openAtFirst(boxes, most);
+    return lay();
+  });
 }
 
 // A link into the list opens the module that holds its resource.

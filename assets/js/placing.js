@@ -4,13 +4,12 @@ import * as dagre from "@dagrejs/dagre";
 export const SIZE = { w: 160, h: 46 };
 const GAP = 14;
 const FRAME = { side: 20, top: 38 }; // around what an open box holds; its name is above
-const SHAPE = 1.5; // wanted width to height
 const QUICK = 120; // boxes up to which both directions are tried
 
-/** Return the centres of everything shown: id → { x, y }. */
-export function place(root, arrows, boxes, open) {
+/** Return the centres of everything shown: id → { x, y }; `shape` is the wanted width to height. */
+export function place(root, arrows, boxes, open, shape) {
   const centres = new Map();
-  const { move } = layOut(root, lifted(arrows, boxes), open);
+  const { move } = layOut(root, lifted(arrows, boxes), open, shape);
   move(0, 0, centres);
   return centres;
 }
@@ -31,14 +30,14 @@ function lifted(arrows, boxes) {
   return inside;
 }
 
-function layOut(group, inside, open) {
+function layOut(group, inside, open, shape) {
   const sizes = new Map();
-  for (const each of group.inner) sizes.set(each, !each.node && open.has(each.id) ? framed(layOut(each, inside, open)) : { ...SIZE });
+  for (const each of group.inner) sizes.set(each, !each.node && open.has(each.id) ? framed(layOut(each, inside, open, shape)) : { ...SIZE });
   const pairs = [...(inside.get(group)?.values() ?? [])];
   const tied = [...new Set(pairs.flat())];
   const loose = group.inner.filter((each) => !tied.includes(each));
-  const drawn = tied.length ? ranked(tied, pairs, sizes) : { w: 0, h: 0, at: new Map() };
-  const shelves = packed(loose, sizes, drawn.w);
+  const drawn = tied.length ? ranked(tied, pairs, sizes, shape) : { w: 0, h: 0, at: new Map() };
+  const shelves = packed(loose, sizes, drawn.w, shape);
   const below = drawn.h ? drawn.h + GAP * 2 : 0;
   for (const [each, { x, y }] of shelves.at) drawn.at.set(each, { x, y: y + below });
   return {
@@ -63,11 +62,11 @@ function framed({ w, h, move }) {
   };
 }
 
-function ranked(tied, pairs, sizes) {
+function ranked(tied, pairs, sizes, shape) {
   const one = byRank(tied, pairs, sizes, "RL");
   if (tied.length > QUICK) return one;
   const other = byRank(tied, pairs, sizes, "BT");
-  const off = ({ w, h }) => Math.max(w / SHAPE, h);
+  const off = ({ w, h }) => Math.max(w / shape, h);
   return off(other) < off(one) ? other : one;
 }
 
@@ -82,9 +81,9 @@ function byRank(tied, pairs, sizes, rankdir) {
 }
 
 // What no arrow ties down stands in rows.
-function packed(loose, sizes, width) {
+function packed(loose, sizes, width, shape) {
   const area = loose.reduce((sum, each) => sum + (sizes.get(each).w + GAP) * (sizes.get(each).h + GAP), 0);
-  const wide = Math.max(width, Math.sqrt(area * SHAPE), ...loose.map((each) => sizes.get(each).w));
+  const wide = Math.max(width, Math.sqrt(area * shape), ...loose.map((each) => sizes.get(each).w));
   const at = new Map();
   let [x, y, high, most] = [0, 0, 0, 0];
   for (const each of loose.toSorted((a, b) => sizes.get(a).h - sizes.get(b).h)) {

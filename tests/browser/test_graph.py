@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from landform.runs import locks
 from tests.browser.conftest import Desk
@@ -58,6 +58,51 @@ async def test_five_hundred_resources_are_drawn_folded_found_and_unfolded(
     await picture.get_by_role("button", name="Fold all", exact=True).click()
     await expect(picture.get_by_role("status")).to_contain_text("0 of 500")
     assert said == []
+
+
+async def seen(page: Page) -> dict[str, float]:
+    """Return where what is drawn lies in its frame, and how large."""
+    box: dict[str, float] = await page.locator("[data-graph=canvas]").evaluate(
+        """canvas => {
+            const { cy } = canvas._cyreg;
+            const { x1, x2, y1, y2 } = cy.elements().renderedBoundingBox();
+            return { x1, y1, right: cy.width() - x2, below: cy.height() - y2, zoom: cy.zoom() };
+        }"""
+    )
+    return box
+
+
+@pytest.mark.parametrize("count", [20, 500])
+async def test_on_a_phone_the_picture_opens_readable_and_whole_or_says_how_to_move_it(
+    desk: Desk, count: int
+) -> None:
+    state_id = await kept(desk, network(count))
+    page = await desk.sit(viewport={"width": 390, "height": 800})
+    await page.goto(f"{await desk.place()}/states/{state_id}/graph")
+    status = page.locator("#graph").get_by_role("status")
+    await expect(status).to_contain_text(f"of {count} resources")
+    at = await seen(page)
+    assert at["zoom"] >= 0.55
+    is_whole = min(at["x1"], at["right"], at["y1"], at["below"]) >= 0
+    assert is_whole != ("use the arrow keys" in await status.inner_text())
+    assert is_whole or count > 20
+
+
+async def test_the_picture_is_moved_and_zoomed_by_keys(desk: Desk) -> None:
+    state_id = await kept(desk, network(20))
+    page = await desk.sit()
+    await page.goto(f"{await desk.place()}/states/{state_id}/graph")
+    await page.get_by_label("The resources below, drawn").focus()
+    before = await seen(page)
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowDown")
+    moved = await seen(page)
+    assert (before["x1"] - moved["x1"], before["y1"] - moved["y1"]) == pytest.approx((60, 60))
+    await page.keyboard.press("+")
+    assert (await seen(page))["zoom"] > before["zoom"]
+    await page.keyboard.press("0")
+    whole = await seen(page)
+    assert min(whole["x1"], whole["right"], whole["y1"], whole["below"]) >= 0
 
 
 async def test_the_list_says_the_same_without_scripts_and_by_keyboard(desk: Desk) -> None:
