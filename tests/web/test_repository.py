@@ -306,7 +306,10 @@ async def test_a_new_workspace_is_made_with_its_repository_or_says_why_not(
     assert 'name="working_directory" type="text" value="live"' in page
     wrong = {**chosen, "branch": "gone"}
     page = await site.owner.post(new, wrong, of=form, status=422)
-    assert "Acme/Cloud Team/_git/infra has no branch gone." in text_of(page)
+    assert "has no branch gone." in said_beside(page, "branch")
+    wrong = {**chosen, "version": "newest"}
+    page = await site.owner.post(new, wrong, of=form, status=422)
+    assert "newest" in said_beside(page, "version")
     page = await site.owner.post(new, chosen, of=form)
     assert "live was created, and follows Acme/Cloud Team/_git/infra." in text_of(page)
     async with transaction(site.world.platform.sessions) as session:
@@ -314,6 +317,19 @@ async def test_a_new_workspace_is_made_with_its_repository_or_says_why_not(
         row = await session.get_one(WorkspaceRepository, made.id)
     assert (made.working_directory, made.file_triggers_enabled) == ("live", True)
     assert (row.repository_id, row.followed_branch) == (chosen["repository"], "main")
+
+
+async def test_what_a_new_workspace_is_to_be_is_kept_while_its_provider_is_away(
+    site: Site, connection: Connection, azure: AzureDevOps
+) -> None:
+    new = f"/organizations/{site.world.organization}/workspaces/new/repository"
+    chosen = chosen_of(azure, connection) | {"description": "typed"}
+    azure.server.close()
+    page = await site.owner.post(new, chosen, of=f"{new[:-11]}", status=422)
+    assert 'role="alert"' in page
+    assert "<title>New workspace from Acme/Cloud Team/_git/infra" in page
+    for kept in ("live", "typed", chosen["repository"]):
+        assert f'value="{kept}"' in page
 
 
 async def test_a_new_workspace_from_a_repository_says_how_its_first_run_starts(

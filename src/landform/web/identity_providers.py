@@ -18,8 +18,9 @@ from landform.identity import policy
 from landform.identity.models import User
 from landform.kit.pagination import Page
 from landform.organizations.models import Organization
-from landform.web.forms import Form, OwnForm, attempt, refusals_to
+from landform.web.forms import Form, OwnForm, refusals_to
 from landform.web.pages import redirect
+from landform.web.present.pages import with_query
 from landform.web.visit import AnyVisit, Crumb, Visit
 
 router = APIRouter(include_in_schema=False)
@@ -102,12 +103,11 @@ async def show_new(request: Request, visit: AnyVisit, kind: Text = "") -> Respon
     """Show the form for a provider of a kind."""
     queries.require_site_admin(visit.actor)
     chosen = _kind(kind)
-    shown = {**defaults(chosen), "client_id": ""}
-    return await _form(request, visit, chosen, shown, None)
+    return await _form(request, visit, chosen, {**defaults(chosen), "client_id": ""}, None)
 
 
 @router.post(f"{_HERE}/new")
-async def create(request: Request, visit: AnyVisit, form: OwnForm) -> Response:
+async def create(visit: AnyVisit, form: OwnForm) -> Response:
     """Make the provider; its page says what to register there."""
     queries.require_site_admin(visit.actor)
     kind = _kind(form.line("kind"))
@@ -115,18 +115,8 @@ async def create(request: Request, visit: AnyVisit, form: OwnForm) -> Response:
     if kind is Kind.SAML and not settings.metadata and not settings.metadata_url:
         settings = replace(settings, is_enabled=False)
     keyring = visit.process.platform.keyring
-    made, failure = await attempt(
-        visit.session,
-        providers.create_provider(visit.session, keyring, visit.actor, kind, settings),
-    )
-    if made is None:
-        given = defaults(kind) | {
-            name: value
-            for name in (*defaults(kind), "client_id")
-            if (value := getattr(settings, name, None)) is not None
-        }
-        given["metadata"] = settings.metadata or ""
-        return await _form(request, visit, kind, given, None, failure)
+    with refusals_to(with_query(f"{_HERE}/new", {"kind": kind})):
+        made = await providers.create_provider(visit.session, keyring, visit.actor, kind, settings)
     return redirect(f"{_HERE}/{made.id}", say=f"{made.name} was saved.")
 
 
@@ -164,7 +154,6 @@ async def _form(
     kind: Kind,
     shown: dict[str, Any],
     row: IdentityProvider | None,
-    failure: str = "",
 ) -> Response:
     last = Crumb(row.name if row else "New")
     base = base_url(request)
@@ -172,13 +161,11 @@ async def _form(
         "site/identity_provider.html",
         section="site-sign-in",
         follows=("federation",) if row else None,
-        status=422 if failure else 200,
         crumbs=[Crumb(_TITLE, _HERE), last],
         provider=row,
         kind=kind,
         preset=PRESETS[kind],
-        shown={"metadata": "", **shown},
-        failure=failure,
+        shown=shown,
         callback=f"{base}{CALLBACK}/{row.id}" if row else "",
         own=_own(row, base) if row and kind is Kind.SAML else [],
         certificates=saml_extra.describe_certificates(row) if row else [],

@@ -1,7 +1,7 @@
 """A new workspace from a repository: where from, which one, and what of it is to start runs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
@@ -22,10 +22,19 @@ from landform.triggers.foreseeing import rules_to_be
 from landform.triggers.linking import Found
 from landform.vcs import queries as connections
 from landform.vcs.facts import Listing, Repository
-from landform.web.forms import Form, FormAlone, Refusal, attempt
-from landform.web.pages import SECURITY_HEADERS, CurrentSession, Visitor, fragment, redirect
+from landform.web.forms import Form, FormAlone, Refusal, refusals_to, sent_back
+from landform.web.pages import (
+    SECURITY_HEADERS,
+    CurrentSession,
+    SendBackError,
+    Visitor,
+    fragment,
+    redirect,
+)
 from landform.web.present import vcs as providers
+from landform.web.present.pages import with_query
 from landform.web.present.workspaces import TOOLS
+from landform.web.returning import SENT, Sent
 from landform.web.trigger_form import Foreseeing, TriggerForm, look
 from landform.web.visit import Crumb, OrganizationVisit, Visit, enter
 from landform.workspaces import projects, repositories, service
@@ -35,6 +44,9 @@ router = APIRouter(include_in_schema=False)
 
 _NEW: Final = "/organizations/{organization}/workspaces/new/repository"
 _LONGEST_NAME: Final = 90
+_FIELDS: Final = ("name", "description", "tool", "version", "project", "branch")
+# What the form calls what the service calls otherwise.
+_NAMES: Final = {"terraform_version": "version"}
 Text = Annotated[str, Query(max_length=300)]
 Cursor = Annotated[str, Query(max_length=2000)]
 
@@ -79,12 +91,12 @@ class _Chosen:
         )
 
     @classmethod
-    def filled(cls, form: Form) -> "_Chosen":
+    def filled(cls, field: Callable[[str], str]) -> "_Chosen":
         return cls(
-            connection_id=form.line("connection"),
-            repository_id=form.line("repository"),
-            identifier=form.line("identifier"),
-            default_branch=form.line("default_branch"),
+            connection_id=field("connection"),
+            repository_id=field("repository"),
+            identifier=field("identifier"),
+            default_branch=field("default_branch"),
         )
 
 
@@ -117,6 +129,11 @@ async def show(
     """Lead from a connection to a repository and to what the workspace is to be."""
     async with transaction(seen.process.platform.sessions) as session:
         await (await seen.again(session)).shelves()
+    sent: Sent | None = seen.request.scope.get(SENT)
+    if (
+        sent
+    ):  # it carries along what was chosen; the provider, which may be away, is not asked again
+        return await _form(seen, _Chosen.filled(sent.text), {}, TriggerForm())
     if not connection:
         return await _connections(seen, project)
     failure = Refusal()
@@ -127,7 +144,7 @@ async def show(
             failure = Refusal(str(refused), "repository")
         else:
             name = re.sub(r"[^A-Za-z0-9_-]+", "-", found.repository.name).strip("-")
-            given = {"name": name[:_LONGEST_NAME], "project": project, "tool": "terraform"}
+            given = {"name": name[:_LONGEST_NAME], "project": project}
             return await _form(seen, _Chosen.of(found), given, TriggerForm())
     return await _choice(seen, connection, q, cursor, project, typed=repository, failure=failure)
 
@@ -197,21 +214,19 @@ async def _choice(
 async def create(seen: Alone, form: FormAlone) -> Response:
     """Make the workspace with its repository, and lead to it."""
     await _require_creating(seen, form)
-    chosen = _Chosen.filled(form)
-    branch = form.line("branch")
-    made, failure = None, Refusal()
+    connection, repository, branch = map(form.line, ("connection", "repository", "branch"))
+    again = with_query(seen.here, {"connection": connection, "repository": repository})
     try:
-        found = await _look_up(seen, chosen.connection_id, chosen.repository_id, branch)
-        if branch and not found.head:
-            failure = Refusal(f"{found.repository.identifier} has no branch {branch}.", "branch")
+        found = await _look_up(seen, connection, repository, branch)
     except LandformError as refused:
-        failure = Refusal.of(refused)
-    if not failure:
-        async with transaction(seen.process.platform.sessions) as session:
-            visit = await seen.again(session)
-            made, failure = await attempt(session, _made(visit, form, found))
-    if made is None:
-        return await _form(seen, chosen, _given(form), TriggerForm.filled(form), failure=failure)
+        raise sent_back(again, refused) from None
+    if branch and not found.head:
+        reason = f"{found.repository.identifier} has no branch {branch}."
+        raise SendBackError(again, reason, pointer="branch")
+    async with transaction(seen.process.platform.sessions) as session:
+        visit = await seen.again(session)
+        with refusals_to(again, names=_NAMES):
+            made = await _made(visit, form, found)
     say = f"{made.name} was created, and follows {found.repository.identifier}."
     return redirect(f"/app/{seen.name}/{made.name}", say=say)
 
@@ -223,7 +238,7 @@ async def preview(seen: Alone, form: FormAlone) -> Response:
     To a script it is the list; else the page, filled in as the form was.
     """
     await _require_creating(seen, form)
-    chosen, triggers = _Chosen.filled(form), TriggerForm.filled(form)
+    chosen, triggers = _Chosen.filled(form.line), TriggerForm.filled(form)
     told = await _foreseen(seen, chosen, triggers, form.line("branch"))
     if seen.request.headers.get("hx-request"):
         part = fragment("workspaces/_foreseen.html", **told.values)
@@ -272,7 +287,6 @@ async def _form(
     triggers: TriggerForm,
     *,
     told: Foreseeing | None = None,
-    failure: str = "",
 ) -> Response:
     async with transaction(seen.process.platform.sessions) as session:
         visit = await seen.again(session)
@@ -281,24 +295,21 @@ async def _form(
         return await visit.page(
             "workspaces/new_repository.html",
             section="workspaces",
-            status=422 if failure else 200,
             crumbs=_crumbs(visit, Crumb("From a repository", back), Crumb(chosen.identifier)),
             here=seen.here,
             back=back,
             chosen=chosen,
-            given={"branch": "", "version": "", "description": "", **given},
+            given={**dict.fromkeys(_FIELDS, ""), **given},
             triggers=triggers,
             projects=[(each.id, each.name) for each in shelves],
             default_project=visit.organization.default_project_id,
             tools=[(tool.value, TOOLS[tool]) for tool in Tool],
-            failure=failure,
             **(told or Foreseeing()).values,
         )
 
 
 def _given(form: Form) -> dict[str, str]:
-    names = ("name", "description", "tool", "version", "project", "branch")
-    return {name: form.line(name) for name in names}
+    return {name: form.line(name) for name in _FIELDS}
 
 
 async def _made(visit: OrganizationVisit, form: Form, found: Found) -> Workspace:

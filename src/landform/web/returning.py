@@ -17,7 +17,9 @@ from landform.web.flash import Said
 SENT: Final = "landform.sent"  # of a request's scope: the page is read to answer a refused form
 FORM: Final = "of"  # the field that names a form
 # What may be a secret is never put into a page; `url` is the address of a chat, which is one.
-_SECRET: Final = re.compile(r"^url$|secret|private|password|token$|certificate|value|tfvars|code")
+_SECRET: Final = re.compile(
+    r"^url$|secret(?!_expires_at$)|private|password|token$|certificate|value|tfvars|code"
+)
 _OF_A_REQUEST: Final = (
     *("type", "asgi", "http_version", "scheme", "root_path"),
     *("headers", "client", "server"),
@@ -41,7 +43,7 @@ class Sent:
         self.said = Said("failed", reason)
         self.is_shown = False
 
-    def text(self, name: str, default: str, of: str = "") -> str:
+    def text(self, name: str, default: str = "", of: str = "") -> str:
         """Return what was typed, or chosen; `default` for another form, and for secrets."""
         if of != self.of or name not in self._fields or _SECRET.search(name):
             return default

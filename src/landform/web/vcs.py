@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -29,10 +29,10 @@ from landform.vcs.oauth import federated_subject
 from landform.vcs.providers import KINDS, READERS
 from landform.vcs.settings import ConnectionSettings
 from landform.web import host_keys
-from landform.web.forms import FormAlone, OwnForm, Refusal, attempt, refusals_to
+from landform.web.forms import FormAlone, OwnForm, refusals_to
 from landform.web.pages import SECURITY_HEADERS, CurrentSession, SendBackError, redirect
 from landform.web.present import vcs as present
-from landform.web.present.pages import Pages
+from landform.web.present.pages import Pages, with_query
 from landform.web.present.vcs_fields import Guide
 from landform.web.visit import CONNECTIONS, Crumb, InOrganization, OrganizationVisit
 from landform.workspaces import organizations
@@ -80,8 +80,26 @@ async def show_new(
     """
     place = Place(organization_id=visit.organization.id)
     await require(visit.session, visit.actor, Permission.MANAGE_VCS, place)
-    given = {"callback": callback} if _OFFERED.fullmatch(callback) else {}
-    return await _new(request, visit, kind, way, given, Refusal())
+    chosen_kind = Kind(kind) if kind in KINDS else None
+    chosen = _chosen(kind, way)
+    offered = bool(_OFFERED.fullmatch(callback))
+    name = callback if offered else f"vcs-{secrets.token_hex(_CALLBACK_BYTES)}"
+    return await visit.page(
+        "vcs/new.html",
+        section="vcs",
+        crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb("New")],
+        providers=[(each, *present.PROVIDERS[each]) for each in KINDS],
+        kind=chosen_kind,
+        provider=present.PROVIDERS[chosen_kind][0] if chosen_kind else "",
+        ways=present.ways_of(chosen_kind, WAYS[chosen_kind]) if chosen_kind else [],
+        way=chosen[1] if chosen else None,
+        way_label=present.LABELS[chosen[1]] if chosen else "",
+        guide=present.guide(*chosen) if chosen else None,
+        is_interactive=chosen is not None and present.has_callback(chosen[1]),
+        is_app=chosen is not None and chosen[1] is SignIn.GITHUB_APP,
+        callback=name,
+        callback_url=callback_url(base_url(request), name),
+    )
 
 
 @router.post(f"{_LIST}/new")
@@ -89,16 +107,14 @@ async def create(request: Request, visit: InOrganization, form: OwnForm) -> Resp
     """Make the connection; where a person must sign in, its page says how to go on."""
     kind, way = form.line("kind"), form.line("way")
     chosen = _chosen(kind, way)
+    new = f"{visit.path}/vcs/new"
     if chosen is None:
-        lacks = Refusal("Choose a provider and a way to sign in.")
-        return await _new(request, visit, kind, way, {}, lacks)
+        raise SendBackError(new, "Choose a provider and a way to sign in.")
     fields = {each.name: form.text(each.name) for each in present.guide(*chosen).every}
     given = {**fields, "name": form.line("name"), "callback": form.line("callback")}
-    made, failure = await attempt(
-        visit.session, _create(visit, given, *chosen, base=base_url(request))
-    )
-    if made is None:
-        return await _new(request, visit, kind, way, given, failure)
+    asked = {"kind": kind, "way": way, "callback": given["callback"]}
+    with refusals_to(with_query(new, asked)):
+        made = await _create(visit, given, *chosen, base=base_url(request))
     return redirect(f"{visit.path}/vcs/{made.id}", say=f"{made.name} was saved.")
 
 
@@ -125,10 +141,7 @@ async def _show(
     *,
     page: int = 1,
     asked: Any = None,
-    given: Mapping[str, str] = {},
-    failure: str = "",
 ) -> Response:
-    """Show the connection's page, with what was filled in if that was refused."""
     may_manage = visit.may(Permission.MANAGE_VCS)
     hooks: Sequence[Hook] = []
     arrived: dict[str, Any] = {"rows": []}
@@ -141,15 +154,13 @@ async def _show(
     return await visit.page(
         "vcs/connection.html",
         section="vcs",
-        status=422 if failure else 200,
         follows=("vcs",),
         crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb(row.name)],
         connection=row,
         provider=present.PROVIDERS[row.kind][0],
         way=present.LABELS[row.sign_in],
         guide=guide,
-        connection_values={**_values(row, guide), **given},
-        failure=failure,
+        connection_values=_values(row, guide),
         may_make=await visit.may_make_workspaces(),
         look=look,
         label=label,
@@ -196,10 +207,11 @@ async def change(visit: InOrganization, vcs_id: str, form: OwnForm) -> Response:
     for each in present.guide(row.kind, row.sign_in).every:
         if each.kind == "text" or form.line(each.name):
             given[each.name] = form.text(each.name)
-    made, failure = await attempt(visit.session, _update(visit, row, given))
-    if made is None:
-        await visit.session.refresh(row)
-        return await _show(visit, row, given=given, failure=failure)
+    keyring = visit.process.platform.keyring
+    with refusals_to(here):
+        await connections.update_connection(
+            visit.session, keyring, visit.actor, row, _settings(given)
+        )
     return redirect(here, say="Saved.")
 
 
@@ -315,39 +327,6 @@ async def delete(
     return redirect(f"/organizations/{organization}/vcs", say="The connection was deleted.")
 
 
-async def _new(
-    request: Request,
-    visit: OrganizationVisit,
-    kind: str,
-    way: str,
-    given: dict[str, str],
-    failure: Refusal,
-) -> Response:
-    chosen_kind = Kind(kind) if kind in KINDS else None
-    chosen = _chosen(kind, way)
-    asked = [each.name for each in present.guide(*chosen).every] if chosen else []
-    name = given.get("callback") or f"vcs-{secrets.token_hex(_CALLBACK_BYTES)}"
-    return await visit.page(
-        "vcs/new.html",
-        section="vcs",
-        status=422 if failure else 200,
-        crumbs=[Crumb("VCS providers", f"{visit.path}/vcs"), Crumb("New")],
-        providers=[(each, *present.PROVIDERS[each]) for each in KINDS],
-        kind=chosen_kind,
-        provider=present.PROVIDERS[chosen_kind][0] if chosen_kind else "",
-        ways=present.ways_of(chosen_kind, WAYS[chosen_kind]) if chosen_kind else [],
-        way=chosen[1] if chosen else None,
-        way_label=present.LABELS[chosen[1]] if chosen else "",
-        guide=present.guide(*chosen) if chosen else None,
-        is_interactive=chosen is not None and present.has_callback(chosen[1]),
-        is_app=chosen is not None and chosen[1] is SignIn.GITHUB_APP,
-        callback=name,
-        callback_url=callback_url(base_url(request), name),
-        given={"name": "", **dict.fromkeys(asked, ""), **given},
-        failure=failure,
-    )
-
-
 async def _create(
     visit: OrganizationVisit, given: dict[str, str], kind: Kind, sign_in: SignIn, *, base: str
 ) -> Connection:
@@ -360,13 +339,6 @@ async def _create(
         kind=kind,
         sign_in=sign_in,
         base=base,
-    )
-
-
-async def _update(visit: OrganizationVisit, row: Connection, given: dict[str, str]) -> Connection:
-    keyring = visit.process.platform.keyring
-    return await connections.update_connection(
-        visit.session, keyring, visit.actor, row, _settings(given)
     )
 
 
