@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError
 from pydantic import SecretStr
 
 from landform.app import make_process
@@ -65,7 +67,8 @@ class Desk:
 async def _keep(browser: Browser, place: Path) -> None:
     for number, context in enumerate(browser.contexts, start=1):
         for other, page in enumerate(context.pages, start=1):
-            await page.screenshot(path=place / f"{number}-{other}.png", full_page=True)
+            with suppress(PlaywrightError):  # a page that hangs has no picture, and that is not why
+                await page.screenshot(path=place / f"{number}-{other}.png", full_page=True)
         await context.tracing.stop(path=place / f"{number}.zip")
 
 

@@ -1,7 +1,6 @@
 """The field in which HCL is typed: by the keyboard, with a long value, and without scripts."""
 
 import gzip
-import time
 from pathlib import Path
 
 from playwright.async_api import Page, expect
@@ -17,7 +16,6 @@ from tests.browser.test_keyboard import tab_to
 
 STATIC = Path(__file__).parents[2] / "src/landform/web/static"
 BUDGET_BYTES = 150 * 1000  # gzipped, of a page without the graph
-LONGEST_S = 15  # for three keys, on a machine that does other things too
 FOCUSED = "document.activeElement.name"
 
 
@@ -183,10 +181,7 @@ async def test_a_long_value_does_not_hang_the_page(desk: Desk) -> None:
     field = page.get_by_label("Value", exact=True).first
     await expect(page.locator("details .token.string").first).to_be_visible()
     await field.focus()
-    started = time.monotonic()
     await page.keyboard.type("[ [")
-    await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    assert time.monotonic() - started < LONGEST_S
     said = page.locator("details [aria-live]")
     await expect(said).to_contain_text("This [ is never closed")
 

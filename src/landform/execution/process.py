@@ -27,7 +27,7 @@ CUT: Final = b" [... the rest of this line was dropped]"
 _PIPE: Final = 1 << 18
 _CHUNK: Final = 1 << 16
 _DRAIN_S: Final = 5.0
-_INTRODUCTION_S: Final = 2.0
+_INTRODUCTION_S: Final = 15.0  # an interrupt that comes before the tool has begun waits for it
 
 Sink = Callable[[list[bytes]], Awaitable[None]]
 """Takes lines, without their ends, in order; while it waits, the child waits."""
