@@ -10,7 +10,7 @@ from landform.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from landform.runs import attempts, creation, locks, queries, service
 from landform.runs.creation import RunVariable
 from landform.runs.errors import IllegalStepError, StalePlanError
-from landform.runs.status import PhaseStatus
+from landform.runs.status import PhaseStatus, RunStatus
 from landform.states.models import StateStatus, StateVersion
 from landform.toolchain.versions import Tool
 from landform.workspaces.models import LockHolder
@@ -388,8 +388,17 @@ async def test_a_remark_with_a_step_becomes_a_comment(world: World) -> None:
 async def test_a_comment_is_neither_empty_nor_endless(world: World, body: str) -> None:
     run_id = await world.create()
     async with world.platform.sessions.begin() as session:
-        with pytest.raises(InvalidError, match="1 to 10000"):
+        with pytest.raises(InvalidError, match="1 to 10,000"):
             await service.add_comment(session, world.owner, run_id, body)
+
+
+async def test_a_step_with_an_endless_remark_is_refused_and_not_taken(world: World) -> None:
+    run_id = await world.create()
+    await world.plan(run_id)
+    with pytest.raises(InvalidError, match="1 to 10,000"):
+        async with world.platform.sessions.begin() as session:
+            await service.discard(session, world.owner, run_id, comment="x" * 10_001)
+    assert (await world.run(run_id)).status is RunStatus.PLANNED
 
 
 async def test_a_run_of_a_workspace_nobody_told_the_actor_of_is_not_there(world: World) -> None:

@@ -95,16 +95,7 @@ async def visible_projects(
 
     It says nothing of which organization a project is in.
     """
-    grants = await grants_of(session, actor, organization_id)
-    if Permission.READ_PROJECT in grants.everywhere:
-        return true()
-    if not grants.team_ids:
-        return false()
-    shown = select(ProjectGrant.project_id).where(ProjectGrant.team_id.in_(grants.team_ids))
-    condition: ColumnElement[bool] = _column("projects", "id").in_(shown)
-    if Permission.READ_PROJECT in grants.in_default_project:
-        condition = or_(condition, _column("projects", "id") == grants.default_project_id)
-    return condition
+    return await projects_with(session, actor, Permission.READ_PROJECT, organization_id)
 
 
 async def projects_with(

@@ -26,6 +26,7 @@ from landform.workspaces.models import Workspace
 
 FORCE_CANCEL_AFTER: Final = timedelta(seconds=10)
 _MAX_COMMENT: Final = 10_000  # characters
+_WRONG_COMMENT: Final = f"A comment has 1 to {_MAX_COMMENT:,} characters."
 
 
 async def confirm(session: AsyncSession, actor: Actor, run_id: str, *, comment: str = "") -> Run:
@@ -184,18 +185,21 @@ def force_cancel_available_at(run: Run) -> datetime | None:
 async def add_comment(session: AsyncSession, actor: Actor, run_id: str, body: str) -> Comment:
     """Say something of a run that `actor` may see."""
     run = await queries.get(session, actor, run_id)
-    if not body.strip() or len(body) > _MAX_COMMENT:
-        message = f"A comment has 1 to {_MAX_COMMENT} characters."
-        raise InvalidError(message, pointer="/data/attributes/body")
-    return await _say(session, actor, run, body)
+    if not body.strip():
+        raise InvalidError(_WRONG_COMMENT, pointer="/data/attributes/body")
+    return await _say(session, actor, run, body, pointer="/data/attributes/body")
 
 
 async def _comment(session: AsyncSession, actor: Actor, run: Run, comment: str) -> None:
     if comment.strip():
-        await _say(session, actor, run, comment[:_MAX_COMMENT])
+        await _say(session, actor, run, comment, pointer="/comment")
 
 
-async def _say(session: AsyncSession, actor: Actor, run: Run, body: str) -> Comment:
+async def _say(
+    session: AsyncSession, actor: Actor, run: Run, body: str, *, pointer: str
+) -> Comment:
+    if len(body) > _MAX_COMMENT:
+        raise InvalidError(_WRONG_COMMENT, pointer=pointer)
     comment = Comment(run_id=run.id, author_id=actor.id, body=body)
     session.add(comment)
     await session.flush()

@@ -214,10 +214,8 @@ def page(
     }
     html = fragment(template, **given)
     if given["wrong"]:
-        if f'id="e-{given["wrong"]}"' not in html:
-            html = fragment(
-                template, **(given | {"wrong": ""})
-            )  # it has no such field: say it above
+        if f'id="e-{given["wrong"]}"' not in html:  # it has no such field: say it above
+            html = fragment(template, **(given | {"wrong": ""}))
         elif given["sent"]:
             given["sent"].is_shown = True
     if is_followed:
