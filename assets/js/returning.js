@@ -5,7 +5,7 @@
 
 const KEY = "landform.sent";
 // `url` is the address of a chat, which is all that it takes to write there.
-const SECRET = /^url$|secret|private|password|token|certificate|value|tfvars|code/;
+const SECRET = /^url$|secret(?!_expires_at$)|private|password|token|certificate|value|tfvars|code/;
 const FIELDS = "input:not([type=hidden], [type=password], [type=file]), select, textarea";
 
 const isBox = (field) => field.type === "checkbox" || field.type === "radio";
