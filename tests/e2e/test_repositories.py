@@ -1,17 +1,21 @@
 """A workspace on a private repository of Azure DevOps: pushes and pull requests become runs."""
 
+import asyncio
 import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
+from landform.cli.database import embedded
 from tests.cli.command import eventually
 from tests.e2e.api import Workspace
 from tests.e2e.hosts import OnBitbucket, OnGitHub, OnGitHubApp, OnGitLab, There
@@ -30,6 +34,10 @@ resource "terraform_data" "{name}" {{
 output "name" {{
   value = terraform_data.{name}.output
 }}
+"""
+
+_IS_AT_REST = """
+SELECT next_look_at > now() + interval '6 minutes' FROM repository_watches WHERE repository_id = %s
 """
 
 
@@ -59,7 +67,7 @@ class Place:
         )
 
     def wait_for_hook(self) -> None:
-        """Wait until pushes are delivered."""
+        """Wait until pushes are delivered, and are found in no other way."""
         theirs = self.repository.project.organization
         kinds = {"git.push", "git.pullrequest.created", "git.pullrequest.updated"}
 
@@ -68,6 +76,12 @@ class Place:
             return kinds <= {one.document["eventType"] for one in there}
 
         eventually(made, within_s=60, say=lambda: theirs.subscriptions)
+        # Once it has its hook, a repository is looked at for what was not delivered before, and
+        # then not for 8 minutes at least; 5 are claimed for each look.
+        url = asyncio.run(embedded(self.organization.platform.home).start())
+        with psycopg.connect(url, autocommit=True) as connection:
+            ask = partial(connection.execute, _IS_AT_REST, [self.repository.id])
+            eventually(lambda: ask().fetchone() == (True,), within_s=60)
 
     def deliveries(self) -> list[Mapping[str, Any]]:
         """What was delivered, and what came of it."""
