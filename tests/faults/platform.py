@@ -358,8 +358,9 @@ class Platform:
 
     def until_all_listen(self) -> None:
         """Return once every worker and server listens, as they do a moment after they are ready."""
-        # A listener of ours and one of the job engine's in each worker, one in each server.
-        wanted = 2 * self.worker_count + SERVERS
+        # A listener of ours and one of the job engine's for each of two queues in each worker, one
+        # in each server.
+        wanted = 3 * self.worker_count + SERVERS
         count = f"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {_LISTENS}"
         eventually(lambda: len(self.rows(count)) >= wanted, within_s=30)
 

@@ -4,6 +4,7 @@ import asyncio
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import text
 
 from landform.kit.db import Sessions, make_engine, make_sessions, notify, transaction
@@ -60,6 +61,41 @@ async def test_a_worker_runs_the_job_and_leaves_no_row_behind(
                 await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_worker_that_could_not_reach_the_database_is_woken_by_new_jobs_again(
+    database_url: str,
+) -> None:
+    await apply_schema(database_url)
+    superuser = database_url.replace("landform@/own?", "postgres@/postgres?")
+    app = worker_app(database_url, {}, slots=1)
+    with psycopg.connect(superuser, autocommit=True) as control:
+
+        async def listens(*, at_all: bool) -> None:
+            query = "SELECT 1 FROM pg_stat_activity WHERE datname = 'own' AND query LIKE 'LISTEN%'"
+            async with asyncio.timeout(60):
+                while bool(control.execute(query).fetchall()) != at_all:  # noqa: ASYNC110 - rows
+                    await asyncio.sleep(0.02)
+
+        async with app.open_async():
+            running = asyncio.create_task(
+                run_worker(app, name="w", queues=["default"], slots=1, farewell_s=1)
+            )
+            await listens(at_all=True)
+            control.execute("ALTER DATABASE own ALLOW_CONNECTIONS false")
+            try:
+                control.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'own'"
+                )
+                with structlog.testing.capture_logs() as said:
+                    async with asyncio.timeout(60):
+                        while not any("nobody wakes" in each["event"] for each in said):  # noqa: ASYNC110 - the log
+                            await asyncio.sleep(0.02)
+            finally:
+                control.execute("ALTER DATABASE own ALLOW_CONNECTIONS true")
+            await listens(at_all=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_listener_wakes_whoever_waits_and_survives_a_lost_connection(

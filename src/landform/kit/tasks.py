@@ -3,11 +3,15 @@
 A job here only says "look at this"; what may be done about it is decided by rows of ours.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import procrastinate
 import psycopg
+import structlog
+from procrastinate.connector import Notify
+from procrastinate.exceptions import ConnectorException
 from procrastinate.schema import SchemaManager
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +20,8 @@ from landform.kit.db import driver_connection
 # Never opened: it only writes jobs through connections that its callers hold.
 _DEFERRER = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
+_LISTEN_AGAIN_S: Final = 0.5
+
 Task = Callable[..., Awaitable[None]]
 
 # Of a job that somebody will still do, or is doing: a worker says every five seconds that it lives.
@@ -23,6 +29,27 @@ ALIVE: Final = (
     "(job.status = 'todo' OR (job.status = 'doing' AND job.worker_id IN (SELECT id FROM"
     " procrastinate_workers WHERE last_heartbeat > now() - interval '20 seconds')))"
 )
+
+
+log = structlog.get_logger()
+
+
+class _Connector(procrastinate.PsycopgConnector):
+    """Listens again however often the database was away.
+
+    The engine's own gives up when it cannot connect at once, unnoticed by its worker, which from
+    then on finds jobs only when it looks for them.
+    """
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Pass on notifications of some channels until cancelled."""
+        names = list(channels)
+        while True:
+            try:
+                await super().listen_notify(on_notification, names)
+            except ConnectorException as failure:
+                log.warning("nobody wakes this worker", error=str(failure.__cause__ or failure))
+                await asyncio.sleep(_LISTEN_AGAIN_S)
 
 
 async def defer(
@@ -64,7 +91,7 @@ async def apply_schema(url: str) -> None:
 
 def worker_app(url: str, tasks: dict[str, Task], *, slots: int) -> procrastinate.App:
     """Return an app, not yet open, that runs `tasks` by name on `slots` jobs at a time."""
-    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=slots + 3)
+    connector = _Connector(conninfo=url, min_size=1, max_size=slots + 3)
     app = procrastinate.App(connector=connector)
     for name, task in tasks.items():
         app.task(name=name)(task)
