@@ -71,7 +71,6 @@ supervise.signal_on_parent_death = lambda signum: False
 LATE_CHILD = """
 import os, signal
 from landform.kit.supervise import die_with_parent
-from landform.kit.supervise import die_with_parent
 while os.getppid() == int(os.environ["SUPERVISOR_PID"]): pass
 die_with_parent(kill_after_s=1000)
 signal.pause()
