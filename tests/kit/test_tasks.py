@@ -11,6 +11,7 @@ from landform.kit.db import Sessions, make_engine, make_sessions, notify, transa
 from landform.kit.errors import UnavailableError
 from landform.kit.notify import Listener, wait
 from landform.kit.tasks import apply_schema, defer, run_worker, worker_app
+from tests.kit.processes import eventually
 
 
 async def _jobs(sessions: Sessions) -> int:
@@ -69,33 +70,39 @@ async def test_a_worker_that_could_not_reach_the_database_is_woken_by_new_jobs_a
     await apply_schema(database_url)
     superuser = database_url.replace("landform@/own?", "postgres@/postgres?")
     app = worker_app(database_url, {}, slots=1)
+    woken = asyncio.Event()
+
+    async def wake(**_: object) -> None:
+        woken.set()
+
     with psycopg.connect(superuser, autocommit=True) as control:
 
-        async def listens(*, at_all: bool) -> None:
+        def listens() -> bool:
             query = "SELECT 1 FROM pg_stat_activity WHERE datname = 'own' AND query LIKE 'LISTEN%'"
-            async with asyncio.timeout(60):
-                while bool(control.execute(query).fetchall()) != at_all:  # noqa: ASYNC110 - rows
-                    await asyncio.sleep(0.02)
+            return bool(control.execute(query).fetchall())
 
         async with app.open_async():
-            running = asyncio.create_task(
-                run_worker(app, name="w", queues=["default"], slots=1, farewell_s=1)
+            listening = asyncio.create_task(
+                app.job_manager.listen_for_jobs(on_notification=wake, queues=["default"])
             )
-            await listens(at_all=True)
+            await eventually(listens)
             control.execute("ALTER DATABASE own ALLOW_CONNECTIONS false")
             try:
                 control.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'own'"
                 )
                 with structlog.testing.capture_logs() as said:
-                    async with asyncio.timeout(60):
-                        while not any("nobody wakes" in each["event"] for each in said):  # noqa: ASYNC110 - the log
-                            await asyncio.sleep(0.02)
+                    await eventually(lambda: any("nobody wakes" in each["event"] for each in said))
             finally:
                 control.execute("ALTER DATABASE own ALLOW_CONNECTIONS true")
-            await listens(at_all=True)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await eventually(listens)
+            engine = make_engine(database_url)
+            async with transaction(make_sessions(engine)) as session:
+                await defer(session, "try", queue="default", phase_id="plan-1")
+            await asyncio.wait_for(woken.wait(), 60)
+            await engine.dispose()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def test_a_listener_wakes_whoever_waits_and_survives_a_lost_connection(
